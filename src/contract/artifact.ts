@@ -1,0 +1,34 @@
+import { z } from 'zod';
+import { LockedApp } from './bundle/locked-app.js';
+import { Digest, VersionNumber } from './ids.js';
+
+/** How the exports of a component answer HTTP (spin.md §2.1); `command` is `wasi:cli/run`, for the WAGI executor. */
+export const HandlerKind = z.enum(['wasi-http-0.2', 'wasi-http-0.3', 'spin-http', 'command']);
+export type HandlerKind = z.infer<typeof HandlerKind>;
+
+/** Result of building one component: stored by (component digest, engine version). */
+export const BuiltComponent = z.object({
+  engine: z.string(),
+  component: Digest,
+  /** Blob with the JSON of the engine's plan. */
+  plan: Digest,
+  /** Blobs of the rewritten core modules, in the plan's order. */
+  modules: z.array(Digest),
+  handlers: z.array(HandlerKind),
+  /** What it imports, as written in the component: `wasi:http/types@0.2.3`. */
+  imports: z.array(z.string()),
+  exports: z.array(z.string()),
+  /** True when it was a core module and a component was made of it. */
+  componentized: z.boolean(),
+});
+export type BuiltComponent = z.infer<typeof BuiltComponent>;
+
+/** All a node needs to run one version: bytes by digest, nothing to decide. */
+export const VersionArtifact = z.object({
+  version: VersionNumber,
+  digest: Digest,
+  app: LockedApp,
+  /** By component id. */
+  builds: z.record(z.string(), BuiltComponent),
+});
+export type VersionArtifact = z.infer<typeof VersionArtifact>;

@@ -1,0 +1,54 @@
+import { z } from 'zod';
+import { VersionArtifact } from './artifact.js';
+import { AppName, ChannelName, NodeName, VersionNumber } from './ids.js';
+
+/** Arrow scheduler ──assignment──▶ node. A node holds the whole of it on disk and serves from it alone. */
+
+/** One version and its share of the channel's traffic; the shares of a deployment add up to 100. */
+export const TrafficShare = z.object({ version: VersionNumber, percent: z.int().min(0).max(100) });
+export type TrafficShare = z.infer<typeof TrafficShare>;
+
+/**
+ * One channel of one app on this node. The node prepares every version in `versions` (fetched, compiled, one instance made, in every
+ * runner) and serves `serve` as soon as all it names are prepared. A version that is prepared but not served is a candidate of a
+ * rollout, or the last one served, kept warm for a rollback.
+ */
+export const Assignment = z.object({
+  org: z.string(),
+  app: AppName,
+  channel: ChannelName,
+  /** Grows with each change of the deployment; a node never goes back to an older one. */
+  generation: z.int().nonnegative(),
+  hosts: z.array(z.string()),
+  serve: z.array(TrafficShare),
+  versions: z.array(VersionArtifact),
+  /** Values of the app's variables, secret ones included. */
+  variables: z.record(z.string(), z.string()),
+  /** Grows with each change of the values. */
+  variablesRevision: z.int().nonnegative(),
+});
+export type Assignment = z.infer<typeof Assignment>;
+
+/** Everything one node should hold. `revision` is opaque: the node hands it back to wait for the next state. */
+export const NodeAssignments = z.object({ revision: z.string(), assignments: z.array(Assignment) });
+export type NodeAssignments = z.infer<typeof NodeAssignments>;
+
+/** What a node says of one assignment. `generation` and `variablesRevision`: the ones its data plane has switched to (0: none). */
+export const AssignmentStatus = z.object({
+  app: AppName,
+  channel: ChannelName,
+  generation: z.int().nonnegative(),
+  variablesRevision: z.int().nonnegative(),
+  prepared: z.array(VersionNumber),
+  failed: z.array(z.object({ version: VersionNumber, code: z.string(), message: z.string() })),
+});
+export type AssignmentStatus = z.infer<typeof AssignmentStatus>;
+
+export const NodeReport = z.object({
+  node: NodeName,
+  /** Random for each start of the node. */
+  incarnation: z.string(),
+  runners: z.int().nonnegative(),
+  statuses: z.array(AssignmentStatus),
+});
+export type NodeReport = z.infer<typeof NodeReport>;

@@ -1,0 +1,49 @@
+/**
+ * Interfaces that the platform answers: what a component may import. The registry refuses anything else at push, by name; a test
+ * holds this list against the runtime's capability table.
+ */
+
+export interface SupportedInterface {
+  name: string;
+  /** Accepted versions: `0.2` means every 0.2.x that is no pre-release; `2.0.0` exactly that; null: no version. */
+  version: string | null;
+}
+
+const wasi02 = [
+  'wasi:cli/environment', 'wasi:cli/exit', 'wasi:cli/stdin', 'wasi:cli/stdout', 'wasi:cli/stderr', 'wasi:cli/terminal-input',
+  'wasi:cli/terminal-output', 'wasi:cli/terminal-stdin', 'wasi:cli/terminal-stdout', 'wasi:cli/terminal-stderr',
+  'wasi:clocks/monotonic-clock', 'wasi:clocks/wall-clock',
+  'wasi:filesystem/preopens', 'wasi:filesystem/types',
+  'wasi:http/types', 'wasi:http/outgoing-handler',
+  'wasi:io/error', 'wasi:io/poll', 'wasi:io/streams',
+  'wasi:random/random', 'wasi:random/insecure', 'wasi:random/insecure-seed',
+];
+const wasi03 = [
+  'wasi:cli/environment', 'wasi:cli/exit', 'wasi:cli/stdin', 'wasi:cli/stdout', 'wasi:cli/stderr', 'wasi:cli/types',
+  'wasi:cli/terminal-input', 'wasi:cli/terminal-output', 'wasi:cli/terminal-stdin', 'wasi:cli/terminal-stdout', 'wasi:cli/terminal-stderr',
+  'wasi:clocks/monotonic-clock', 'wasi:clocks/system-clock', 'wasi:clocks/types',
+  'wasi:filesystem/preopens', 'wasi:filesystem/types',
+  'wasi:http/types', 'wasi:http/client',
+  'wasi:random/random', 'wasi:random/insecure', 'wasi:random/insecure-seed',
+];
+
+export const SUPPORTED_INTERFACES: readonly SupportedInterface[] = [
+  ...wasi02.map((name) => ({ name, version: '0.2' })),
+  ...wasi03.map((name) => ({ name, version: '0.3' })),
+  { name: 'fermyon:spin/variables', version: '2.0.0' },
+  { name: 'fermyon:spin/key-value', version: '2.0.0' },
+];
+
+/** Whether an import as written in a component (`wasi:http/types@0.2.3`) is answered. */
+export function isSupportedInterface(imported: string): boolean {
+  const at = imported.lastIndexOf('@');
+  const name = at < 0 ? imported : imported.slice(0, at);
+  const version = at < 0 ? null : imported.slice(at + 1);
+  return SUPPORTED_INTERFACES.some((known) => known.name === name && matchesVersion(known.version, version));
+}
+
+function matchesVersion(known: string | null, version: string | null): boolean {
+  if (known === null || version === null) return known === version;
+  if (known.split('.').length === 3) return known === version;
+  return new RegExp(`^${known.replaceAll('.', '\\.')}\\.\\d+$`).test(version);
+}

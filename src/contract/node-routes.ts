@@ -1,0 +1,18 @@
+/**
+ * What a node asks of the control plane, as one table for both sides. All of it needs a token with the scope `node`.
+ *
+ * - `assignments`: `?after=<revision>&wait=<seconds>` answers at once when the state differs, else when it changes or the time is up
+ * - `report`: after each change, and as a heartbeat every `HEARTBEAT_MS`
+ * - `journal`: takes each entry once
+ * - `blob`: bytes by digest; the node checks the digest itself
+ */
+export const NODE_ROUTES = {
+  assignments: { method: 'GET', path: '/v1/nodes/:node/assignments' },
+  report: { method: 'PUT', path: '/v1/nodes/:node/report' },
+  journal: { method: 'POST', path: '/v1/nodes/:node/journal' },
+  blob: { method: 'GET', path: '/v1/blobs/:digest' },
+} as const;
+
+/** A node that has not reported for this long is not waited for in a rollout. */
+export const NODE_LOST_AFTER_MS = 5_000;
+export const HEARTBEAT_MS = 1_000;

@@ -1,0 +1,28 @@
+import type { BuiltComponent } from './artifact.js';
+import type { LockedApp } from './bundle/locked-app.js';
+import type { Digest } from './ids.js';
+
+/** A bundle taken in: stored, locked, and every component built. Nothing of it is visible until a version names it. */
+export interface IngestedBundle {
+  /** Of the bytes as they were sent. */
+  digest: Digest;
+  /** Of the bytes as they were sent. */
+  bytes: number;
+  /** The text of spin.toml. */
+  manifest: string;
+  app: LockedApp;
+  builds: Record<string, BuiltComponent>;
+}
+
+/**
+ * What the API asks of the registry. The two never import each other: this class is the injection token, `src/bin/` binds it.
+ */
+export abstract class Registry {
+  /**
+   * Takes a bundle (tar.gz), up to the configured size. Throws `WhorlError` with a BUNDLE_… or REGISTRY_… code; then nothing is kept
+   * that a version could see.
+   */
+  abstract ingest(body: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<IngestedBundle>;
+  /** Throws when the store cannot be reached. */
+  abstract check(): Promise<void>;
+}

@@ -1,0 +1,136 @@
+/**
+ * The link plan: what `build/` makes of a component and `run/` instantiates. It is plain JSON, holds core things only
+ * (nested components, instances and aliases are gone) and is stored beside the rewritten core modules.
+ *
+ * Everything refers to everything else by index: into `types`, `funcTypes`, `resources`, `lifts`, `trampolines`, `steps`, `modules`.
+ */
+
+/** Raised whenever build/ or run/ change what a plan or a rewritten module means: results are cached by (component digest, this). */
+export const ENGINE_VERSION = '1';
+
+export type PrimitiveName =
+  | 'bool' | 's8' | 'u8' | 's16' | 'u16' | 's32' | 'u32' | 's64' | 'u64' | 'f32' | 'f64' | 'char' | 'string' | 'error-context';
+
+/** A component value type. Numbers are indices into `Plan.types`; field, case and flag names are the kebab-case WIT labels. */
+export type PlanType =
+  | { t: PrimitiveName }
+  | { t: 'list'; of: number; length?: number }
+  | { t: 'record'; fields: [name: string, type: number][] }
+  | { t: 'tuple'; of: number[] }
+  | { t: 'variant'; cases: [name: string, type: number | null][] }
+  | { t: 'enum'; names: string[] }
+  | { t: 'flags'; names: string[] }
+  | { t: 'option'; of: number }
+  | { t: 'result'; ok: number | null; err: number | null }
+  | { t: 'own' | 'borrow'; resource: number }
+  | { t: 'stream' | 'future'; of: number | null };
+
+export interface PlanFuncType {
+  async: boolean;
+  params: [name: string, type: number][];
+  result: number | null;
+}
+
+/** A core function, table, memory or global: exported by a core instance, or a function made by the host at run time. */
+export type CoreRef = { k: 'export'; step: number; name: string } | { k: 'trampoline'; id: number };
+
+/** Canonical options of one lift, lower or built-in (Component Model, CanonicalABI.md). `instance` owns the handle table. */
+export interface PlanOptions {
+  encoding: 'utf8' | 'utf16' | 'latin1+utf16';
+  memory: CoreRef | null;
+  realloc: CoreRef | null;
+  postReturn: CoreRef | null;
+  callback: CoreRef | null;
+  async: boolean;
+  instance: number;
+}
+
+/** `host` names the import that made the type (`iface` is '' for a root import); null when a component of the app defines it. */
+export interface PlanResource {
+  name: string;
+  host: { iface: string; name: string } | null;
+  /** Component instance that defines it, -1 for the host's. */
+  instance: number;
+  dtor: CoreRef | null;
+}
+
+/** A core function lifted to a component function. */
+export interface PlanLift {
+  core: CoreRef;
+  type: number;
+  options: PlanOptions;
+  instance: number;
+}
+
+/** What a lowered function calls: a function of the host, or a lift of another component instance of the same plan. */
+export type PlanCallee = { k: 'host'; iface: string; name: string } | { k: 'lift'; lift: number };
+
+export type BuiltinName =
+  | 'task.return' | 'task.cancel' | 'context.get' | 'context.set' | 'backpressure.inc' | 'backpressure.dec' | 'thread.yield'
+  | 'subtask.cancel' | 'subtask.drop' | 'waitable-set.new' | 'waitable-set.wait' | 'waitable-set.poll' | 'waitable-set.drop' | 'waitable.join'
+  | 'stream.new' | 'stream.read' | 'stream.write' | 'stream.cancel-read' | 'stream.cancel-write' | 'stream.drop-readable' | 'stream.drop-writable'
+  | 'future.new' | 'future.read' | 'future.write' | 'future.cancel-read' | 'future.cancel-write' | 'future.drop-readable' | 'future.drop-writable'
+  | 'error-context.new' | 'error-context.debug-message' | 'error-context.drop';
+
+export type PlanTrampoline =
+  | { op: 'lower'; callee: PlanCallee; type: number; options: PlanOptions; instance: number }
+  | { op: 'resource.new' | 'resource.rep' | 'resource.drop'; resource: number; instance: number }
+  | {
+      op: BuiltinName;
+      instance: number;
+      /** stream/future type (into `types`). */
+      type?: number;
+      /** Result type of `task.return`. */
+      result?: number | null;
+      options?: PlanOptions;
+      async?: boolean;
+      cancellable?: boolean;
+      /** Index of `context.get` and `context.set`. */
+      slot?: number;
+    };
+
+/** Supplier of one import module name of a core instantiation. */
+export type StepArg = { k: 'instance'; step: number } | { k: 'bag'; exports: Record<string, CoreRef> };
+
+/** One core instantiation, in order. */
+export interface PlanStep {
+  module: number;
+  instance: number;
+  args: [module: string, arg: StepArg][];
+}
+
+/** A rewritten core module. `digest` is that of the rewritten bytes (sha256:…). */
+export interface PlanModule {
+  digest: string;
+  bytes: number;
+  /** The module's own memory, now the import `whorl`/`memory`; null when it defines none. */
+  memory: { minPages: number; maxPages: number } | null;
+  /** True when it exports the mutable i64 global `whorl:deadline` and imports `whorl`/`clock`. */
+  metered: boolean;
+  /** True when its start function became the export `whorl:start`, to be called by the slot after instantiation. */
+  start: boolean;
+}
+
+export type PlanExport = { k: 'func'; lift: number } | { k: 'instance'; exports: Record<string, PlanExport> };
+
+export interface Plan {
+  engine: typeof ENGINE_VERSION;
+  modules: PlanModule[];
+  steps: PlanStep[];
+  trampolines: PlanTrampoline[];
+  lifts: PlanLift[];
+  types: PlanType[];
+  funcTypes: PlanFuncType[];
+  resources: PlanResource[];
+  /** Number of component instances (handle tables). */
+  instances: number;
+  exports: Record<string, PlanExport>;
+}
+
+/** Names shared by the rewriter and the slots. Guests may neither import from nor export under them. */
+export const WHORL_MODULE = 'whorl';
+export const MEMORY_IMPORT = 'memory';
+export const CLOCK_IMPORT = 'clock';
+export const DEADLINE_EXPORT = 'whorl:deadline';
+export const START_EXPORT = 'whorl:start';
+export const PAGE_BYTES = 65536;

@@ -1,0 +1,103 @@
+import { isAbsolute } from 'node:path';
+import { z } from 'zod';
+
+/**
+ * The only reader of the environment. Each variable has one line here, one in .env.example and is checked at start: an unknown
+ * `WHORL_…` variable or a bad value stops the process.
+ */
+
+const port = (value: number) => z.coerce.number().int().min(0).max(65535).default(value);
+const positive = (value: number) => z.coerce.number().int().positive().default(value);
+const flag = (value: boolean) => z.enum(['true', 'false']).default(value ? 'true' : 'false').transform((text) => text === 'true');
+const secret = z.string().min(16);
+
+/** What every process reads. */
+const common = {
+  /** debug, info, warn or error. */
+  WHORL_LOG_LEVEL: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
+  /** Address that sockets listen on. */
+  WHORL_LISTEN: z.string().default('127.0.0.1'),
+  /** Domain below which apps have their hosts: `<app>.<domain>`. */
+  WHORL_APP_DOMAIN: z.string().default('localhost'),
+  /** Port of the apps' HTTP. */
+  WHORL_HTTP_PORT: port(3000),
+};
+
+const control = {
+  ...common,
+  /** Port of the API. */
+  WHORL_API_PORT: port(4000),
+  /** PostgreSQL connection URL. */
+  DATABASE_URL: z.string().regex(/^postgres(ql)?:\/\//, 'expected postgres://…'),
+  /** Redis connection URL for jobs; without it they run on PostgreSQL. */
+  WHORL_REDIS_URL: z.string().regex(/^rediss?:\/\//, 'expected redis://…').optional(),
+  /** Where artifacts are kept: `folder` or `s3`. */
+  WHORL_STORAGE: z.enum(['folder', 's3']).default('folder'),
+  /** Absolute path of the artifact folder (storage `folder`). */
+  WHORL_STORAGE_DIR: z.string().refine(isAbsolute, 'expected an absolute path').optional(),
+  /** S3 endpoint with scheme and port (storage `s3`). */
+  WHORL_S3_ENDPOINT: z.url().optional(),
+  WHORL_S3_BUCKET: z.string().min(3).optional(),
+  WHORL_S3_REGION: z.string().default('us-east-1'),
+  WHORL_S3_ACCESS_KEY: z.string().optional(),
+  WHORL_S3_SECRET_KEY: z.string().optional(),
+  /** Encrypts secret variables at rest; 32 bytes as base64url. Losing it loses them. */
+  WHORL_SECRET_KEY: z.string().refine((text) => Buffer.from(text, 'base64url').length === 32, 'expected 32 bytes as base64url'),
+  /** Token with all rights, registered at start. */
+  WHORL_ADMIN_TOKEN: secret.optional(),
+  /** Token that nodes use, registered at start. */
+  WHORL_NODE_TOKEN: secret.optional(),
+  /** Scheme of the apps' URLs as users see them. */
+  WHORL_PUBLIC_SCHEME: z.enum(['http', 'https']).default('http'),
+  /** Port of the apps' URLs as users see them; without it WHORL_HTTP_PORT. */
+  WHORL_PUBLIC_PORT: z.coerce.number().int().min(1).max(65535).optional(),
+  /** Largest bundle, compressed, in bytes. */
+  WHORL_MAX_BUNDLE_BYTES: positive(100 * 1024 * 1024),
+  /** Days that log lines are kept. */
+  WHORL_LOG_RETENTION_DAYS: positive(7),
+};
+
+const node = {
+  ...common,
+  /** URL of the control plane's API. */
+  WHORL_API_URL: z.url(),
+  WHORL_NODE_TOKEN: secret,
+  /** Name of this node, unique in the fleet. */
+  WHORL_NODE_NAME: z.string().regex(/^[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?$/),
+  /** Absolute path of the node's state: snapshot, artifact cache, journals, data of apps. */
+  WHORL_NODE_DIR: z.string().refine(isAbsolute, 'expected an absolute path'),
+  /** Runner processes; without it one for each core, at least two. */
+  WHORL_RUNNERS: z.coerce.number().int().min(1).max(256).optional(),
+  /** Default limits of one component; an app may lower them. */
+  WHORL_LIMIT_CPU_MS: positive(30_000),
+  WHORL_LIMIT_WALL_MS: positive(30_000),
+  WHORL_LIMIT_MEMORY_BYTES: positive(128 * 1024 * 1024),
+  /** Lets guests reach private addresses (RFC 1918, loopback) that their allowed_outbound_hosts name. */
+  WHORL_ALLOW_PRIVATE_HOSTS: flag(false),
+};
+
+export const ControlConfig = z.object(control);
+export type ControlConfig = z.infer<typeof ControlConfig>;
+export const NodeConfig = z.object(node);
+export type NodeConfig = z.infer<typeof NodeConfig>;
+/** `whorl up` reads these and makes the others itself. */
+export const UpConfig = z.object({ ...common, DATABASE_URL: control.DATABASE_URL.optional(), WHORL_REDIS_URL: control.WHORL_REDIS_URL });
+export type UpConfig = z.infer<typeof UpConfig>;
+
+/** Every variable the platform knows. */
+export const VARIABLES: ReadonlySet<string> = new Set([...Object.keys(control), ...Object.keys(node)]);
+
+/**
+ * Reads one process's configuration. Throws an Error that names each bad, missing or unknown variable.
+ */
+export function readConfig<T extends z.ZodRawShape>(schema: z.ZodObject<T>, env: Record<string, string | undefined> = process.env): z.infer<z.ZodObject<T>> {
+  const unknown = Object.keys(env).filter((key) => key.startsWith('WHORL_') && !VARIABLES.has(key));
+  const present = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''));
+  const parsed = schema.safeParse(present);
+  const problems = [
+    ...unknown.map((key) => `${key}: unknown variable`),
+    ...(parsed.error?.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`) ?? []),
+  ];
+  if (problems.length > 0) throw new Error(`bad configuration:\n  ${problems.join('\n  ')}`);
+  return parsed.data as z.infer<z.ZodObject<T>>;
+}

@@ -1,0 +1,106 @@
+/**
+ * What the trigger and component stages hand to capabilities. A capability sees one slot's `GuestState`; it never sees sockets of
+ * the front, other apps, or the process's environment.
+ */
+
+export const EOF = Symbol('end of bytes');
+
+/** Bytes that arrive: from a socket, from another guest, or from memory. Pulled without a promise for each chunk. */
+export interface ByteSource {
+  /** At most `max` bytes; null: nothing now, `onReadable` is called when that changes; EOF: ended. Throws when the source broke. */
+  read(max: number): Uint8Array | null | typeof EOF;
+  onReadable: (() => void) | null;
+  /** The reader lost interest: what is still to come is dropped. */
+  cancel(): void;
+  /** Trailer fields, known after EOF. */
+  trailers(): Headers | null;
+}
+
+export interface ByteSink {
+  /** Takes the chunk in any case (it may keep the view: the caller must not reuse it). false: wait for `onDrain` before the next. */
+  write(chunk: Uint8Array): boolean;
+  onDrain: (() => void) | null;
+  /** The other side went away: writes are dropped. */
+  readonly closed: boolean;
+  onClose: (() => void) | null;
+  end(trailers?: Headers): void;
+  /** Breaks the stream so that the other side sees an incomplete body. */
+  abort(reason: Error): void;
+}
+
+/** Header fields in order, names as they came, values as latin-1 strings (one char one byte). */
+export type Headers = readonly (readonly [name: string, value: string])[];
+
+/** One HTTP request that a guest answers. */
+export interface HttpExchange {
+  readonly method: string;
+  /** Origin form: `/path?query`. */
+  readonly pathWithQuery: string;
+  readonly scheme: 'http' | 'https';
+  readonly authority: string;
+  readonly headers: Headers;
+  readonly body: ByteSource;
+  /** At most once. The head may be held back until the first chunk or the end, so that a small answer is one write. */
+  respond(status: number, headers: Headers): ByteSink;
+}
+
+/** One invocation: from the moment a slot is given to it until the guest is done. */
+export interface Invocation {
+  readonly requestId: string;
+  /** Guest output; cut into lines, capped and logged by the component stage. */
+  write(stream: 'stdout' | 'stderr', bytes: Uint8Array): void;
+  /** A line of the platform's own about this invocation, such as a denied connection. */
+  note(line: string): void;
+  /** Wall-clock end, ms since the epoch; every wait of a capability settles by then. */
+  readonly deadlineAt: number;
+  /** Aborted at the deadline, when the client hung up and when the slot is reset: outbound work stops. */
+  readonly signal: AbortSignal;
+  /** What `wasi:cli/stdin` reads (WAGI, commands); null: empty. */
+  readonly stdin: ByteSource | null;
+  /** Takes what would be stdout, instead of the log (WAGI). */
+  readonly stdout: ByteSink | null;
+  /** Arguments and environment on top of the grant's (WAGI). */
+  readonly args: readonly string[];
+  readonly environment: readonly (readonly [string, string])[];
+  /**
+   * Service chaining and self requests: hands an exchange to a component of the same app and version in this process. `component`
+   * null: the app's own router decides by path (a self request). Throws when there is no such component or route.
+   */
+  chain(component: string | null, exchange: HttpExchange): void;
+}
+
+export interface GrantedFile {
+  /** Normalised, absolute in the guest: `/assets/logo.png`. */
+  path: string;
+  /** Where its bytes are on this machine, read-only, content-addressed. */
+  localPath: string;
+  bytes: number;
+}
+
+/** What one component of one version may use: made once for each version in a runner, shared by its slots. */
+export interface GuestGrant {
+  org: string;
+  app: string;
+  version: number;
+  component: string;
+  environment: readonly (readonly [string, string])[];
+  files: readonly GrantedFile[];
+  /** Component variables after template expansion. The object is replaced when values change: read it at each call. */
+  readonly variables: ReadonlyMap<string, string>;
+  /** As in the manifest, templates expanded; re-read for each invocation. */
+  readonly allowedOutboundHosts: readonly string[];
+  /** Ids of the app's components that can be chained to. */
+  components: readonly string[];
+  keyValueStores: readonly string[];
+  /** Folder for the app's own data on this node (key-value, SQLite); it outlives versions. */
+  stateDir: string;
+  allowPrivateHosts: boolean;
+}
+
+/** The state of one slot. `invocation` changes with each use; everything else stays. */
+export interface GuestState {
+  readonly grant: GuestGrant;
+  invocation: Invocation;
+  /** Runs `release` when the slot is reset, whatever happened: sockets, timers, handles the guest left open. */
+  defer(release: () => void): void;
+}

@@ -73,6 +73,6 @@ function changeOwner(path: string, owner: number): void {
 }
 
 /** Another user must be able to walk through, not to look around. */
-export function folderMode(way: RunAs): number {
+function folderMode(way: RunAs): number {
   return way.uid === undefined ? 0o700 : 0o711;
 }

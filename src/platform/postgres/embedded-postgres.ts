@@ -4,7 +4,7 @@ import pg from 'pg';
 import { WhorlError } from '#contract/errors.js';
 import { FileLock } from '../file-lock.js';
 import { findBinaries, type PostgresBinaries } from './binaries.js';
-import { type Cluster, folderMode, openCluster, ROLE } from './cluster.js';
+import { type Cluster, openCluster, ROLE } from './cluster.js';
 import { findPostmaster, freePort, type Postmaster, startPostmaster, waitUntilGone, waitUntilReady } from './postmaster.js';
 import { chooseRunAs, type RunAs } from './run-as.js';
 
@@ -45,12 +45,13 @@ export interface EmbeddedPostgresOptions {
 export async function startPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
   const { database = 'whorl', log = () => {} } = options;
   const binaries = await findBinaries();
-  mkdirSync(options.dir, { recursive: true, mode: process.getuid?.() === 0 ? 0o711 : 0o700 });
+  mkdirSync(options.dir, { recursive: true });
+  // Root's server runs as another user, who walks through to the data.
+  chmodSync(options.dir, process.getuid?.() === 0 ? 0o711 : 0o700);
   const dir = realpathSync(options.dir);
   const lock = await FileLock.acquire(join(dir, 'lock'), LOCK_TIMEOUT_MS);
   try {
     const way = chooseRunAs(binaries.postgres, dir);
-    chmodSync(dir, folderMode(way));
     const cluster = await openCluster(dir, binaries, way);
     const survivor = await adopt(cluster.data);
     if (survivor) log(`took over the running PostgreSQL (pid ${survivor.pid})`);

@@ -51,6 +51,11 @@ export interface Invocation {
   write(stream: 'stdout' | 'stderr', bytes: Uint8Array): void;
   /** A line of the platform's own about this invocation, such as a denied connection. */
   note(line: string): void;
+  /**
+   * Called by a capability before it changes or sends anything that outlives the invocation (a key written, a request sent out, a
+   * chained call). Without an effect, an invocation that struck the shared lane's CPU bound can be run again elsewhere.
+   */
+  effect?(): void;
   /** Wall-clock end, ms since the epoch; every wait of a capability settles by then. */
   readonly deadlineAt: number;
   /** Aborted at the deadline, when the client hung up and when the slot is reset: outbound work stops. */

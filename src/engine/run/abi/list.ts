@@ -1,0 +1,130 @@
+import type { CallContext, Codec } from './codec.js';
+import { MAX_BYTES, pushFlat, trap, type CoreType, type Flat } from './layout.js';
+
+type NumberArray =
+  | Uint8Array | Int8Array | Uint16Array | Int16Array | Uint32Array | Int32Array | BigUint64Array | BigInt64Array | Float32Array | Float64Array;
+interface NumberArrayType {
+  readonly BYTES_PER_ELEMENT: number;
+  new (buffer: ArrayBufferLike, byteOffset?: number, length?: number): NumberArray;
+  new (length: number): NumberArray;
+}
+
+const NUMBER_ARRAYS: Record<string, NumberArrayType> = {
+  u8: Uint8Array, s8: Int8Array, u16: Uint16Array, s16: Int16Array, u32: Uint32Array, s32: Int32Array,
+  u64: BigUint64Array, s64: BigInt64Array, f32: Float32Array, f64: Float64Array,
+};
+
+export function isNumberType(name: string): boolean {
+  return name in NUMBER_ARRAYS;
+}
+
+/** Bytes of host memory that one element of an array costs at least. */
+const ELEMENT_BYTES = 16;
+
+/** Reads and writes the elements of a list at a checked place. */
+interface Elements {
+  read(cx: CallContext, ptr: number, count: number): unknown;
+  write(cx: CallContext, ptr: number, values: ArrayLike<unknown>): void;
+}
+
+function numberElements(type: NumberArrayType): Elements {
+  const width = type.BYTES_PER_ELEMENT;
+  return {
+    read: (cx, ptr, count) => new type(cx.bytes.buffer.slice(ptr, ptr + count * width)),
+    write: (cx, ptr, values) => {
+      if (width === 1) cx.bytes.set(values as ArrayLike<number>, ptr);
+      else new type(cx.bytes.buffer, ptr, values.length).set(values as never);
+    },
+  };
+}
+
+function anyElements(element: Codec): Elements {
+  const { size } = element;
+  return {
+    read: (cx, ptr, count) => {
+      const list: unknown[] = [];
+      for (let i = 0; i < count; i++) list.push(element.load(cx, ptr + i * size));
+      return list;
+    },
+    write: (cx, ptr, values) => {
+      for (let i = 0; i < values.length; i++) element.store(cx, ptr + i * size, values[i]);
+    },
+  };
+}
+
+function lengthOf(value: unknown): number {
+  const length = (value as ArrayLike<unknown> | null | undefined)?.length;
+  if (typeof length !== 'number' || typeof value === 'string') throw new TypeError('expected a list');
+  return length;
+}
+
+/** `list<T>`. `name` is the element's type name: number lists are typed arrays, copied in one go. */
+export function listCodec(element: Codec, name: string): Codec {
+  const { size, align } = element;
+  const numbers = NUMBER_ARRAYS[name];
+  const elements = numbers ? numberElements(numbers) : anyElements(element);
+  const hostBytes = numbers ? size : Math.max(size, ELEMENT_BYTES);
+
+  const get = (cx: CallContext, ptr: number, count: number): unknown => {
+    if (count * size > MAX_BYTES) trap('a list is too long');
+    cx.check(ptr, count * size, align);
+    cx.spend(count * hostBytes);
+    return elements.read(cx, ptr, count);
+  };
+  const put = (cx: CallContext, value: unknown): number => {
+    const count = lengthOf(value);
+    const ptr = cx.allocate(count * size, align);
+    elements.write(cx, ptr, value as ArrayLike<unknown>);
+    cx.length = count;
+    return ptr;
+  };
+  return {
+    size: 8,
+    align: 4,
+    flat: ['i32', 'i32'],
+    load: (cx, ptr) => get(cx, cx.view.getUint32(ptr, true), cx.view.getUint32(ptr + 4, true)),
+    store: (cx, ptr, value) => {
+      const list = put(cx, value);
+      cx.view.setUint32(ptr, list, true);
+      cx.view.setUint32(ptr + 4, cx.length, true);
+    },
+    lift: (cx, flat: Flat, at) => get(cx, (flat[at] as number) >>> 0, (flat[at + 1] as number) >>> 0),
+    lower: (cx, flat: Flat, at, value) => {
+      flat[at] = put(cx, value) | 0;
+      flat[at + 1] = cx.length | 0;
+    },
+  };
+}
+
+/** `list<T, N>`: the elements stand in place, no pointer. */
+export function fixedListCodec(element: Codec, name: string, count: number): Codec {
+  const numbers = NUMBER_ARRAYS[name];
+  const elements = numbers ? numberElements(numbers) : anyElements(element);
+  const width = element.flat.length;
+  const flat: CoreType[] = [];
+  for (let i = 0; i < Math.min(count, 17); i++) pushFlat(flat, element.flat);
+
+  const checked = (value: unknown): ArrayLike<unknown> => {
+    if (lengthOf(value) !== count) throw new TypeError(`expected a list of ${count} elements`);
+    return value as ArrayLike<unknown>;
+  };
+  return {
+    size: element.size * count,
+    align: element.align,
+    flat,
+    load: (cx, ptr) => {
+      cx.spend(count * ELEMENT_BYTES);
+      return elements.read(cx, ptr, count);
+    },
+    store: (cx, ptr, value) => elements.write(cx, ptr, checked(value)),
+    lift: (cx, values, at) => {
+      const list: unknown[] | NumberArray = numbers ? new numbers(count) : [];
+      for (let i = 0; i < count; i++) list[i] = element.lift(cx, values, at + i * width) as never;
+      return list;
+    },
+    lower: (cx, values, at, value) => {
+      const list = checked(value);
+      for (let i = 0; i < count; i++) element.lower(cx, values, at + i * width, list[i]);
+    },
+  };
+}

@@ -1,0 +1,18 @@
+import type { Request } from 'express';
+
+export type Scope = 'admin' | 'node';
+
+/** Who asks: the token's name and what it allows. */
+export interface Principal {
+  name: string;
+  scopes: readonly string[];
+}
+
+/** What the platform adds to an Express request. */
+export interface ApiRequest extends Request {
+  /** Answered as X-Request-Id, and `instance` of a problem. */
+  id: string;
+  principal?: Principal;
+  /** SHA-256 of a body that was streamed, set by its handler: an idempotency key covers the body with it. */
+  bodyDigest?: string;
+}

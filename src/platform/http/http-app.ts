@@ -1,0 +1,59 @@
+import type { Server } from 'node:http';
+import type { LoggerService, ModuleMetadata } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import type { NestExpressApplication } from '@nestjs/platform-express';
+import express from 'express';
+import swaggerUi from 'swagger-ui-express';
+import type { Log } from '../log.js';
+import { describeApi } from './openapi.js';
+import { ProblemFilter } from './problem.filter.js';
+import { requestId } from './request-id.js';
+
+/** A node ships its journal in batches of about a megabyte. */
+const MAX_JSON_BYTES = 16 * 1024 * 1024;
+/** A hundred megabytes over a slow line take a while; Node's default of 5 minutes would cut them. */
+const REQUEST_TIMEOUT_MS = 30 * 60_000;
+/** Longer than the 60 s after which load balancers drop an idle connection: the side that reuses it must be the first to close. */
+const KEEP_ALIVE_TIMEOUT_MS = 65_000;
+
+export interface HttpAppOptions {
+  log: Log;
+  /** Of the API, in /openapi.json. */
+  version: string;
+}
+
+/**
+ * A Nest application with the platform's manners: request ids, problems as the single exit of errors, JSON bodies alone (streamed ones
+ * are left to their handlers), `/openapi.json` and `/docs`. The caller listens.
+ */
+export async function createHttpApp(module: NonNullable<ModuleMetadata['imports']>[number], { log, version }: HttpAppOptions): Promise<NestExpressApplication> {
+  const app = await NestFactory.create<NestExpressApplication>(module, { bodyParser: false, logger: toNestLogger(log), abortOnError: false });
+  app.disable('x-powered-by');
+  // Entity tags are given to what can be changed conditionally, not to every answer.
+  app.disable('etag');
+  app.set('query parser', 'simple');
+  app.use(requestId);
+  app.use(express.json({ limit: MAX_JSON_BYTES }));
+  app.useGlobalFilters(new ProblemFilter(log));
+  const document = describeApi(app, version);
+  app.use('/openapi.json', (_request: express.Request, response: express.Response) => void response.json(document));
+  app.use('/docs', swaggerUi.serve, swaggerUi.setup(document as swaggerUi.JsonObject));
+  const server = app.getHttpServer() as Server;
+  server.requestTimeout = REQUEST_TIMEOUT_MS;
+  server.keepAliveTimeout = KEEP_ALIVE_TIMEOUT_MS;
+  await app.init();
+  return app;
+}
+
+/** Nest tells about every route and module: only what went wrong is of interest. */
+function toNestLogger(log: Log): LoggerService {
+  const nest = log.with({ from: 'nest' });
+  return {
+    log: () => {},
+    debug: () => {},
+    verbose: () => {},
+    warn: (message: unknown, ...rest: unknown[]) => nest.warn(String(message), { rest }),
+    error: (message: unknown, ...rest: unknown[]) => nest.error(String(message), { rest }),
+    fatal: (message: unknown, ...rest: unknown[]) => nest.error(String(message), { rest }),
+  };
+}

@@ -1,0 +1,13 @@
+/** Ends what would otherwise go on for long (long polls, event streams, waits) when the process shuts down. */
+export class Lifetime {
+  private readonly controller = new AbortController();
+
+  /** Aborts when the process begins to shut down. */
+  get signal(): AbortSignal {
+    return this.controller.signal;
+  }
+
+  end(): void {
+    this.controller.abort();
+  }
+}

@@ -1,0 +1,83 @@
+import type { PlanStep, StepArg } from '../../plan.js';
+import { LinkError } from '../build-error.js';
+import type { CoreModule } from '../core/core-module.js';
+import type { CoreInstanceDef } from '../decode/ast.js';
+import { checkKey } from './label.js';
+import type { CoreInstanceEntity, CoreItem, Scope } from './scope.js';
+
+/** Core instantiations of one component; composed apps have some dozens. */
+const MAX_STEPS = 1_000;
+
+/** Makes the steps of a plan. Every import is resolved here, against the export lists of the modules as the guest wrote them. */
+export class CoreLinker {
+  readonly modules: CoreModule[] = [];
+  readonly steps: PlanStep[] = [];
+
+  coreInstance(scope: Scope, def: CoreInstanceDef): CoreInstanceEntity {
+    return def.form === 'exports' ? this.bag(scope, def.exports) : this.instantiate(scope, def);
+  }
+
+  private bag(scope: Scope, exports: Extract<CoreInstanceDef, { form: 'exports' }>['exports']): CoreInstanceEntity {
+    const items = new Map<string, CoreItem>();
+    for (const { name, sort, index } of exports) {
+      if (sort === 'type' || sort === 'module' || sort === 'instance') {
+        throw new LinkError('unsupported', `a core instance that exports a ${sort} (${name}) is not supported`);
+      }
+      if (items.has(name)) throw new LinkError('invalid', `a core instance exports ${JSON.stringify(name)} twice`);
+      items.set(checkKey(name), scope.get(`core ${sort}`, index));
+    }
+    return { step: null, items };
+  }
+
+  private instantiate(scope: Scope, def: Extract<CoreInstanceDef, { form: 'instantiate' }>): CoreInstanceEntity {
+    const module = scope.get('core module', def.module);
+    const args = new Map<string, CoreInstanceEntity>();
+    for (const [name, index] of def.args) {
+      if (args.has(name)) throw new LinkError('invalid', `the argument ${JSON.stringify(name)} stands twice`);
+      args.set(checkKey(name), scope.get('core instance', index));
+    }
+    this.checkImports(module, args);
+    if (this.steps.length >= MAX_STEPS) throw new LinkError('limit', `more than ${MAX_STEPS} core instances`);
+    const used = new Set(module.imports.map((item) => item.module));
+    const step = this.steps.push({
+      module: this.moduleIndex(module),
+      instance: scope.instance,
+      args: [...args].filter(([name]) => used.has(name)).map(([name, arg]) => [name, this.stepArg(arg)]),
+    }) - 1;
+    const items = new Map<string, CoreItem>();
+    for (const { name, kind, signature } of module.exports) {
+      items.set(name, { kind, ref: { k: 'export', step, name }, signature });
+    }
+    return { step, items };
+  }
+
+  private stepArg({ step, items }: CoreInstanceEntity): StepArg {
+    if (step !== null) return { k: 'instance', step };
+    return { k: 'bag', exports: Object.fromEntries([...items].map(([name, item]) => [name, item.ref])) };
+  }
+
+  private moduleIndex(module: CoreModule): number {
+    const known = this.modules.indexOf(module);
+    return known === -1 ? this.modules.push(module) - 1 : known;
+  }
+
+  /**
+   * Core imports by kind, functions by type too: V8 checks what one module gives another, but a function made by the host takes
+   * any signature.
+   */
+  private checkImports(module: CoreModule, args: Map<string, CoreInstanceEntity>): void {
+    for (const { module: from, name, kind, signature } of module.imports) {
+      const place = `core import ${JSON.stringify(from)} ${JSON.stringify(name)}`;
+      const arg = args.get(from);
+      if (arg === undefined) throw new LinkError('invalid', `${place}: the argument is missing`);
+      const item = arg.items.get(name);
+      if (item === undefined) throw new LinkError('invalid', `${place}: the argument does not export it`);
+      if (item.kind !== kind) throw new LinkError('invalid', `${place}: a ${kind} is asked for, a ${item.kind} given`);
+      if (kind !== 'func') continue;
+      if (item.ref.k === 'trampoline' && signature === null) throw new LinkError('unsupported', `${place}: its type is not supported here`);
+      if (signature !== null && item.signature !== null && signature !== item.signature) {
+        throw new LinkError('invalid', `${place}: a function ${signature} is asked for, ${item.signature} given`);
+      }
+    }
+  }
+}

@@ -1,0 +1,28 @@
+import { LinkError } from '../build-error.js';
+
+/** Explainer.md, label: words of one letter case joined by hyphens. */
+const LABEL = /^(?:[a-z][a-z0-9]*|[A-Z][A-Z0-9]*)(?:-(?:[a-z0-9]+|[A-Z0-9]+))*$/;
+
+function camelCase(label: string): string {
+  return label.toLowerCase().replace(/-([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
+}
+
+/**
+ * Checks field, case, flag or parameter names: well-formed labels, and no two that become one camelCase key on the host's side.
+ * Throws `LinkError`.
+ */
+export function checkLabels(what: string, labels: string[]): void {
+  const seen = new Set<string>();
+  for (const label of labels) {
+    if (!LABEL.test(label)) throw new LinkError('invalid', `${what}: ${JSON.stringify(label)} is not a label in kebab-case`);
+    const key = camelCase(label);
+    if (seen.has(key)) throw new LinkError('invalid', `${what}: the name ${JSON.stringify(label)} stands twice`);
+    seen.add(key);
+  }
+}
+
+/** Names become keys of JSON objects in the plan, where this one would set a prototype instead. */
+export function checkKey(name: string): string {
+  if (name === '__proto__') throw new LinkError('unsupported', 'the name "__proto__" is not supported');
+  return name;
+}

@@ -1,0 +1,176 @@
+import type { PlanFuncType, PlanType, PrimitiveName } from '../../plan.js';
+import { LinkError } from '../build-error.js';
+
+/** Flat values beyond this many never travel one by one (CanonicalABI.md, MAX_FLAT_PARAMS), so longer lists are not kept. */
+const MAX_FLAT = 16;
+/** Binary.md: the element size of every value type is below this. It also bounds what the ABI compiles per type. */
+const MAX_ELEMENT_BYTES = 2 ** 28;
+/** Nesting of value types; the ABI recurses along it. */
+const MAX_TYPE_DEPTH = 100;
+const MAX_TYPES = 100_000;
+
+export type FlatType = 'i32' | 'i64' | 'f32' | 'f64';
+
+/** What validation needs to know of a value type (CanonicalABI.md: Alignment, Element Size, Flattening). */
+export interface TypeFacts {
+  size: number;
+  align: number;
+  /** null: more than 16 flat values. */
+  flat: FlatType[] | null;
+  /** Holds a string or a list, so lowering it allocates. */
+  pointers: boolean;
+  borrow: boolean;
+  depth: number;
+}
+
+const PRIMITIVES: Record<PrimitiveName, [size: number, flat: FlatType[]]> = {
+  bool: [1, ['i32']], s8: [1, ['i32']], u8: [1, ['i32']], s16: [2, ['i32']], u16: [2, ['i32']], s32: [4, ['i32']], u32: [4, ['i32']],
+  s64: [8, ['i64']], u64: [8, ['i64']], f32: [4, ['f32']], f64: [8, ['f64']], char: [4, ['i32']], string: [8, ['i32', 'i32']],
+  'error-context': [4, ['i32']],
+};
+
+const HANDLE: TypeFacts = { size: 4, align: 4, flat: ['i32'], pointers: false, borrow: false, depth: 1 };
+
+function alignTo(size: number, align: number): number {
+  return Math.ceil(size / align) * align;
+}
+
+function joinFlat(a: FlatType | undefined, b: FlatType): FlatType {
+  if (a === undefined || a === b) return b;
+  return (a === 'i32' && b === 'f32') || (a === 'f32' && b === 'i32') ? 'i32' : 'i64';
+}
+
+function concat(lists: (FlatType[] | null)[]): FlatType[] | null {
+  const all: FlatType[] = [];
+  for (const list of lists) {
+    if (list === null || all.length + list.length > MAX_FLAT) return null;
+    all.push(...list);
+  }
+  return all;
+}
+
+function isPrimitive(type: PlanType): type is { t: PrimitiveName } {
+  return type.t in PRIMITIVES;
+}
+
+/**
+ * The value and function types of a plan, each kept once: equal types have equal indices, so that comparing two types of a
+ * component is comparing two numbers.
+ */
+export class TypeTable {
+  readonly types: PlanType[] = [];
+  readonly funcTypes: PlanFuncType[] = [];
+  private readonly facts: TypeFacts[] = [];
+  private readonly byKey = new Map<string, number>();
+  private readonly funcByKey = new Map<string, number>();
+
+  type(type: PlanType): number {
+    const key = JSON.stringify(type);
+    const known = this.byKey.get(key);
+    if (known !== undefined) return known;
+    if (this.types.length >= MAX_TYPES) throw new LinkError('limit', `more than ${MAX_TYPES} types`);
+    const facts = this.measure(type);
+    if (facts.size >= MAX_ELEMENT_BYTES) throw new LinkError('limit', `a ${type.t} type is larger than ${MAX_ELEMENT_BYTES} bytes`);
+    if (facts.depth > MAX_TYPE_DEPTH) throw new LinkError('limit', `value types are nested deeper than ${MAX_TYPE_DEPTH}`);
+    const index = this.types.push(type) - 1;
+    this.facts.push(facts);
+    this.byKey.set(key, index);
+    return index;
+  }
+
+  funcType(type: PlanFuncType): number {
+    const key = JSON.stringify(type);
+    const known = this.funcByKey.get(key);
+    if (known !== undefined) return known;
+    if (this.funcTypes.length >= MAX_TYPES) throw new LinkError('limit', `more than ${MAX_TYPES} function types`);
+    const index = this.funcTypes.push(type) - 1;
+    this.funcByKey.set(key, index);
+    return index;
+  }
+
+  get(index: number): PlanType {
+    return this.types[index]!;
+  }
+
+  factsOf(index: number): TypeFacts {
+    return this.facts[index]!;
+  }
+
+  /** The flat form of a list of values; null when it is too long. */
+  flatten(types: number[]): FlatType[] | null {
+    return concat(types.map((type) => this.factsOf(type).flat));
+  }
+
+  private measure(type: PlanType): TypeFacts {
+    if (isPrimitive(type)) {
+      const [size, flat] = PRIMITIVES[type.t];
+      return { size, align: type.t === 'string' ? 4 : size, flat, pointers: type.t === 'string', borrow: false, depth: 1 };
+    }
+    switch (type.t) {
+      case 'own': return HANDLE;
+      case 'borrow': return { ...HANDLE, borrow: true };
+      case 'stream': case 'future': return { ...HANDLE, depth: 1 + (type.of === null ? 0 : this.factsOf(type.of).depth) };
+      case 'list': return this.measureList(type.of, type.length);
+      case 'record': return this.measureTuple(type.fields.map(([, field]) => field));
+      case 'tuple': return this.measureTuple(type.of);
+      case 'flags': {
+        const size = type.names.length <= 8 ? 1 : type.names.length <= 16 ? 2 : 4;
+        return { ...HANDLE, size, align: size };
+      }
+      case 'enum': return this.measureVariant(type.names.map(() => null));
+      case 'option': return this.measureVariant([null, type.of]);
+      case 'result': return this.measureVariant([type.ok, type.err]);
+      case 'variant': return this.measureVariant(type.cases.map(([, payload]) => payload));
+    }
+  }
+
+  private measureList(of: number, length?: number): TypeFacts {
+    const item = this.factsOf(of);
+    if (length === undefined) return { ...item, size: 8, align: 4, flat: ['i32', 'i32'], pointers: true, depth: item.depth + 1 };
+    const flat = length > MAX_FLAT ? null : concat(Array.from({ length }, () => item.flat));
+    return { ...item, size: item.size * length, flat, depth: item.depth + 1 };
+  }
+
+  private measureTuple(fields: number[]): TypeFacts {
+    const facts = fields.map((field) => this.factsOf(field));
+    let size = 0;
+    let align = 1;
+    for (const field of facts) {
+      align = Math.max(align, field.align);
+      size = alignTo(size, field.align) + field.size;
+    }
+    return {
+      size: alignTo(size, align),
+      align,
+      flat: concat(facts.map((field) => field.flat)),
+      pointers: facts.some((field) => field.pointers),
+      borrow: facts.some((field) => field.borrow),
+      depth: 1 + facts.reduce((depth, field) => Math.max(depth, field.depth), 0),
+    };
+  }
+
+  private measureVariant(cases: (number | null)[]): TypeFacts {
+    const tag = cases.length <= 2 ** 8 ? 1 : cases.length <= 2 ** 16 ? 2 : 4;
+    const payloads = cases.filter((payload) => payload !== null).map((payload) => this.factsOf(payload));
+    const payloadAlign = payloads.reduce((align, payload) => Math.max(align, payload.align), 1);
+    const payloadSize = payloads.reduce((size, payload) => Math.max(size, payload.size), 0);
+    const align = Math.max(tag, payloadAlign);
+    return {
+      size: alignTo(alignTo(tag, payloadAlign) + payloadSize, align),
+      align,
+      flat: this.joinPayloads(payloads),
+      pointers: payloads.some((payload) => payload.pointers),
+      borrow: payloads.some((payload) => payload.borrow),
+      depth: 1 + payloads.reduce((depth, payload) => Math.max(depth, payload.depth), 0),
+    };
+  }
+
+  private joinPayloads(payloads: TypeFacts[]): FlatType[] | null {
+    const joined: FlatType[] = [];
+    for (const { flat } of payloads) {
+      if (flat === null || flat.length >= MAX_FLAT) return null;
+      flat.forEach((type, i) => (joined[i] = joinFlat(joined[i], type)));
+    }
+    return ['i32', ...joined];
+  }
+}

@@ -1,7 +1,6 @@
 // Installs an npm package's dependencies exactly as locked, when they are not installed yet. Runs on Node >= 20 with nothing installed.
 import { spawnSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -10,9 +9,7 @@ const FIRST_WAIT_MS = 3_000;
 
 /** Returns whether anything had to be done. Throws when npm fails for good; what it wrote has gone to stderr. */
 export async function installPackage(dir, { say = () => {} } = {}) {
-  const stamp = join(dir, 'node_modules', '.installed-lock');
-  const wanted = fingerprint(dir);
-  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return false;
+  if (isInstalled(dir)) return false;
   say();
   for (let attempt = 1; ; attempt++) {
     // Without these npm asks the network for advisories and adverts; --prefer-offline takes what the cache has unasked.
@@ -26,13 +23,21 @@ export async function installPackage(dir, { say = () => {} } = {}) {
     console.error(`npm ci failed (exit status ${status}); once more in ${waitMs / 1000} s`);
     await sleep(waitMs);
   }
-  writeFileSync(stamp, wanted);
   return true;
 }
 
-/** What decides the content of node_modules. */
-function fingerprint(dir) {
-  const hash = createHash('sha256');
-  for (const file of ['package.json', 'package-lock.json']) hash.update(readFileSync(join(dir, file)));
-  return hash.update(`${process.platform} ${process.arch}`).digest('hex');
+/** npm writes what it has installed as the last thing it does: compared with what is locked, nothing else needs to be remembered. */
+function isInstalled(dir) {
+  const installed = readJson(join(dir, 'node_modules', '.package-lock.json'))?.packages;
+  if (!installed) return false;
+  return Object.entries(readJson(join(dir, 'package-lock.json')).packages)
+    .every(([path, { version, optional }]) => path === '' || (installed[path] ? installed[path].version === version : optional));
+}
+
+function readJson(file) {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8'));
+  } catch {
+    return undefined;
+  }
 }

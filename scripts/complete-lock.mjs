@@ -38,12 +38,13 @@ function resolves(packages, from, name) {
   }
 }
 
-/** os and cpu keep npm from fetching it where it does not belong. */
+/** os, cpu and libc keep npm from fetching it where it does not belong. */
 function entry(name, version) {
   if (!/^\d+\.\d+\.\d+$/.test(version)) throw new Error(`${name}: ${version} is no exact version`);
   const parts = name.split('/').at(-1).split('-');
   const os = OS.find((one) => parts.includes(one));
   const cpu = CPU.find((one) => parts.includes(one));
   if (!os && cpu !== 'wasm32') throw new Error(`${name}: no platform in its name`);
-  return { version, optional: true, ...(os && { os: [os] }), ...(cpu && { cpu: [cpu] }) };
+  const libc = parts.includes('musl') ? 'musl' : parts.includes('gnu') && os === 'linux' ? 'glibc' : undefined;
+  return { version, optional: true, ...(os && { os: [os] }), ...(cpu && { cpu: [cpu] }), ...(libc && { libc: [libc] }) };
 }

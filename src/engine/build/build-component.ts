@@ -4,6 +4,7 @@ import { DecodeError, RewriteError } from './build-error.js';
 import { componentize } from './componentize.js';
 import { readCoreModule, type CoreModule } from './core/core-module.js';
 import { decodeComponent, wasmKind } from './decode/component.js';
+import { elideShims } from './link/elide-shims.js';
 import { linkComponent, type LinkedComponent } from './link/linker.js';
 import { rewriteModule } from './rewrite/rewriter.js';
 
@@ -70,8 +71,12 @@ class ModuleStore {
 
 function finish(linked: LinkedComponent, memoryCapPages: number): { plan: Plan; modules: Uint8Array[] } {
   const store = new ModuleStore(memoryCapPages);
-  const indices = linked.modules.map((module, i) => store.add(module, `core module ${i}`));
-  const steps = linked.plan.steps.map((step) => ({ ...step, module: indices[step.module]! }));
+  const indices = new Map<number, number>();
+  const steps = linked.plan.steps.map((step) => {
+    const index = indices.get(step.module) ?? store.add(linked.modules[step.module]!, `core module ${step.module}`);
+    indices.set(step.module, index);
+    return { ...step, module: index };
+  });
   const pages = steps.reduce((sum, step) => sum + (store.entries[step.module]!.memory?.minPages ?? 0), 0);
   if (pages > memoryCapPages) {
     throw new RewriteError('limit', `the memories want ${pages} pages together at the start, the limit is ${memoryCapPages} pages`);
@@ -88,7 +93,7 @@ export async function buildComponent(bytes: Uint8Array, options: BuildOptions): 
   const kind = wasmKind(bytes);
   if (kind === null) throw new DecodeError('not-wasm', 'neither a WebAssembly component (version 0x0d) nor a core module', 0);
   const component = kind === 'component' ? bytes : await componentize(readCoreModule(bytes));
-  const linked = linkComponent(decodeComponent(component));
+  const linked = elideShims(linkComponent(decodeComponent(component)));
   const { imports, exports } = linked;
   const built = finish(linked, Math.floor(options.memoryCapBytes / PAGE_BYTES));
   return { ...built, imports, exports, handlers: handlersOf(exports), componentized: kind === 'module' };

@@ -1,0 +1,106 @@
+import type { DraftComponent } from './draft.js';
+import { checkEntryPath } from './entry-path.js';
+import { DEFAULT_BUNDLE_LIMITS } from './limits.js';
+import type { ComponentLimits } from './locked-app.js';
+import { checkOutboundHost, convertHttpHost } from './outbound-host.js';
+import type { Problems } from './problems.js';
+import type { RawFiles, RawSource } from './schema-component.js';
+import { templateVariables } from './template.js';
+import type { TomlPath } from './toml.js';
+
+/** A component with every reference resolved and every default filled in. */
+export interface ManifestComponent {
+  id: string;
+  /** Where it stands in the document. */
+  at: TomlPath;
+  description?: string;
+  source: { path: string } | { url: string; digest: string };
+  variables: Record<string, string>;
+  environment: Record<string, string>;
+  files: RawFiles[];
+  excludeFiles: string[];
+  allowedOutboundHosts: string[];
+  keyValueStores: string[];
+  sqliteDatabases: string[];
+  aiModels: string[];
+  limits: ComponentLimits;
+}
+
+/** Names that a component may refer to. */
+export interface AppNames {
+  variables: ReadonlySet<string>;
+  components: ReadonlySet<string>;
+}
+
+/** Checks one component's source, templates and hosts, and gives it with every default filled in. */
+export function checkComponent(component: DraftComponent, names: AppNames, problems: Problems): ManifestComponent {
+  const { at, id, raw } = component;
+  for (const [name, template] of Object.entries(raw.variables ?? {})) checkTemplate([...at, component.variablesKey, name], template, names, problems);
+  return {
+    id,
+    at,
+    ...(raw.description !== undefined && { description: raw.description }),
+    source: checkSource(raw.source, [...at, 'source'], problems),
+    variables: raw.variables ?? {},
+    environment: raw.environment ?? {},
+    files: raw.files ?? [],
+    excludeFiles: raw.exclude_files ?? [],
+    allowedOutboundHosts: checkHosts(component, names, problems),
+    keyValueStores: raw.key_value_stores ?? [],
+    sqliteDatabases: raw.sqlite_databases ?? [],
+    aiModels: raw.ai_models ?? [],
+    limits: limits(raw.tool?.whorl),
+  };
+}
+
+function checkTemplate(at: TomlPath, template: string, names: AppNames, problems: Problems): void {
+  for (const variable of problems.attempt(at, () => templateVariables(template)) ?? []) {
+    if (!names.variables.has(variable)) problems.invalid(at, `unknown variable "${variable}": the app has ${names.variables.size > 0 ? [...names.variables].join(', ') : 'no [variables]'}`);
+  }
+}
+
+function checkSource(source: RawSource, at: TomlPath, problems: Problems): ManifestComponent['source'] {
+  if (typeof source === 'string') {
+    const checked = checkEntryPath(source, DEFAULT_BUNDLE_LIMITS.pathBytes);
+    if ('refused' in checked) problems.invalid(at, `${JSON.stringify(source)}: ${checked.refused}`);
+    return { path: 'path' in checked ? checked.path : source };
+  }
+  // A source from a package registry was refused when it was read.
+  if ('package' in source) return { path: '' };
+  const url = URL.parse(source.url);
+  if (!url || (url.protocol !== 'https:' && url.protocol !== 'http:')) problems.invalid([...at, 'url'], `${JSON.stringify(source.url)} is no http(s) URL`);
+  else if (url.username !== '' || url.password !== '') problems.invalid([...at, 'url'], 'must not hold a user name or password');
+  return source;
+}
+
+function checkHosts({ at, raw }: DraftComponent, names: AppNames, problems: Problems): string[] {
+  const hosts = [...(raw.allowed_outbound_hosts ?? [])];
+  for (const [i, host] of hosts.entries()) {
+    const hostAt = [...at, 'allowed_outbound_hosts', i];
+    if (host === 'insecure:allow-all') problems.unsupported(hostAt, '"insecure:allow-all" is not supported here; name the hosts, or write "*://*:*"');
+    else if (host.includes('{{')) checkTemplate(hostAt, host, names, problems);
+    else {
+      const problem = checkOutboundHost(host);
+      if (problem) problems.invalid(hostAt, `${JSON.stringify(host)}: ${problem}`);
+      const chained = /^https?:\/\/([^.*/:]+)\.spin\.internal(?:[:/]|$)/.exec(host)?.[1];
+      if (chained && !names.components.has(chained)) problems.warn(hostAt, `there is no component "${chained}" to be reached at ${host}`);
+    }
+  }
+  if (raw.allowed_http_hosts) problems.warn([...at, 'allowed_http_hosts'], 'is deprecated: use allowed_outbound_hosts');
+  for (const [i, host] of (raw.allowed_http_hosts ?? []).entries()) {
+    const converted = convertHttpHost(host);
+    if ('refused' in converted) problems.invalid([...at, 'allowed_http_hosts', i], `${JSON.stringify(host)}: ${converted.refused}`);
+    else hosts.push(...converted.hosts);
+  }
+  return hosts;
+}
+
+function limits(raw: { cpu_ms?: number; wall_ms?: number; memory_bytes?: number; concurrency?: number } | undefined): ComponentLimits {
+  const { cpu_ms: cpuMs, wall_ms: wallMs, memory_bytes: memoryBytes, concurrency } = raw ?? {};
+  return {
+    ...(cpuMs !== undefined && { cpuMs }),
+    ...(wallMs !== undefined && { wallMs }),
+    ...(memoryBytes !== undefined && { memoryBytes }),
+    ...(concurrency !== undefined && { concurrency }),
+  };
+}

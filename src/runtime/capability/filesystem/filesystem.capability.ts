@@ -1,0 +1,143 @@
+import { Err, type HostBinding, type HostFunction } from '#engine/run/host.js';
+import { EOF as PIPE_EOF, hostFuture, hostStream, type Pipe } from '#engine/run/pipe.js';
+import { perSlot, plain, type Capability } from '../capability.js';
+import { EOF, type GuestState } from '../guest.js';
+import { InputStream } from '../io/input-stream.js';
+import type { IoError } from '../io/io-error.js';
+import { Descriptor, Refused, type DescriptorFlags, type FileFault, type OpenFlags } from './descriptor.js';
+import { treeOf } from './tree.js';
+
+/** The preopened directory: `/`, when the component has files at all. */
+const preopens = perSlot((state) => () => (state.grant.files.length === 0 ? [] : [[new Descriptor(state, treeOf(state.grant)), '/']]));
+
+/** `error-code` is an enum in 0.2 and a variant in 0.3. */
+type ToError = (fault: FileFault) => unknown;
+const asEnum: ToError = (fault) => fault;
+const asVariant: ToError = (fault) => ({ tag: fault });
+
+/** Changes something: nothing can be changed. */
+const WRITES = [
+  'set-size', 'set-times', 'create-directory-at', 'set-times-at', 'link-at', 'remove-directory-at', 'rename-at', 'symlink-at', 'unlink-file-at',
+];
+
+/** The functions that both versions have, in terms of the version's own error and type. */
+function shared(toError: ToError, toType: (kind: 'directory' | 'regular-file') => unknown): Record<string, HostFunction> {
+  const lift = <T, R>(value: T | Refused, map: (value: T) => R): R | Err => (value instanceof Refused ? new Err(toError(value.fault)) : map(value));
+  const stat = (descriptor: Descriptor) => ({ ...descriptor.stat(), type: toType(descriptor.kind) });
+  const nothing = () => undefined;
+  return {
+    advise: nothing,
+    sync: nothing,
+    'sync-data': nothing,
+    'get-flags': (descriptor: Descriptor) => descriptor.flags(),
+    'get-type': (descriptor: Descriptor) => toType(descriptor.kind),
+    stat,
+    'stat-at': (descriptor: Descriptor, _flags: unknown, path: string) => lift(descriptor.at(path), stat),
+    'open-at': (descriptor: Descriptor, _flags: unknown, path: string, open: OpenFlags, flags: DescriptorFlags) =>
+      lift(descriptor.openAt(path, open, flags), (opened) => opened),
+    'readlink-at': (descriptor: Descriptor, path: string) => lift(descriptor.readLink(path), nothing),
+    'is-same-object': (descriptor: Descriptor, other: Descriptor) => descriptor.isSame(other),
+    'metadata-hash': (descriptor: Descriptor) => descriptor.hash(),
+    'metadata-hash-at': (descriptor: Descriptor, _flags: unknown, path: string) => lift(descriptor.at(path), (found) => found.hash()),
+    ...Object.fromEntries(WRITES.map((name) => [name, () => new Err(toError('read-only'))])),
+  };
+}
+
+const methods = (functions: Record<string, HostFunction>): Record<string, HostBinding<GuestState>> =>
+  Object.fromEntries(Object.entries(functions).map(([name, call]) => [`[method]descriptor.${name}`, plain(call)]));
+
+class DirectoryEntryStream {
+  private next = 0;
+
+  constructor(private readonly entries: readonly unknown[]) {}
+
+  read(): unknown {
+    return this.entries[this.next++];
+  }
+}
+
+const readOnly02 = () => new Err('read-only');
+
+const TYPES_02: Capability['functions'] = {
+  ...methods({
+    ...shared(asEnum, (kind) => kind),
+    'read-via-stream': (descriptor: Descriptor, offset: bigint) => {
+      const source = descriptor.source(offset);
+      return source instanceof Refused ? new Err(source.fault) : new InputStream(source);
+    },
+    read: (descriptor: Descriptor, length: bigint, offset: bigint) => {
+      const result = descriptor.read(length, offset);
+      return result instanceof Refused ? new Err(result.fault) : result;
+    },
+    'read-directory': (descriptor: Descriptor) => {
+      const entries = descriptor.entries();
+      return entries instanceof Refused ? new Err(entries.fault) : new DirectoryEntryStream(entries);
+    },
+    write: readOnly02,
+    'write-via-stream': readOnly02,
+    'append-via-stream': readOnly02,
+  }),
+  '[method]directory-entry-stream.read-directory-entry': plain((stream: DirectoryEntryStream) => stream.read()),
+  'filesystem-error-code': plain((error: IoError) => error.fileCode ?? undefined),
+};
+
+const OK = { tag: 'ok', val: undefined };
+const failed = (fault: FileFault) => ({ tag: 'err', val: { tag: fault } });
+
+function readViaStream(descriptor: Descriptor, offset: bigint): [Pipe, Pipe] {
+  const source = descriptor.source(offset);
+  if (source instanceof Refused) return [hostStream({ pull: () => PIPE_EOF }), hostFuture(failed(source.fault))];
+  const result = hostFuture();
+  const stream = hostStream({
+    pull: (_pipe, max) => {
+      try {
+        const chunk = source.read(max);
+        if (chunk !== EOF) return chunk;
+        result.resolve(OK);
+      } catch {
+        result.resolve(failed('io'));
+      }
+      return PIPE_EOF;
+    },
+    cancel: () => result.resolve(OK),
+  });
+  return [stream, result];
+}
+
+function readDirectory(descriptor: Descriptor): [Pipe, Pipe] {
+  const entries = descriptor.entries();
+  if (entries instanceof Refused) return [hostStream({ pull: () => PIPE_EOF }), hostFuture(failed(entries.fault))];
+  const result = hostFuture();
+  let next = 0;
+  const stream = hostStream({
+    pull: (_pipe, max) => {
+      if (next < entries.length) return entries.slice(next, (next += max)).map(({ type, name }) => ({ type: { tag: type }, name }));
+      result.resolve(OK);
+      return PIPE_EOF;
+    },
+    cancel: () => result.resolve(OK),
+  });
+  return [stream, result];
+}
+
+/** The guest's bytes are not taken: its stream is closed, and the future says why. */
+function refuseStream(_descriptor: Descriptor, data: Pipe): Pipe {
+  data.hostDrop();
+  return hostFuture(failed('read-only'));
+}
+
+const TYPES_03: Capability['functions'] = methods({
+  ...shared(asVariant, (kind) => ({ tag: kind })),
+  'read-via-stream': readViaStream,
+  'read-directory': readDirectory,
+  'write-via-stream': refuseStream,
+  'append-via-stream': refuseStream,
+});
+
+/** `wasi:filesystem`: the app's files, read-only. */
+export const FILESYSTEM: readonly Capability[] = [
+  { name: 'wasi:filesystem/preopens', version: '0.2', functions: { 'get-directories': preopens } },
+  { name: 'wasi:filesystem/preopens', version: '0.3', functions: { 'get-directories': preopens } },
+  { name: 'wasi:filesystem/types', version: '0.2', functions: TYPES_02 },
+  { name: 'wasi:filesystem/types', version: '0.3', functions: TYPES_03 },
+];

@@ -1,0 +1,149 @@
+import type { ByteSink, Headers } from '../guest.js';
+import { NO_MORE, WRITE_PERMIT_BYTES } from '../io/output-stream.js';
+import type { HeldBody } from '../slot.js';
+import { HttpError, type ErrorCode } from './error-code.js';
+
+/** Where a message goes. */
+export interface BodyDestination {
+  /**
+   * The head leaves now. `length` is that of the body when all of it is known, else null (then it is what the fields declare, or the
+   * body is chunked). Called once.
+   */
+  start(length: number | null): ByteSink;
+  /** The answer to HEAD, or a status that has no content: a declared length says nothing about what is written. */
+  readonly bodiless: boolean;
+}
+
+/** Kept back at most, until the head goes out. */
+const HOLD_BYTES = 64 * 1024;
+
+/**
+ * The body of an outgoing message of either version: keeps the first bytes back so that a small message is one write with a
+ * content-length, checks the declared length (RFC 9110, section 8.6), and passes backpressure on.
+ */
+export class BodyWriter implements HeldBody {
+  /** More may be written, or the other side went away. */
+  onDrain: (() => void) | null = null;
+  /** The body is complete or broken off. */
+  onDone: (() => void) | null = null;
+  private destination: BodyDestination | null = null;
+  private sink: ByteSink | null = null;
+  private held: Uint8Array[] = [];
+  private heldBytes = 0;
+  private writtenBytes = 0;
+  private full = false;
+  private ended = false;
+  private trailers: Headers | undefined;
+  private failure: Error | null = null;
+
+  /** `declaredBytes`: the content-length of the fields, null without one. */
+  constructor(private readonly kind: 'request' | 'response', private readonly declaredBytes: number | null) {}
+
+  get done(): boolean {
+    return this.ended || this.failure !== null;
+  }
+
+  /** Bytes that may be written now; 0: wait for `onDrain`; NO_MORE: ended, broken, or nobody listens any more. */
+  permit(): number {
+    if (this.ended || this.failure) return NO_MORE;
+    const { sink } = this;
+    if (sink === null) return this.destination ? WRITE_PERMIT_BYTES : Math.max(0, WRITE_PERMIT_BYTES - this.heldBytes);
+    if (sink.closed) return NO_MORE;
+    return this.full ? 0 : WRITE_PERMIT_BYTES;
+  }
+
+  /** An error when it is more than the fields declare; the body is broken then. */
+  write(chunk: Uint8Array): ErrorCode | undefined {
+    if (this.ended || this.failure) return undefined;
+    this.writtenBytes += chunk.length;
+    if (this.declaredBytes !== null && this.writtenBytes > this.declaredBytes && !this.destination?.bodiless) {
+      return this.fail(this.sizeError());
+    }
+    if (chunk.length === 0) return undefined;
+    if (this.sink) {
+      this.pass(this.sink, chunk);
+      return undefined;
+    }
+    this.held.push(chunk);
+    this.heldBytes += chunk.length;
+    if (this.destination && this.heldBytes > HOLD_BYTES) this.flush();
+    return undefined;
+  }
+
+  /** Says where it goes; may come before, between and after writes. */
+  attach(destination: BodyDestination): void {
+    this.destination = destination;
+    if (this.failure) destination.start(null).abort(this.failure);
+    else if (this.ended) this.finish();
+  }
+
+  /** Sends the head and what is held, at the latest when the guest starts to wait. */
+  flush(): void {
+    if (this.sink || !this.destination || this.ended || this.failure) return;
+    const sink = this.open(this.destination, null);
+    if (this.held.length === 0) sink.write(new Uint8Array(0));
+    this.release(sink);
+  }
+
+  /** The body is complete. An error when it is shorter than declared: then it is broken instead. */
+  end(trailers?: Headers): ErrorCode | undefined {
+    if (this.ended || this.failure) return undefined;
+    if (this.declaredBytes !== null && this.writtenBytes < this.declaredBytes && !this.destination?.bodiless) {
+      return this.fail(this.sizeError());
+    }
+    this.ended = true;
+    this.trailers = trailers;
+    if (this.destination) this.finish();
+    return undefined;
+  }
+
+  /** The body will not be complete; the other side must see that. */
+  abort(reason: Error): void {
+    if (this.ended || this.failure) return;
+    this.failure = reason;
+    this.held = [];
+    if (this.sink) this.sink.abort(reason);
+    else this.destination?.start(null).abort(reason);
+    this.onDone?.();
+  }
+
+  private fail(code: ErrorCode): ErrorCode {
+    this.abort(new HttpError(code));
+    return code;
+  }
+
+  private sizeError(): ErrorCode {
+    return { tag: this.kind === 'request' ? 'HTTP-request-body-size' : 'HTTP-response-body-size', val: BigInt(this.writtenBytes) };
+  }
+
+  private finish(): void {
+    const sink = this.sink ?? this.open(this.destination!, this.trailers ? null : this.heldBytes);
+    this.release(sink);
+    sink.end(this.trailers);
+    this.onDone?.();
+  }
+
+  private open(destination: BodyDestination, length: number | null): ByteSink {
+    const sink = (this.sink = destination.start(length));
+    sink.onClose = () => this.onDrain?.();
+    return sink;
+  }
+
+  private release(sink: ByteSink): void {
+    const { held } = this;
+    if (held.length === 0) return;
+    this.held = [];
+    const bytes = this.heldBytes;
+    this.heldBytes = 0;
+    this.pass(sink, held.length === 1 ? held[0]! : Buffer.concat(held, bytes));
+  }
+
+  private pass(sink: ByteSink, chunk: Uint8Array): void {
+    if (sink.closed || sink.write(chunk)) return;
+    this.full = true;
+    sink.onDrain = () => {
+      this.full = false;
+      this.onDrain?.();
+    };
+  }
+}

@@ -1,0 +1,178 @@
+import { Err } from '#engine/run/host.js';
+import type { Headers } from '../guest.js';
+import { TOKEN } from './method.js';
+
+/** Sum of names and values that a guest may put into one collection. */
+const MAX_BYTES = 128 * 1024;
+
+/**
+ * Fields of one connection, not of the message (RFC 9110, section 7.6.1), that neither guests see nor servers get. `host` is no part:
+ * guests may read and set it, and outgoing requests take it from the authority.
+ */
+const FORBIDDEN: ReadonlySet<string> = new Set([
+  'connection', 'keep-alive', 'proxy-authenticate', 'proxy-authorization', 'proxy-connection', 'transfer-encoding', 'upgrade', 'http2-settings',
+]);
+
+export type HeaderError = { tag: 'invalid-syntax' | 'forbidden' | 'immutable' | 'size-exceeded' };
+export const INVALID_SYNTAX = new Err<HeaderError>({ tag: 'invalid-syntax' });
+export const IS_FORBIDDEN = new Err<HeaderError>({ tag: 'forbidden' });
+export const IMMUTABLE = new Err<HeaderError>({ tag: 'immutable' });
+export const SIZE_EXCEEDED = new Err<HeaderError>({ tag: 'size-exceeded' });
+type Failed = Err<HeaderError>;
+
+const asBytes = (value: string | Uint8Array): Uint8Array => (typeof value === 'string' ? Buffer.from(value, 'latin1') : value);
+const asText = (value: string | Uint8Array): string =>
+  typeof value === 'string' ? value : Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('latin1');
+
+/** RFC 9110, section 5.5: visible characters, obs-text, space and tab. */
+function isValue(value: Uint8Array): boolean {
+  for (const byte of value) if ((byte < 0x20 && byte !== 0x09) || byte === 0x7f) return false;
+  return true;
+}
+
+/** `fields` of wasi:http/types: names in lower case, in order, values as bytes. What came from the wire is copied at the first look. */
+export class Fields {
+  private names: string[] = [];
+  private values: (string | Uint8Array)[] = [];
+  private bytes = 0;
+  private wire: Headers | null = null;
+  immutable = false;
+
+  /** What a peer sent; read-only, without the fields that belong to its connection. */
+  static fromWire(headers: Headers): Fields {
+    const fields = new Fields();
+    fields.wire = headers;
+    fields.immutable = true;
+    return fields;
+  }
+
+  static fromList(entries: readonly (readonly [string, Uint8Array])[]): Fields | Failed {
+    const fields = new Fields();
+    for (const [name, value] of entries) {
+      const failed = fields.append(name, value);
+      if (failed) return failed;
+    }
+    return fields;
+  }
+
+  get(name: string): Uint8Array[] {
+    const found: Uint8Array[] = [];
+    const wanted = name.toLowerCase();
+    this.unpack();
+    for (let i = 0; i < this.names.length; i += 1) if (this.names[i] === wanted) found.push(asBytes(this.values[i]!));
+    return found;
+  }
+
+  /** All values as latin-1 text. */
+  texts(name: string): string[] {
+    this.unpack();
+    return this.values.filter((_, i) => this.names[i] === name).map(asText);
+  }
+
+  has(name: string): boolean {
+    this.unpack();
+    return this.names.includes(name.toLowerCase());
+  }
+
+  set(name: string, values: readonly Uint8Array[]): Failed | undefined {
+    const failed = this.refusal(name) ?? (values.every(isValue) ? undefined : INVALID_SYNTAX);
+    if (failed) return failed;
+    const size = values.reduce((sum, value) => sum + name.length + value.length, 0);
+    const lower = name.toLowerCase();
+    if (this.bytes - this.sizeOf(lower) + size > MAX_BYTES) return SIZE_EXCEEDED;
+    this.remove(lower);
+    for (const value of values) this.push(lower, value);
+    return undefined;
+  }
+
+  delete(name: string): Failed | undefined {
+    const failed = this.refusal(name);
+    if (failed) return failed;
+    this.remove(name.toLowerCase());
+    return undefined;
+  }
+
+  getAndDelete(name: string): Uint8Array[] | Failed {
+    const failed = this.refusal(name);
+    if (failed) return failed;
+    const values = this.get(name);
+    this.remove(name.toLowerCase());
+    return values;
+  }
+
+  append(name: string, value: Uint8Array): Failed | undefined {
+    const failed = this.refusal(name) ?? (isValue(value) ? undefined : INVALID_SYNTAX);
+    if (failed) return failed;
+    if (this.bytes + name.length + value.length > MAX_BYTES) return SIZE_EXCEEDED;
+    this.push(name.toLowerCase(), value);
+    return undefined;
+  }
+
+  entries(): [string, Uint8Array][] {
+    this.unpack();
+    return this.names.map((name, i) => [name, asBytes(this.values[i]!)]);
+  }
+
+  /** A copy that may be changed. */
+  clone(): Fields {
+    this.unpack();
+    const copy = new Fields();
+    copy.names = [...this.names];
+    copy.values = [...this.values];
+    copy.bytes = this.bytes;
+    return copy;
+  }
+
+  freeze(): this {
+    this.immutable = true;
+    return this;
+  }
+
+  /** For the wire, in order; a fresh list that the caller may extend. */
+  toHeaders(): [string, string][] {
+    this.unpack();
+    return this.names.map((name, i) => [name, asText(this.values[i]!)]);
+  }
+
+  private refusal(name: string): Failed | undefined {
+    if (this.immutable) return IMMUTABLE;
+    if (!TOKEN.test(name)) return INVALID_SYNTAX;
+    return FORBIDDEN.has(name.toLowerCase()) ? IS_FORBIDDEN : undefined;
+  }
+
+  private push(name: string, value: string | Uint8Array): void {
+    this.names.push(name);
+    this.values.push(value);
+    this.bytes += name.length + value.length;
+  }
+
+  private sizeOf(name: string): number {
+    return this.names.reduce((sum, each, i) => (each === name ? sum + name.length + this.values[i]!.length : sum), 0);
+  }
+
+  private remove(name: string): void {
+    this.bytes -= this.sizeOf(name);
+    const kept = this.values.filter((_, i) => this.names[i] !== name);
+    this.names = this.names.filter((each) => each !== name);
+    this.values = kept;
+  }
+
+  private unpack(): void {
+    const { wire } = this;
+    if (wire === null) return;
+    this.wire = null;
+    for (const [name, value] of wire) {
+      const lower = name.toLowerCase();
+      if (!FORBIDDEN.has(lower)) this.push(lower, value);
+    }
+  }
+}
+
+/** `content-length` as the fields declare it; null: not at all; undefined: it is no length, or two that differ (RFC 9112, section 6.3). */
+export function declaredLength(fields: Fields): number | null | undefined {
+  const texts = fields.texts('content-length');
+  if (texts.length === 0) return null;
+  const [first] = texts;
+  if (texts.some((text) => text !== first) || !/^\d{1,15}$/.test(first!)) return undefined;
+  return Number(first);
+}

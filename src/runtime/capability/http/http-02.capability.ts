@@ -1,0 +1,97 @@
+import { perSlot, plain, type Capability } from '../capability.js';
+import type { IoError } from '../io/io-error.js';
+import { sendOutbound } from '../outbound/outbound.js';
+import { FIELDS_02, REQUEST_OPTIONS_02, type RequestOptions } from './fields.capability.js';
+import { Fields } from './fields.js';
+import { FutureIncomingResponse, FutureTrailers, IncomingBody, IncomingRequest, IncomingResponse } from './incoming-02.js';
+import { methodName, schemeName, type Method, type Scheme } from './method.js';
+import { OutgoingBody, OutgoingRequest, OutgoingResponse, type ResponseOutparam } from './outgoing-02.js';
+import { setResponse } from './server-02.js';
+
+const incoming: Capability['functions'] = {
+  '[method]incoming-request.method': plain((request: IncomingRequest) => request.method()),
+  '[method]incoming-request.path-with-query': plain((request: IncomingRequest) => request.pathWithQuery()),
+  '[method]incoming-request.scheme': plain((request: IncomingRequest) => request.scheme()),
+  '[method]incoming-request.authority': plain((request: IncomingRequest) => request.authority()),
+  '[method]incoming-request.headers': plain((request: IncomingRequest) => request.headers()),
+  '[method]incoming-request.consume': plain((request: IncomingRequest) => request.consume()),
+  '[method]incoming-body.stream': plain((body: IncomingBody) => body.stream()),
+  '[static]incoming-body.finish': plain((body: IncomingBody) => body.finish()),
+  '[method]future-trailers.subscribe': plain((future: FutureTrailers) => future),
+  '[method]future-trailers.get': plain((future: FutureTrailers) => future.get()),
+  '[method]incoming-response.status': plain((response: IncomingResponse) => response.status),
+  '[method]incoming-response.headers': plain((response: IncomingResponse) => response.headers),
+  '[method]incoming-response.consume': plain((response: IncomingResponse) => response.consume()),
+  '[resource-drop]incoming-response': plain((response: IncomingResponse) => response.drop()),
+  '[method]future-incoming-response.subscribe': plain((future: FutureIncomingResponse) => future),
+  '[method]future-incoming-response.get': plain((future: FutureIncomingResponse) => future.get()),
+  '[resource-drop]future-incoming-response': plain((future: FutureIncomingResponse) => future.drop()),
+};
+
+const outgoing: Capability['functions'] = {
+  '[constructor]outgoing-request': plain((headers: Fields) => new OutgoingRequest(headers)),
+  '[method]outgoing-request.body': plain((request: OutgoingRequest) => request.body()),
+  '[method]outgoing-request.method': plain((request: OutgoingRequest) => request.method),
+  '[method]outgoing-request.set-method': plain((request: OutgoingRequest, method: Method) => request.setMethod(method)),
+  '[method]outgoing-request.path-with-query': plain((request: OutgoingRequest) => request.pathWithQuery),
+  '[method]outgoing-request.set-path-with-query': plain((request: OutgoingRequest, path: string | undefined) => request.setPathWithQuery(path)),
+  '[method]outgoing-request.scheme': plain((request: OutgoingRequest) => request.scheme),
+  '[method]outgoing-request.set-scheme': plain((request: OutgoingRequest, scheme: Scheme | undefined) => request.setScheme(scheme)),
+  '[method]outgoing-request.authority': plain((request: OutgoingRequest) => request.authority),
+  '[method]outgoing-request.set-authority': plain((request: OutgoingRequest, authority: string | undefined) => request.setAuthority(authority)),
+  '[method]outgoing-request.headers': plain((request: OutgoingRequest) => request.headers),
+  '[constructor]outgoing-response': plain((headers: Fields) => new OutgoingResponse(headers)),
+  '[method]outgoing-response.status-code': plain((response: OutgoingResponse) => response.status),
+  '[method]outgoing-response.set-status-code': plain((response: OutgoingResponse, status: number) => response.setStatus(status)),
+  '[method]outgoing-response.headers': plain((response: OutgoingResponse) => response.headers),
+  '[method]outgoing-response.body': plain((response: OutgoingResponse) => response.body()),
+  '[method]outgoing-body.write': plain((body: OutgoingBody) => body.write()),
+  '[static]outgoing-body.finish': plain((body: OutgoingBody, trailers: Fields | undefined) => body.finish(trailers)),
+  '[resource-drop]outgoing-body': plain((body: OutgoingBody) => body.drop()),
+  '[static]response-outparam.set': perSlot((state) => (outparam: ResponseOutparam, result: Parameters<typeof setResponse>[2]) =>
+    setResponse(state, outparam, result)),
+};
+
+/** `wasi:http/types` and `wasi:http/outgoing-handler` of the 0.2 line. */
+export const HTTP_02: readonly Capability[] = [
+  {
+    name: 'wasi:http/types',
+    version: '0.2',
+    functions: {
+      'http-error-code': plain((error: IoError) => error.httpCode ?? undefined),
+      ...FIELDS_02,
+      ...REQUEST_OPTIONS_02,
+      ...incoming,
+      ...outgoing,
+    },
+  },
+  {
+    name: 'wasi:http/outgoing-handler',
+    version: '0.2',
+    functions: {
+      handle: perSlot((state) => (request: OutgoingRequest, options: RequestOptions | undefined) => {
+        const future = new FutureIncomingResponse();
+        const scheme = request.scheme && schemeName(request.scheme);
+        const work = sendOutbound(
+          state,
+          {
+            method: methodName(request.method)!,
+            scheme: scheme ?? null,
+            authority: request.authority ?? null,
+            pathWithQuery: request.pathWithQuery ?? '/',
+            headers: request.headers,
+            options: options ?? null,
+          },
+          request.writer,
+          (outcome) => future.settle(
+            'tag' in outcome
+              ? { tag: 'err', val: outcome }
+              : { tag: 'ok', val: new IncomingResponse(outcome.status, Fields.fromWire(outcome.headers), outcome.body) },
+          ),
+        );
+        future.cancel = () => work?.stop(new Error('the guest dropped the response'));
+        return future;
+      }),
+    },
+  },
+];

@@ -1,0 +1,199 @@
+import { Err } from '#engine/run/host.js';
+import { EOF as PIPE_EOF, hostFuture, hostStream, type Pipe } from '#engine/run/pipe.js';
+import { EOF, type ByteSource } from '../guest.js';
+import { NO_MORE } from '../io/output-stream.js';
+import type { BodyWriter } from './body-writer.js';
+import { errorCodeOf, HttpError, type ErrorCode } from './error-code.js';
+import type { RequestOptions } from './fields.capability.js';
+import { Fields } from './fields.js';
+import { GET, isAuthority, isPathWithQuery, methodName, schemeName, type Method, type Scheme } from './method.js';
+
+const REFUSED = new Err(undefined);
+const OK = { tag: 'ok' as const, val: undefined };
+type Sent = typeof OK | { tag: 'err'; val: ErrorCode };
+type Trailers = { tag: 'ok'; val: Fields | undefined } | { tag: 'err'; val: ErrorCode };
+
+/** The body of a request or response of wasi:http@0.3. It is used once: handed to a guest, or sent. */
+export interface Body03 {
+  /** `consume-body`; `result` is the consumer's word on how it went. */
+  consume(result: Pipe): [contents: Pipe, trailers: Pipe];
+  /** Writes all of it into `writer`. */
+  sendTo(writer: BodyWriter): void;
+  /** False: there is none, whatever the fields say. */
+  readonly present: boolean;
+}
+
+/** A body that a guest made: `request.new`, `response.new`. `sent` is the future it got in return. */
+export class GuestBody implements Body03 {
+  readonly sent = hostFuture();
+
+  constructor(private readonly contents: Pipe | undefined, private readonly trailers: Pipe) {}
+
+  get present(): boolean {
+    return this.contents !== undefined;
+  }
+
+  consume(result: Pipe): [Pipe, Pipe] {
+    result.attach({ value: (sent: unknown) => this.sent.resolve(sent), end: () => this.sent.resolve(OK) });
+    return [this.contents ?? hostStream({ pull: () => PIPE_EOF }), this.trailers];
+  }
+
+  sendTo(writer: BodyWriter): void {
+    const { contents } = this;
+    const settle = (sent: Sent) => this.sent.resolve(sent);
+    if (!contents) {
+      this.trailers.attach({ value: () => undefined });
+      const failed = writer.end();
+      settle(failed ? { tag: 'err', val: failed } : OK);
+      return;
+    }
+    const fail = (code: ErrorCode) => {
+      writer.abort(new HttpError(code));
+      contents.hostDrop();
+      settle({ tag: 'err', val: code });
+    };
+    writer.onDrain = () => {
+      if (writer.permit() === NO_MORE && !writer.done) fail({ tag: 'connection-terminated' });
+      else contents.drained();
+    };
+    let contentsEnded = false;
+    let trailers: Trailers | null = null;
+    const finish = () => {
+      if (!contentsEnded || !trailers || writer.done) return;
+      if (trailers.tag === 'err') fail(trailers.val);
+      else {
+        const failed = writer.end(trailers.val?.toHeaders());
+        settle(failed ? { tag: 'err', val: failed } : OK);
+      }
+    };
+    contents.attach({
+      write: (chunk) => {
+        const failed = writer.write(chunk as Uint8Array);
+        if (failed) queueMicrotask(() => fail(failed));
+        return writer.permit() !== 0;
+      },
+      end: (dropped) => {
+        contentsEnded = true;
+        if (dropped) fail({ tag: 'HTTP-response-incomplete' });
+        else finish();
+      },
+    });
+    this.trailers.attach({
+      value: (value) => {
+        trailers = value as Trailers;
+        finish();
+      },
+      end: () => {
+        trailers = OK;
+        finish();
+      },
+    });
+  }
+}
+
+/** A body that a peer sends. */
+export class WireBody implements Body03 {
+  readonly present = true;
+
+  constructor(private readonly source: ByteSource) {}
+
+  consume(result: Pipe): [Pipe, Pipe] {
+    result.attach({ value: () => undefined });
+    const { source } = this;
+    const trailers = hostFuture();
+    const contents = hostStream({
+      pull: (_pipe, max) => {
+        try {
+          const chunk = source.read(max);
+          if (chunk !== EOF) return chunk;
+          const fields = source.trailers();
+          trailers.resolve({ tag: 'ok', val: fields ? Fields.fromWire(fields) : undefined });
+        } catch (error) {
+          trailers.resolve({ tag: 'err', val: errorCodeOf(error) });
+        }
+        return PIPE_EOF;
+      },
+      cancel: () => {
+        source.cancel();
+        trailers.resolve(OK);
+      },
+    });
+    source.onReadable = () => contents.more();
+    return [contents, trailers];
+  }
+
+  sendTo(writer: BodyWriter): void {
+    const { source } = this;
+    const pump = () => {
+      try {
+        while (writer.permit() > 0) {
+          const chunk = source.read(PUMP_BYTES);
+          if (chunk === null) return;
+          if (chunk === EOF) {
+            writer.end(source.trailers() ?? undefined);
+            return;
+          }
+          writer.write(chunk);
+        }
+      } catch (error) {
+        writer.abort(error as Error);
+      }
+      if (writer.permit() === NO_MORE) source.cancel();
+    };
+    source.onReadable = pump;
+    writer.onDrain = pump;
+    pump();
+  }
+}
+
+const PUMP_BYTES = 64 * 1024;
+
+/** `request` of wasi:http/types@0.3. */
+export class Request03 {
+  method: Method = GET;
+  pathWithQuery: string | undefined;
+  scheme: Scheme | undefined;
+  authority: string | undefined;
+
+  constructor(private fields: Fields | (() => Fields), readonly body: Body03, readonly options: RequestOptions | undefined) {}
+
+  /** Those of an incoming request are made at the first look. */
+  get headers(): Fields {
+    return this.fields instanceof Fields ? this.fields : (this.fields = this.fields());
+  }
+
+  setMethod(method: Method): Err | undefined {
+    if (methodName(method) === null) return REFUSED;
+    this.method = method;
+    return undefined;
+  }
+
+  setPathWithQuery(path: string | undefined): Err | undefined {
+    if (path !== undefined && !isPathWithQuery(path)) return REFUSED;
+    this.pathWithQuery = path;
+    return undefined;
+  }
+
+  setScheme(scheme: Scheme | undefined): Err | undefined {
+    if (scheme && schemeName(scheme) === null) return REFUSED;
+    this.scheme = scheme;
+    return undefined;
+  }
+
+  setAuthority(authority: string | undefined): Err | undefined {
+    if (authority !== undefined && !isAuthority(authority)) return REFUSED;
+    this.authority = authority;
+    return undefined;
+  }
+}
+
+/** `response` of wasi:http/types@0.3. */
+export class Response03 {
+  constructor(readonly headers: Fields, readonly body: Body03, public status = 200) {}
+
+  setStatus(status: number): Err | undefined {
+    if (status < 100 || status > 999) return REFUSED;
+    this.status = status;
+    return undefined;
+  }
+}

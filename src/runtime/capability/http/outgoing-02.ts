@@ -1,0 +1,124 @@
+import { Err } from '#engine/run/host.js';
+import type { HttpExchange } from '../guest.js';
+import { lastOperationFailed, IoError, type StreamError } from '../io/io-error.js';
+import { OutputStream } from '../io/output-stream.js';
+import { BodyWriter } from './body-writer.js';
+import type { ErrorCode } from './error-code.js';
+import { declaredLength, Fields } from './fields.js';
+import { GET, isAuthority, isPathWithQuery, methodName, schemeName, type Method, type Scheme } from './method.js';
+
+const REFUSED = new Err(undefined);
+
+class BodyStream extends OutputStream {
+  constructor(private readonly writer: BodyWriter) {
+    super();
+    writer.onDrain = () => this.wake();
+  }
+
+  permit(): number {
+    return this.writer.permit();
+  }
+
+  put(chunk: Uint8Array): Err<StreamError> | undefined {
+    const failed = this.writer.write(chunk);
+    return failed && lastOperationFailed(new IoError('the body is longer than its content-length', failed));
+  }
+}
+
+/** `outgoing-body` of wasi:http/types@0.2.x. */
+export class OutgoingBody {
+  private streamed = false;
+
+  constructor(readonly writer: BodyWriter) {}
+
+  write(): OutputStream | Err {
+    if (this.streamed) return REFUSED;
+    this.streamed = true;
+    return new BodyStream(this.writer);
+  }
+
+  finish(trailers: Fields | undefined): Err<ErrorCode> | undefined {
+    const failed = this.writer.end(trailers?.toHeaders());
+    return failed && new Err(failed);
+  }
+
+  /** Dropped without `finish`: the message is incomplete, and the other side is to know (wasi:http/types, outgoing-body). */
+  drop(): void {
+    this.writer.abort(new Error('the body was dropped before it was finished'));
+  }
+}
+
+abstract class OutgoingMessage {
+  protected taken: OutgoingBody | null = null;
+
+  constructor(readonly headers: Fields) {
+    headers.freeze();
+  }
+
+  protected abstract readonly kind: 'request' | 'response';
+
+  body(): OutgoingBody | Err {
+    if (this.taken) return REFUSED;
+    const declared = declaredLength(this.headers);
+    if (declared === undefined) return REFUSED;
+    return (this.taken = new OutgoingBody(new BodyWriter(this.kind, declared)));
+  }
+
+  /** What was written so far and will be; null: the guest never took the body. */
+  get writer(): BodyWriter | null {
+    return this.taken?.writer ?? null;
+  }
+}
+
+/** `outgoing-response` of wasi:http/types@0.2.x. */
+export class OutgoingResponse extends OutgoingMessage {
+  protected readonly kind = 'response';
+  status = 200;
+
+  setStatus(status: number): Err | undefined {
+    if (status < 100 || status > 999) return REFUSED;
+    this.status = status;
+    return undefined;
+  }
+}
+
+/** `outgoing-request` of wasi:http/types@0.2.x. */
+export class OutgoingRequest extends OutgoingMessage {
+  protected readonly kind = 'request';
+  method: Method = GET;
+  pathWithQuery: string | undefined;
+  scheme: Scheme | undefined;
+  authority: string | undefined;
+
+  setMethod(method: Method): Err | undefined {
+    if (methodName(method) === null) return REFUSED;
+    this.method = method;
+    return undefined;
+  }
+
+  setPathWithQuery(path: string | undefined): Err | undefined {
+    if (path !== undefined && !isPathWithQuery(path)) return REFUSED;
+    this.pathWithQuery = path;
+    return undefined;
+  }
+
+  setScheme(scheme: Scheme | undefined): Err | undefined {
+    if (scheme && schemeName(scheme) === null) return REFUSED;
+    this.scheme = scheme;
+    return undefined;
+  }
+
+  setAuthority(authority: string | undefined): Err | undefined {
+    if (authority !== undefined && !isAuthority(authority)) return REFUSED;
+    this.authority = authority;
+    return undefined;
+  }
+}
+
+/** `response-outparam`: what the guest answers with. */
+export class ResponseOutparam {
+  /** Whether the guest has answered; false when its handler has returned: the trigger answers 500. */
+  answered = false;
+
+  constructor(readonly exchange: HttpExchange) {}
+}

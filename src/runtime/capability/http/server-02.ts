@@ -1,0 +1,54 @@
+import type { GuestState, HttpExchange } from '../guest.js';
+import { slotOf } from '../slot.js';
+import { BodyWriter } from './body-writer.js';
+import type { ErrorCode } from './error-code.js';
+import { declaredLength } from './fields.js';
+import { IncomingRequest } from './incoming-02.js';
+import { ResponseOutparam, type OutgoingResponse } from './outgoing-02.js';
+import { respondFault, ResponseDestination, responseFault } from './response-destination.js';
+
+/**
+ * First argument of `wasi:http/incoming-handler@0.2.x#handle`: the `incoming-request` resource over an exchange.
+ */
+export function incomingRequest02(exchange: HttpExchange): IncomingRequest {
+  return new IncomingRequest(exchange);
+}
+
+/**
+ * Second argument of `wasi:http/incoming-handler@0.2.x#handle`: the `response-outparam` resource. `answered` tells, when the handler has
+ * returned or trapped, whether `exchange.respond` was or will be called; when it is false nobody has answered the exchange.
+ */
+export function responseOutparam02(exchange: HttpExchange): ResponseOutparam {
+  return new ResponseOutparam(exchange);
+}
+
+/**
+ * `response-outparam.set`. The head and first bytes are kept back until the body is finished, the guest waits, or 64 KiB are there. A
+ * body that is unfinished when the slot is reset is broken off, so that the client sees an incomplete message.
+ */
+export function setResponse(
+  state: GuestState,
+  outparam: ResponseOutparam,
+  result: { tag: 'ok'; val: OutgoingResponse } | { tag: 'err'; val: ErrorCode },
+): void {
+  const { exchange } = outparam;
+  outparam.answered = true;
+  const fault = result.tag === 'err' ? `answered with the error ${result.val.tag}` : responseFault(result.val.status, result.val.headers);
+  if (fault !== null || result.tag === 'err') {
+    state.invocation.note(`the component ${fault}`);
+    respondFault(exchange);
+    return;
+  }
+  const destination = new ResponseDestination(exchange, result.val.status, result.val.headers);
+  const { writer } = result.val;
+  if (writer === null) {
+    const empty = new BodyWriter('response', declaredLength(result.val.headers) ?? null);
+    empty.attach(destination);
+    empty.end();
+    return;
+  }
+  writer.attach(destination);
+  if (writer.done) return;
+  slotOf(state).hold(writer);
+  state.defer(() => writer.abort(new Error('the component ended before its answer did')));
+}

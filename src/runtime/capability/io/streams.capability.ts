@@ -1,0 +1,97 @@
+import { Err, Trap } from '#engine/run/host.js';
+import { plain, waiting, type Capability } from '../capability.js';
+import type { GuestState } from '../guest.js';
+import { PENDING, waitFor } from '../wait.js';
+import type { InputStream } from './input-stream.js';
+import { CLOSED, type StreamError } from './io-error.js';
+import { NO_MORE, WRITE_PERMIT_BYTES, type OutputStream } from './output-stream.js';
+
+type Failed = Err<StreamError>;
+
+function skip(stream: InputStream, len: bigint): bigint | Failed {
+  const chunk = stream.read(len);
+  return chunk instanceof Err ? chunk : BigInt(chunk.length);
+}
+
+function checkWrite(stream: OutputStream): bigint | Failed {
+  const permit = stream.permit();
+  return permit === NO_MORE ? CLOSED : BigInt(permit);
+}
+
+/** `write`: a guest that brings more than `check-write` allowed traps (wasi:io/streams, write). */
+function write(stream: OutputStream, contents: Uint8Array): Failed | undefined {
+  const permit = stream.permit();
+  if (permit === NO_MORE) return CLOSED;
+  if (contents.length > permit) throw new Trap('wrote more bytes than check-write permits');
+  return stream.put(contents);
+}
+
+function writeZeroes(stream: OutputStream, len: bigint): Failed | undefined {
+  if (len > WRITE_PERMIT_BYTES) throw new Trap('wrote more zeroes than check-write permits');
+  return write(stream, new Uint8Array(Number(len)));
+}
+
+function splice(to: OutputStream, from: InputStream, len: bigint): bigint | Failed {
+  const permit = to.permit();
+  if (permit === NO_MORE) return CLOSED;
+  const chunk = from.read(len < permit ? len : BigInt(permit));
+  if (chunk instanceof Err) return chunk;
+  if (chunk.length === 0) return 0n;
+  return to.put(chunk) ?? BigInt(chunk.length);
+}
+
+/** Waits until what was written is out of this process; ok when the stream closed after all was handed over. */
+function blockingFlush(state: GuestState, stream: OutputStream): Failed | undefined | Promise<Failed | undefined> {
+  const permit = stream.permit();
+  if (permit === NO_MORE) return CLOSED;
+  if (permit > 0) return undefined;
+  return waitFor(state, [stream], () => {
+    const now = stream.permit();
+    if (now === 0) return PENDING;
+    return now === NO_MORE ? CLOSED : undefined;
+  });
+}
+
+function blockingWrite(state: GuestState, stream: OutputStream, contents: Uint8Array): Failed | undefined | Promise<Failed | undefined> {
+  if (stream.permit() === 0) {
+    return waitFor(state, [stream], () => (stream.ready() ? true : PENDING)).then(() => blockingWrite(state, stream, contents));
+  }
+  return write(stream, contents) ?? (stream.permit() === 0 ? blockingFlush(state, stream) : undefined);
+}
+
+/** `wasi:io/streams` of the 0.2 line. */
+export const STREAMS: Capability = {
+  name: 'wasi:io/streams',
+  version: '0.2',
+  functions: {
+    '[method]input-stream.read': plain((stream: InputStream, len: bigint) => stream.read(len)),
+    '[method]input-stream.blocking-read': waiting((state) => (stream: InputStream, len: bigint) =>
+      len === 0n || stream.ready() ? stream.read(len) : waitFor(state, [stream], () => (stream.ready() ? stream.read(len) : PENDING))),
+    '[method]input-stream.skip': plain(skip),
+    '[method]input-stream.blocking-skip': waiting((state) => (stream: InputStream, len: bigint) =>
+      len === 0n || stream.ready() ? skip(stream, len) : waitFor(state, [stream], () => (stream.ready() ? skip(stream, len) : PENDING))),
+    '[method]input-stream.subscribe': plain((stream: InputStream) => stream),
+    '[method]output-stream.check-write': plain(checkWrite),
+    '[method]output-stream.write': plain(write),
+    '[method]output-stream.blocking-write-and-flush': waiting((state) => (stream: OutputStream, contents: Uint8Array) =>
+      blockingWrite(state, stream, contents)),
+    '[method]output-stream.flush': plain((stream: OutputStream) => (stream.permit() === NO_MORE ? CLOSED : undefined)),
+    '[method]output-stream.blocking-flush': waiting((state) => (stream: OutputStream) => blockingFlush(state, stream)),
+    '[method]output-stream.subscribe': plain((stream: OutputStream) => stream),
+    '[method]output-stream.write-zeroes': plain(writeZeroes),
+    '[method]output-stream.blocking-write-zeroes-and-flush': waiting((state) => (stream: OutputStream, len: bigint) => {
+      if (len > WRITE_PERMIT_BYTES) throw new Trap('wrote more zeroes than one write may bring');
+      return blockingWrite(state, stream, new Uint8Array(Number(len)));
+    }),
+    '[method]output-stream.splice': plain(splice),
+    '[method]output-stream.blocking-splice': blockingSplice(),
+  },
+};
+
+function blockingSplice() {
+  return waiting((state) => (to: OutputStream, from: InputStream, len: bigint) => {
+    const attempt = () => (to.ready() && from.ready() ? splice(to, from, len) : PENDING);
+    const now = attempt();
+    return now === PENDING ? waitFor(state, [to, from], attempt) : now;
+  });
+}

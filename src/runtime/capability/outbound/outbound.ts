@@ -1,0 +1,129 @@
+import type { Agent } from 'undici';
+import type { GuestGrant, GuestState } from '../guest.js';
+import { BodyWriter, type BodyDestination } from '../http/body-writer.js';
+import { slotOf, type Stoppable } from '../slot.js';
+import { createAgent } from './connector.js';
+import { Loopback } from './loopback.js';
+import { NetworkExchange } from './network-exchange.js';
+import { OutboundPolicy } from './outbound-policy.js';
+import type { OutboundOutcome, OutboundRequest } from './outcome.js';
+import { DISCARD } from './request-body.js';
+import { routeOf, type Route } from './route.js';
+
+/** Spin's default for each of the three timeouts; the invocation's deadline is nearer as a rule. */
+const DEFAULT_TIMEOUT_MS = 600_000;
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+const policies = new WeakMap<readonly string[], OutboundPolicy>();
+const agents = new WeakMap<GuestGrant, Agent>();
+
+function policyOf(entries: readonly string[]): OutboundPolicy {
+  let policy = policies.get(entries);
+  if (!policy) policies.set(entries, (policy = OutboundPolicy.parse(entries)));
+  return policy;
+}
+
+/** Connections are pooled for one component of one version: no other tenant meets them, nor the rights they were opened with. */
+function agentOf(grant: GuestGrant): Agent {
+  let agent = agents.get(grant);
+  if (!agent) agents.set(grant, (agent = createAgent(grant.allowPrivateHosts)));
+  return agent;
+}
+
+/**
+ * Sends a guest's request: over the network, to the app itself or to one of its components. `writer` is the body that the guest writes,
+ * null when it took none. `done` is called exactly once, at the latest when the invocation ends; the returned handle stops it earlier.
+ */
+export function sendOutbound(
+  state: GuestState,
+  request: OutboundRequest,
+  writer: BodyWriter | null,
+  done: (outcome: OutboundOutcome) => void,
+): Stoppable | null {
+  const { grant } = state;
+  const route = routeOf(request, policyOf(grant.allowedOutboundHosts), grant.components);
+  if (route.to === 'nowhere') {
+    if (route.destination !== null && route.code.tag === 'HTTP-request-denied') noteDenied(state, route.destination);
+    writer?.attach(refuse);
+    done(route.code);
+    return null;
+  }
+  if (request.method === 'CONNECT') {
+    writer?.attach(refuse);
+    done({ tag: 'HTTP-request-method-invalid' });
+    return null;
+  }
+  const slot = slotOf(state);
+  const exchange = open(state, request, route, { done: noting(state, done), over: () => slot.untrack(exchange) });
+  if (!slot.track(exchange)) {
+    writer?.attach(refuse);
+    done({ tag: 'connection-limit-reached' });
+    return null;
+  }
+  if (writer === null) exchange.start(0).end();
+  else {
+    writer.attach(exchange);
+    if (!writer.done) slot.hold(writer);
+  }
+  return exchange;
+}
+
+const refuse: BodyDestination = { bodiless: true, start: () => DISCARD };
+
+interface Callbacks {
+  done: (outcome: OutboundOutcome) => void;
+  over: () => void;
+}
+
+function open(state: GuestState, request: OutboundRequest, route: Exclude<Route, { to: 'nowhere' }>, calls: Callbacks): Loopback | NetworkExchange {
+  const headers = request.headers.toHeaders().filter(([name]) => name !== 'host' && name !== 'expect');
+  const pathWithQuery = request.pathWithQuery.startsWith('/') || request.pathWithQuery === '*' ? request.pathWithQuery : `/${request.pathWithQuery}`;
+  const { invocation } = state;
+  if (route.to === 'network') {
+    return new NetworkExchange(
+      agentOf(state.grant),
+      {
+        method: request.method,
+        origin: route.origin,
+        path: pathWithQuery,
+        headers,
+        connectMs: timeoutMs(request.options?.connectNs),
+        firstByteMs: timeoutMs(request.options?.firstByteNs),
+        betweenBytesMs: timeoutMs(request.options?.betweenBytesNs),
+      },
+      calls.done,
+      calls.over,
+    );
+  }
+  const component = route.to === 'component' ? route.id : null;
+  const authority = request.authority ?? 'localhost';
+  return new Loopback(
+    { method: request.method, pathWithQuery, scheme: request.scheme === 'https' ? 'https' : 'http', authority, headers },
+    (exchange) => invocation.chain(component, exchange),
+    calls.done,
+    calls.over,
+  );
+}
+
+/** Rounded up, so that no timeout strikes early; 0 ns is at once. */
+function timeoutMs(ns: bigint | undefined): number {
+  if (ns === undefined) return DEFAULT_TIMEOUT_MS;
+  return Math.min(MAX_TIMER_MS, Number((ns + 999_999n) / 1_000_000n));
+}
+
+/** A blocked address is a matter for the operator: say so in the log, since the guest sees a bare code. */
+function noting(state: GuestState, done: (outcome: OutboundOutcome) => void): (outcome: OutboundOutcome) => void {
+  const { invocation } = state;
+  return (outcome) => {
+    if ('tag' in outcome && outcome.tag === 'destination-IP-prohibited') {
+      invocation.note('A component tried to make an outbound network connection to an address that the platform does not allow (private, loopback, link-local or reserved).');
+    }
+    done(outcome);
+  };
+}
+
+/** Spin's words: users search for them. */
+function noteDenied(state: GuestState, destination: string): void {
+  state.invocation.note(`A component tried to make an outbound network connection to disallowed destination '${destination}'.`);
+  state.invocation.note(`To allow this request, add 'allowed_outbound_hosts = ["${destination}"]' to the manifest component section.`);
+}

@@ -1,0 +1,43 @@
+import type { ErrorCode } from '../http/error-code.js';
+import type { OutboundRequest } from './outcome.js';
+import { canonicalHost, CHAINING_SUFFIX, type OutboundPolicy } from './outbound-policy.js';
+
+/** Where an outbound request goes. `destination` is what a message to the user names. */
+export type Route =
+  | { to: 'self' }
+  | { to: 'component'; id: string }
+  | { to: 'network'; origin: string }
+  | { to: 'nowhere'; code: ErrorCode; destination: string | null };
+
+const DENIED: ErrorCode = { tag: 'HTTP-request-denied' };
+const BAD_URI: ErrorCode = { tag: 'HTTP-request-URI-invalid' };
+
+/**
+ * Decides by `allowed_outbound_hosts` (Spin's rules). Without an authority, or with `self.alt`, a request goes to the app itself;
+ * `<id>.spin.internal` is one of its components. The address of a network destination is checked when it is connected to.
+ */
+export function routeOf(request: OutboundRequest, policy: OutboundPolicy, components: readonly string[]): Route {
+  const scheme = request.scheme ?? 'https';
+  if (request.authority === null || canonicalHost(request.authority.replace(/:\d*$/, '')) === 'self.alt') {
+    return policy.allowsSelf() ? { to: 'self' } : { to: 'nowhere', code: DENIED, destination: 'http://self' };
+  }
+  const url = scheme === 'http' || scheme === 'https' ? parseOrigin(scheme, request.authority) : null;
+  if (!url) {
+    const destination = `${scheme}://${request.authority}`;
+    return { to: 'nowhere', code: scheme === 'http' || scheme === 'https' ? BAD_URI : DENIED, destination };
+  }
+  const host = canonicalHost(url.hostname);
+  const destination = `${scheme}://${url.host}`;
+  if (!policy.allows({ scheme, host, port: url.port === '' ? null : Number(url.port) })) return { to: 'nowhere', code: DENIED, destination };
+  if (!host.endsWith(CHAINING_SUFFIX)) return { to: 'network', origin: destination };
+  const id = host.slice(0, -CHAINING_SUFFIX.length);
+  // Host names are lower case, component ids need not be.
+  const found = components.find((component) => component.toLowerCase() === id);
+  return found === undefined ? { to: 'nowhere', code: { tag: 'destination-not-found' }, destination: null } : { to: 'component', id: found };
+}
+
+/** The WHATWG URL parser brings odd spellings of addresses (`127.1`, `0x7f000001`) into their one form. */
+function parseOrigin(scheme: string, authority: string): URL | null {
+  const url = URL.parse(`${scheme}://${authority}/`);
+  return url && url.username === '' && url.password === '' && url.pathname === '/' && url.hostname !== '' ? url : null;
+}

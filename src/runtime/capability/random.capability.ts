@@ -1,0 +1,52 @@
+import { randomFillSync } from 'node:crypto';
+import { LimitTrap } from '#engine/run/host.js';
+import { plain, type Capability } from './capability.js';
+
+/** One request for bytes; more than this is a mistake or an attack on the host's memory. */
+const MAX_BYTES = 16 * 1024 * 1024;
+
+/** Entropy drawn ahead: guests ask for 8 or 16 bytes at a time, and a system call for each would dominate. */
+const pool = new Uint8Array(4096);
+const poolView = new DataView(pool.buffer);
+let used = pool.length;
+
+/** Position of `length` bytes in the pool that nobody has had and nobody will get again. */
+function reserve(length: number): number {
+  if (used + length > pool.length) {
+    randomFillSync(pool);
+    used = 0;
+  }
+  used += length;
+  return used - length;
+}
+
+function randomBytes(len: bigint): Uint8Array {
+  if (len > MAX_BYTES) throw new LimitTrap('allocation', `asked for ${len} random bytes; ${MAX_BYTES} are the most at once`);
+  const length = Number(len);
+  if (length > 256) return randomFillSync(new Uint8Array(length));
+  const at = reserve(length);
+  const bytes = pool.slice(at, at + length);
+  pool.fill(0, at, at + length);
+  return bytes;
+}
+
+function randomU64(): bigint {
+  const at = reserve(8);
+  const value = poolView.getBigUint64(at, true);
+  poolView.setBigUint64(at, 0n);
+  return value;
+}
+
+const seed = plain(() => [randomU64(), randomU64()]);
+const secure = { 'get-random-bytes': plain(randomBytes), 'get-random-u64': plain(randomU64) };
+const insecure = { 'get-insecure-random-bytes': plain(randomBytes), 'get-insecure-random-u64': plain(randomU64) };
+
+/** `wasi:random`: everything from the system's generator, the insecure ones too: being stronger costs nothing. */
+export const RANDOM: readonly Capability[] = [
+  { name: 'wasi:random/random', version: '0.2', functions: secure },
+  { name: 'wasi:random/random', version: '0.3', functions: secure },
+  { name: 'wasi:random/insecure', version: '0.2', functions: insecure },
+  { name: 'wasi:random/insecure', version: '0.3', functions: insecure },
+  { name: 'wasi:random/insecure-seed', version: '0.2', functions: { 'insecure-seed': seed } },
+  { name: 'wasi:random/insecure-seed', version: '0.3', functions: { 'get-insecure-seed': seed } },
+];

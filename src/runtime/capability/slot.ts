@@ -1,0 +1,81 @@
+import type { GuestState, Invocation } from './guest.js';
+
+/** A body whose first bytes are kept back so that a small message leaves in one write. */
+export interface HeldBody {
+  flush(): void;
+}
+
+/** Work towards the network or another component that must not outlive its invocation. */
+export interface Stoppable {
+  stop(reason: Error): void;
+}
+
+/** Requests that one invocation may have under way at once. */
+export const MAX_OUTBOUND = 128;
+
+/** What the capabilities of one slot share. */
+export class Slot {
+  private held: HeldBody[] = [];
+  private heldFor: Invocation | null = null;
+  private readonly outbound = new Set<Stoppable>();
+  private outboundFor: Invocation | null = null;
+
+  constructor(private readonly state: GuestState) {}
+
+  /** Keeps a body back until the guest waits: until then nothing could leave this process anyway. */
+  hold(body: HeldBody): void {
+    if (this.heldFor !== this.state.invocation) {
+      this.held = [];
+      this.heldFor = this.state.invocation;
+    }
+    this.held.push(body);
+  }
+
+  /** Lets go what is held. Bodies of an earlier invocation are dropped: theirs is over. */
+  flush(): void {
+    if (this.held.length === 0) return;
+    const { held } = this;
+    this.held = [];
+    if (this.heldFor !== this.state.invocation) return;
+    for (const body of held) body.flush();
+  }
+
+  /** False: too many are under way. Everything tracked is stopped when the invocation's signal aborts or the slot is reset. */
+  track(work: Stoppable): boolean {
+    const { invocation } = this.state;
+    if (this.outboundFor !== invocation) {
+      this.stopAll(new Error('the invocation is over'));
+      this.outboundFor = invocation;
+      const stop = () => {
+        if (this.outboundFor === invocation) this.stopAll(new Error('the invocation is over'));
+      };
+      this.state.defer(() => {
+        invocation.signal.removeEventListener('abort', stop);
+        stop();
+      });
+      invocation.signal.addEventListener('abort', stop, { once: true });
+    }
+    if (this.outbound.size >= MAX_OUTBOUND) return false;
+    this.outbound.add(work);
+    return true;
+  }
+
+  untrack(work: Stoppable): void {
+    this.outbound.delete(work);
+  }
+
+  private stopAll(reason: Error): void {
+    const all = [...this.outbound];
+    this.outbound.clear();
+    for (const work of all) work.stop(reason);
+  }
+}
+
+const slots = new WeakMap<GuestState, Slot>();
+
+/** The one `Slot` of a guest state. */
+export function slotOf(state: GuestState): Slot {
+  let slot = slots.get(state);
+  if (!slot) slots.set(state, (slot = new Slot(state)));
+  return slot;
+}

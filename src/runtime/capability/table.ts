@@ -1,0 +1,40 @@
+import type { HostBinding, HostResolver } from '#engine/run/host.js';
+import type { Capability } from './capability.js';
+import { CLI } from './cli/cli.capability.js';
+import { CLOCKS } from './clocks.capability.js';
+import { FILESYSTEM } from './filesystem/filesystem.capability.js';
+import type { GuestState } from './guest.js';
+import { HTTP_02 } from './http/http-02.capability.js';
+import { HTTP_03 } from './http/http-03.capability.js';
+import { IO_ERROR, POLL } from './io/poll.capability.js';
+import { STREAMS } from './io/streams.capability.js';
+import { KEY_VALUE } from './key-value/key-value.capability.js';
+import { RANDOM } from './random.capability.js';
+import { VARIABLES } from './variables.capability.js';
+
+/** Everything a guest may import. A new capability is one file and one line here, and its interfaces in `#contract/interfaces.js`. */
+export const CAPABILITIES: readonly Capability[] = [
+  ...CLI,
+  ...CLOCKS,
+  ...FILESYSTEM,
+  ...HTTP_02,
+  ...HTTP_03,
+  IO_ERROR,
+  POLL,
+  STREAMS,
+  ...RANDOM,
+  KEY_VALUE,
+  VARIABLES,
+];
+
+const byInterface = new Map<string, ReadonlyMap<string, HostBinding<GuestState>>>(
+  CAPABILITIES.map(({ name, version, functions }) => [`${name}@${version}`, new Map(Object.entries(functions))]),
+);
+
+/** `wasi:http/types@0.2.3` → `wasi:http/types@0.2`: releases of one line are compatible, pre-releases are not. */
+function lineOf(iface: string): string {
+  return iface.replace(/@(0\.[23])\.\d+$/, '@$1');
+}
+
+/** Finds the host's function for an import of a guest; undefined: there is none (for `[resource-drop]…`: nothing to do). */
+export const resolveHost: HostResolver<GuestState> = (iface, name) => byInterface.get(lineOf(iface))?.get(name);

@@ -1,0 +1,81 @@
+import { LimitTrap, Trap } from '#engine/run/host.js';
+import type { GuestState, Invocation } from './guest.js';
+import { slotOf } from './slot.js';
+
+/** What a guest can wait for. A pollable handle is the thing itself: a stream, a future, a timer. */
+export abstract class Pollable {
+  private wakers: (() => void)[] = [];
+
+  abstract ready(): boolean;
+
+  /** The first waiter came: start what will call `wake`. */
+  protected watch(): void {}
+
+  /** The last waiter went. */
+  protected unwatch(): void {}
+
+  subscribe(wake: () => void): void {
+    this.wakers.push(wake);
+    if (this.wakers.length === 1) this.watch();
+  }
+
+  unsubscribe(wake: () => void): void {
+    const at = this.wakers.indexOf(wake);
+    if (at < 0) return;
+    this.wakers.splice(at, 1);
+    if (this.wakers.length === 0) this.unwatch();
+  }
+
+  wake(): void {
+    if (this.wakers.length === 0) return;
+    for (const waker of this.wakers.slice()) waker();
+  }
+}
+
+/** Says that `attempt` of `waitFor` has to be tried again. */
+export const PENDING = Symbol('pending');
+
+/**
+ * Waits until `attempt` gives something other than PENDING; it is tried at once and after each wake of one of `pollables`. Rejects
+ * when the invocation ends first (deadline, hang-up, reset), so that no wait outlives it.
+ */
+export function waitFor<T>(state: GuestState, pollables: readonly Pollable[], attempt: () => T | typeof PENDING): Promise<T> {
+  slotOf(state).flush();
+  const { invocation } = state;
+  return new Promise<T>((resolve, reject) => {
+    const stop = () => {
+      for (const pollable of pollables) pollable.unsubscribe(tryAgain);
+      invocation.signal.removeEventListener('abort', abort);
+    };
+    const abort = () => {
+      stop();
+      reject(interrupted(invocation));
+    };
+    const tryAgain = () => {
+      try {
+        const value = attempt();
+        if (value === PENDING) return false;
+        stop();
+        resolve(value);
+      } catch (error) {
+        stop();
+        reject(error);
+      }
+      return true;
+    };
+    if (invocation.signal.aborted) {
+      abort();
+      return;
+    }
+    if (tryAgain()) return;
+    for (const pollable of pollables) pollable.subscribe(tryAgain);
+    invocation.signal.addEventListener('abort', abort);
+  });
+}
+
+/** Why a wait was cut short, as the trap that the guest gets. */
+export function interrupted(invocation: Invocation): Trap {
+  return Date.now() >= invocation.deadlineAt
+    ? new LimitTrap('wall', 'the invocation reached its deadline while it waited')
+    : new Trap('the invocation was cancelled while it waited');
+}

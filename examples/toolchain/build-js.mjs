@@ -2,7 +2,7 @@
 import { copyFileSync, cpSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { installPackage } from '../../scripts/install-package.mjs';
+import { installPackage } from '../../scripts/lib/install-package.mjs';
 import { whenChanged, writeBundle, writeWhole } from './bundle.mjs';
 
 const TOOLCHAIN = fileURLToPath(new URL('.', import.meta.url));

@@ -1,7 +1,7 @@
 import { LinkError } from '../build-error.js';
 
 /** Definitions walked, once for each instantiation: what doubles at every level of nesting ends here, not after hours. */
-const MAX_DEFINITIONS = 2_000_000;
+const MAX_DEFINITIONS = 500_000;
 /** Instances inside instances; WIT knows two levels. */
 const MAX_DEPTH = 100;
 

@@ -53,6 +53,14 @@ const control = {
   WHORL_PUBLIC_PORT: z.coerce.number().int().min(1).max(65535).optional(),
   /** Largest bundle, compressed, in bytes. */
   WHORL_MAX_BUNDLE_BYTES: positive(100 * 1024 * 1024),
+  /** Lets a component's source be fetched by URL from private addresses (RFC 1918, loopback). */
+  WHORL_ALLOW_PRIVATE_SOURCES: flag(false),
+  /** Components that are built at the same time. */
+  WHORL_BUILD_WORKERS: positive(2),
+  /** Longest time that building one component may take. */
+  WHORL_BUILD_TIMEOUT_MS: positive(60_000),
+  /** Most memory that building one component may take. */
+  WHORL_BUILD_MEMORY_BYTES: positive(1024 * 1024 * 1024),
   /** Days that log lines are kept. */
   WHORL_LOG_RETENTION_DAYS: positive(7),
 };

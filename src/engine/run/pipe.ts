@@ -1,4 +1,5 @@
-import type { CallContext, PipeType } from './abi/codec.js';
+import type { CallContext, PipeType } from '#engine/run/abi/codec.js';
+import { trap } from '#engine/run/abi/layout.js';
 
 /** What a source gives when nothing will come any more. */
 export const EOF = Symbol('end of stream');
@@ -196,6 +197,7 @@ export class Pipe {
       this.waiting = copy;
       return;
     }
+    if (other.owner === copy.owner && this.type && !this.type.plain) trap('a stream of such values cannot be read and written by one instance');
     const left = other.length - other.progress;
     if (left > 0) {
       if (copy.length > 0) this.move(copy.reads ? other : copy, copy.reads ? copy : other, other);

@@ -48,6 +48,11 @@ export class TypeTable {
     return (this.keys[index] ??= this.describe(this.plan.types[index]));
   }
 
+  /** Key of the result of a function type. */
+  resultKey(funcType: number): string {
+    return this.key(this.plan.funcTypes[funcType].result);
+  }
+
   pipe(index: number): PipeType {
     const known = this.pipes[index];
     if (known) return known;

@@ -1,0 +1,100 @@
+import { trap } from '#engine/run/abi/layout.js';
+import { LimitTrap } from './host.js';
+
+/** What a handle stands for: a resource type, or one of the constants below. Compared by identity. */
+export interface HandleKind {
+  readonly name: string;
+}
+
+export const WAITABLE_SET: HandleKind = { name: 'waitable set' };
+export const SUBTASK: HandleKind = { name: 'subtask' };
+export const ERROR_CONTEXT_HANDLE: HandleKind = { name: 'error context' };
+
+/** Who counts a borrowed handle until it is dropped: the task that it was lent to. */
+export interface BorrowScope {
+  borrows: number;
+}
+
+/**
+ * Handles of one component instance, as parallel arrays with a list of free places: host calls make and drop several handles per
+ * invocation, and an object for each would be most of their cost. Handle 0 is never given out.
+ */
+export class HandleTable {
+  private kinds: (HandleKind | null)[] = [null];
+  private values: unknown[] = [null];
+  /** The borrow's scope; null for what is owned. */
+  private scopes: (BorrowScope | null)[] = [null];
+  private lends: number[] = [0];
+  private free: number[] = [];
+
+  constructor(private readonly maxHandles: number) {}
+
+  get isEmpty(): boolean {
+    return this.free.length === this.kinds.length - 1;
+  }
+
+  clear(): void {
+    this.kinds = [null];
+    this.values = [null];
+    this.scopes = [null];
+    this.lends = [0];
+    this.free = [];
+  }
+
+  add(kind: HandleKind, value: unknown, scope: BorrowScope | null = null): number {
+    const reused = this.free.pop();
+    if (reused !== undefined) {
+      this.kinds[reused] = kind;
+      this.values[reused] = value;
+      this.scopes[reused] = scope;
+      return reused;
+    }
+    const handle = this.kinds.length;
+    if (handle > this.maxHandles) throw new LimitTrap('handles', `an instance holds more than ${this.maxHandles} handles`);
+    this.kinds.push(kind);
+    this.values.push(value);
+    this.scopes.push(scope);
+    this.lends.push(0);
+    return handle;
+  }
+
+  /** The value behind a handle of this kind; traps for any other handle. */
+  get(kind: HandleKind, handle: number): unknown {
+    const found = this.kinds[handle];
+    if (found !== kind) trap(found ? `handle ${handle} is a ${found.name}, not a ${kind.name}` : `there is no handle ${handle}`);
+    return this.values[handle];
+  }
+
+  /** The value behind any handle, undefined when there is none. */
+  peek(handle: number): unknown {
+    return this.values[handle];
+  }
+
+  scopeOf(handle: number): BorrowScope | null {
+    return this.scopes[handle];
+  }
+
+  remove(handle: number): void {
+    if (this.lends[handle] > 0) trap(`handle ${handle} is lent to a call that has not ended`);
+    this.kinds[handle] = null;
+    this.values[handle] = null;
+    this.scopes[handle] = null;
+    this.free.push(handle);
+  }
+
+  lend(handle: number): void {
+    this.lends[handle]++;
+  }
+
+  giveBack(handles: readonly number[]): void {
+    for (const handle of handles) this.lends[handle]--;
+  }
+
+  /** Everything still held, when the instance goes away. */
+  *entries(): Generator<{ kind: HandleKind; value: unknown; owned: boolean }> {
+    for (let handle = 1; handle < this.kinds.length; handle++) {
+      const kind = this.kinds[handle];
+      if (kind) yield { kind, value: this.values[handle], owned: this.scopes[handle] === null };
+    }
+  }
+}

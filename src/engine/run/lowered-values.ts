@@ -1,0 +1,62 @@
+import type { CallContext, Lends } from '#engine/run/abi/codec.js';
+import { MAX_FLAT_ASYNC_PARAMS, MAX_FLAT_PARAMS, type CoreType, type Flat } from '#engine/run/abi/layout.js';
+import { isIndirect, needsSpill, type Signature } from '#engine/run/abi/type-table.js';
+import { Err } from './host.js';
+import type { CoreSignature } from './thunk.js';
+
+/** Parameters and result of a lowered function, between flat core values and JavaScript (flatten_functype, 'lower'). */
+export class LoweredValues {
+  readonly core: CoreSignature;
+  private readonly spilled: boolean;
+  private readonly indirect: boolean;
+  private readonly resultAt: number;
+
+  constructor(private readonly signature: Signature, private readonly context: CallContext, isAsync: boolean) {
+    const { flatCount, params, result } = signature;
+    this.spilled = needsSpill(flatCount, isAsync ? MAX_FLAT_ASYNC_PARAMS : MAX_FLAT_PARAMS);
+    this.indirect = isAsync ? result !== null : isIndirect(result);
+    const flat: CoreType[] = this.spilled ? ['i32'] : params.flatMap((param) => param.flat);
+    this.resultAt = flat.length;
+    if (this.indirect) flat.push('i32');
+    this.core = { params: flat, result: isAsync ? 'i32' : this.indirect || !result ? null : (result.flat[0] ?? null) };
+  }
+
+  /** Lifts the caller's arguments; borrowed handles among them are noted in `lends`. */
+  read(flat: Flat, lends: Lends | null): unknown[] {
+    const { context, signature } = this;
+    const { params, places, tuple } = signature;
+    context.begin();
+    context.lends = signature.hasBorrow ? lends : null;
+    if (this.spilled) {
+      const ptr = (flat[0] as number) >>> 0;
+      context.check(ptr, tuple.size, tuple.align);
+      return tuple.load(context, ptr) as unknown[];
+    }
+    const args: unknown[] = [];
+    for (let i = 0; i < params.length; i++) args.push(params[i].lift(context, flat, places[i]));
+    return args;
+  }
+
+  /** Lowers the result to where the caller wants it; returns the core result. */
+  write(flat: Flat, value: unknown): unknown {
+    const { context, signature } = this;
+    const { result } = signature;
+    if (!result) return undefined;
+    context.begin();
+    if (this.indirect) {
+      const ptr = (flat[this.resultAt] as number) >>> 0;
+      context.check(ptr, result.size, result.align);
+      result.store(context, ptr, value);
+      return undefined;
+    }
+    const direct: Flat = [];
+    result.lower(context, direct, 0, value);
+    return direct[0];
+  }
+
+  /** The host's convention for results, made what guests see. */
+  fromHost(value: unknown): unknown {
+    if (!this.signature.isResult) return value;
+    return value instanceof Err ? { tag: 'err', val: value.payload } : { tag: 'ok', val: value };
+  }
+}

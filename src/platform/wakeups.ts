@@ -25,6 +25,8 @@ export class Wakeups {
   constructor(
     private readonly url: string,
     private readonly log: Log,
+    /** Ends every wait when it aborts. */
+    private readonly lifetime: AbortSignal,
   ) {}
 
   /** Connects, and keeps connected until `stop`. Throws when the first connection fails. */
@@ -50,11 +52,12 @@ export class Wakeups {
   }
 
   /**
-   * Calls `check` now and after each wake-up of one of the topics until it answers something. undefined: the time was up or the
-   * signal aborted.
+   * Calls `check` now and after each wake-up of one of the topics until it answers something. undefined: the time was up, the
+   * signal aborted or the process is ending.
    */
   async wait<T>(topics: string[], check: () => Promise<T | undefined>, { timeoutMs, signal }: WaitOptions): Promise<T | undefined> {
     const deadlineMs = performance.now() + timeoutMs;
+    const ended = signal ? AbortSignal.any([signal, this.lifetime]) : this.lifetime;
     let wake = Promise.withResolvers<void>();
     const unsubscribe = topics.map((topic) => this.subscribe(topic, () => wake.resolve()));
     try {
@@ -63,8 +66,8 @@ export class Wakeups {
         const found = await check();
         if (found !== undefined) return found;
         const leftMs = deadlineMs - performance.now();
-        if (leftMs <= 0 || signal?.aborted || this.stopped) return undefined;
-        await firstOf(wake.promise, Math.min(leftMs, POLL_MS), signal);
+        if (leftMs <= 0 || ended.aborted) return undefined;
+        await firstOf(wake.promise, Math.min(leftMs, POLL_MS), ended);
       }
     } finally {
       for (const end of unsubscribe) end();
@@ -115,9 +118,9 @@ export class Wakeups {
 }
 
 /** Returns when woken, when the time is up or when the signal aborts. */
-async function firstOf(woken: Promise<void>, timeoutMs: number, signal: AbortSignal | undefined): Promise<void> {
+async function firstOf(woken: Promise<void>, timeoutMs: number, signal: AbortSignal): Promise<void> {
   const done = new AbortController();
-  const timer = sleep(timeoutMs, undefined, { signal: signal ? AbortSignal.any([signal, done.signal]) : done.signal }).catch(() => {});
+  const timer = sleep(timeoutMs, undefined, { signal: AbortSignal.any([signal, done.signal]) }).catch(() => {});
   await Promise.race([woken, timer]);
   done.abort();
 }

@@ -226,3 +226,6 @@ ALTER TABLE "rollout" ADD CONSTRAINT "rollout_channel_id_fkey" FOREIGN KEY ("cha
 ALTER TABLE "variable" ADD CONSTRAINT "variable_app_id_fkey" FOREIGN KEY ("app_id") REFERENCES "app"("id") ON DELETE RESTRICT ON UPDATE CASCADE;
 
 
+
+-- The organisation of everything, until there are several.
+INSERT INTO "org" ("id", "name") VALUES ('00000000-0000-7000-8000-000000000001', 'default');

@@ -4,7 +4,8 @@ import type { Response } from 'express';
 import { lastValueFrom, type Observable, of } from 'rxjs';
 import { WhorlError } from '#contract/errors.js';
 import type { ApiRequest } from './api-request.js';
-import { ENDPOINT, type EndpointSpec } from './endpoint.decorator.js';
+import { ENDPOINT } from './endpoint.decorator.js';
+import type { EndpointSpec } from './endpoint.js';
 import { IdempotencyRepository, type StoredAnswer } from './idempotency.repository.js';
 
 const KEY = /^[\x21-\x7e]{1,255}$/;

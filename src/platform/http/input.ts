@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import { WhorlError } from '#contract/errors.js';
 import type { ApiRequest } from './api-request.js';
-import type { EndpointSpec, InputOf } from './endpoint.decorator.js';
+import type { EndpointSpec, InputOf } from './endpoint.js';
 
 /**
  * Reads and checks path parameters, query, JSON body and If-Match.

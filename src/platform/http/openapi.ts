@@ -2,7 +2,8 @@ import type { INestApplication } from '@nestjs/common';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
 import { z } from 'zod';
 import { ERRORS, type ErrorCode, Problem } from '#contract/errors.js';
-import { type EndpointSpec, ENDPOINT_EXTENSION, findEndpoint, type ResponseSpec } from './endpoint.decorator.js';
+import { ENDPOINT_EXTENSION, findEndpoint } from './endpoint.decorator.js';
+import type { EndpointSpec, ResponseSpec } from './endpoint.js';
 
 type Json = Record<string, unknown>;
 

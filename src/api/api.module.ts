@@ -1,0 +1,70 @@
+import { type DynamicModule, Module, type ModuleMetadata } from '@nestjs/common';
+import { APP_GUARD, APP_INTERCEPTOR } from '@nestjs/core';
+import { IdempotencyInterceptor } from '#platform/http/idempotency.interceptor.js';
+import { IdempotencyRepository } from '#platform/http/idempotency.repository.js';
+import { AppRepository } from './apps/app.repository.js';
+import { AppsController } from './apps/apps.controller.js';
+import { AppsService } from './apps/apps.service.js';
+import { AuthService } from './auth/auth.service.js';
+import { TokenGuard } from './auth/token.guard.js';
+import { TokenRepository } from './auth/token.repository.js';
+import { HealthController } from './health/health.controller.js';
+import { HealthRepository } from './health/health.repository.js';
+import { HealthService } from './health/health.service.js';
+import { LogRepository } from './logs/log.repository.js';
+import { LogsController } from './logs/logs.controller.js';
+import { LogsService } from './logs/logs.service.js';
+import { FleetService } from './nodes/fleet.service.js';
+import { JournalRepository } from './nodes/journal.repository.js';
+import { JournalService } from './nodes/journal.service.js';
+import { NodeRepository } from './nodes/node.repository.js';
+import { NodesController } from './nodes/nodes.controller.js';
+import { NodesService } from './nodes/nodes.service.js';
+import { RetentionService } from './retention/retention.service.js';
+import { AdvanceService } from './rollouts/advance.service.js';
+import { RolloutRepository } from './rollouts/rollout.repository.js';
+import { RolloutsController } from './rollouts/rollouts.controller.js';
+import { RolloutsService } from './rollouts/rollouts.service.js';
+import { SchedulerRepository } from './scheduler/scheduler.repository.js';
+import { SchedulerService } from './scheduler/scheduler.service.js';
+import { UsageController } from './usage/usage.controller.js';
+import { UsageRepository } from './usage/usage.repository.js';
+import { UsageService } from './usage/usage.service.js';
+import { VariableRepository } from './variables/variable.repository.js';
+import { VariablesController } from './variables/variables.controller.js';
+import { VariablesService } from './variables/variables.service.js';
+import { VersionRepository } from './versions/version.repository.js';
+import { VersionsController } from './versions/versions.controller.js';
+import { VersionsService } from './versions/versions.service.js';
+
+type ImportedModule = NonNullable<ModuleMetadata['imports']>[number];
+
+const REPOSITORIES = [
+  AppRepository, HealthRepository, IdempotencyRepository, JournalRepository, LogRepository, NodeRepository, RolloutRepository, SchedulerRepository,
+  TokenRepository, UsageRepository, VariableRepository, VersionRepository,
+];
+const SERVICES = [
+  AdvanceService, AppsService, AuthService, FleetService, HealthService, JournalService, LogsService, NodesService, RetentionService, RolloutsService,
+  SchedulerService, UsageService, VariablesService, VersionsService,
+];
+
+/** The control plane's API. */
+@Module({})
+export class ApiModule {
+  /** `registry` is a module that exports contract/registry's `Registry`. The guard and the interceptor hold for its routes as well. */
+  static with(registry: ImportedModule): DynamicModule {
+    return {
+      module: ApiModule,
+      imports: [registry],
+      controllers: [
+        AppsController, HealthController, LogsController, NodesController, RolloutsController, UsageController, VariablesController, VersionsController,
+      ],
+      providers: [
+        ...REPOSITORIES,
+        ...SERVICES,
+        { provide: APP_GUARD, useClass: TokenGuard },
+        { provide: APP_INTERCEPTOR, useClass: IdempotencyInterceptor },
+      ],
+    };
+  }
+}

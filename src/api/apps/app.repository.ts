@@ -1,0 +1,100 @@
+import { randomUUID } from 'node:crypto';
+import { Injectable } from '@nestjs/common';
+import { TrafficShare } from '#contract/assignment.js';
+import { DEFAULT_CHANNEL, DEFAULT_ORG } from '#contract/ids.js';
+import { Prisma } from '#platform/prisma/generated/client.js';
+import { type Db, notify, PrismaService } from '#platform/prisma/prisma.service.js';
+import { appTopic, ASSIGNMENTS_TOPIC } from '../topics.js';
+import type { AppRecord } from './app.js';
+
+interface AppRow {
+  id: string;
+  name: string;
+  last_version: number;
+  variables_revision: number;
+  created_at: Date;
+  channel_id: string;
+  generation: number;
+  first_generation: number;
+  serve: unknown;
+  previous_version: number | null;
+  rollout_version: number | null;
+  rollout_state: 'preparing' | 'switching' | null;
+}
+
+const ORG_ID = Prisma.sql`(SELECT id FROM org WHERE name = ${DEFAULT_ORG})`;
+
+const SELECT = Prisma.sql`
+  SELECT a.id, a.name, a.last_version, a.variables_revision, a.created_at,
+    c.id AS channel_id, c.generation, c.first_generation, c.serve, c.previous_version, r.version AS rollout_version, r.state AS rollout_state
+  FROM app a
+  JOIN channel c ON c.app_id = a.id AND c.name = ${DEFAULT_CHANNEL}
+  LEFT JOIN LATERAL (SELECT version, state FROM rollout WHERE channel_id = c.id AND ended_at IS NULL ORDER BY id DESC LIMIT 1) r ON true
+  WHERE a.deleted_at IS NULL AND a.org_id = ${ORG_ID}`;
+
+@Injectable()
+export class AppRepository {
+  constructor(private readonly prisma: PrismaService) {}
+
+  async find(name: string, db: Db = this.prisma): Promise<AppRecord | undefined> {
+    const [row] = await db.$queryRaw<AppRow[]>`${SELECT} AND a.name = ${name}`;
+    return row && toRecord(row);
+  }
+
+  /** As `find`; nobody else changes the app before the transaction ends. */
+  async lock(db: Db, name: string): Promise<AppRecord | undefined> {
+    // First the lock alone: a row that was waited for must be read as it is afterwards.
+    await db.$queryRaw`SELECT 1 FROM app WHERE name = ${name} AND deleted_at IS NULL AND org_id = ${ORG_ID} FOR UPDATE`;
+    return this.find(name, db);
+  }
+
+  async list(after: string, limit: number): Promise<AppRecord[]> {
+    const rows = await this.prisma.$queryRaw<AppRow[]>`${SELECT} AND a.name > ${after} ORDER BY a.name LIMIT ${limit}`;
+    return rows.map(toRecord);
+  }
+
+  /** Makes the app and its channel unless the name is taken. Generation and revision go on from earlier apps of this name. */
+  async create(db: Db, name: string): Promise<void> {
+    const id = randomUUID();
+    const made = await db.$executeRaw`
+      INSERT INTO app (id, org_id, name, variables_revision)
+      SELECT ${id}::uuid, ${ORG_ID}, ${name}, COALESCE((SELECT max(variables_revision) + 1 FROM app WHERE name = ${name} AND org_id = ${ORG_ID}), 0)
+      ON CONFLICT (org_id, name) WHERE deleted_at IS NULL DO NOTHING`;
+    if (made === 0) return;
+    await db.$executeRaw`
+      INSERT INTO channel (id, app_id, name, generation, first_generation, serve)
+      SELECT ${randomUUID()}::uuid, ${id}::uuid, ${DEFAULT_CHANNEL}, first, first, '[]'::jsonb FROM (
+        SELECT COALESCE(max(c.generation) + 1, 0) AS first FROM channel c JOIN app a ON a.id = c.app_id
+        WHERE a.name = ${name} AND a.org_id = ${ORG_ID} AND c.name = ${DEFAULT_CHANNEL}) earlier`;
+  }
+
+  /** Frees the name. Versions, usage and logs stay under the old identity. */
+  async remove(db: Db, app: AppRecord): Promise<void> {
+    const failure = JSON.stringify({ code: 'API_APP_NOT_FOUND', message: `the app ${app.name} was deleted` });
+    await db.$executeRaw`UPDATE app SET deleted_at = now() WHERE id = ${app.id}::uuid`;
+    await db.$executeRaw`
+      UPDATE rollout SET state = 'failed', ended_at = now(), failure = ${failure}::jsonb
+      WHERE ended_at IS NULL AND channel_id = ${app.channel.id}::uuid`;
+    await notify(db, ASSIGNMENTS_TOPIC, appTopic(app.id));
+  }
+}
+
+function toRecord(row: AppRow): AppRecord {
+  return {
+    id: row.id,
+    name: row.name,
+    lastVersion: row.last_version,
+    variablesRevision: row.variables_revision,
+    createdAt: row.created_at,
+    channel: {
+      id: row.channel_id,
+      app: row.name,
+      channel: DEFAULT_CHANNEL,
+      generation: row.generation,
+      firstGeneration: row.first_generation,
+      serve: TrafficShare.array().parse(row.serve),
+      previousVersion: row.previous_version,
+    },
+    rollout: row.rollout_version === null || row.rollout_state === null ? null : { version: row.rollout_version, state: row.rollout_state },
+  };
+}

@@ -1,0 +1,22 @@
+import { z } from 'zod';
+import { TrafficShare } from '#contract/assignment.js';
+import { AppName, VersionNumber } from '#contract/ids.js';
+
+export const AppParams = z.object({ app: AppName.describe('Name of the app.') });
+
+export const AppView = z.object({
+  name: AppName,
+  url: z.string(),
+  /** What the app serves now; empty before the first version serves. */
+  live: z.array(TrafficShare),
+  createdAt: z.iso.datetime(),
+  /** Grows with each change of what is served. */
+  generation: z.int(),
+  /** The newest version pushed; null when there is none. */
+  latestVersion: VersionNumber.nullable(),
+  /** Grows with each change of the variables. */
+  variablesRevision: z.int(),
+  /** The rollout under way. */
+  rollout: z.object({ version: VersionNumber, state: z.enum(['preparing', 'switching']) }).nullable(),
+});
+export type AppView = z.infer<typeof AppView>;

@@ -1,0 +1,100 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { z } from 'zod';
+import { WhorlError } from '#contract/errors.js';
+import type { AppName, VersionNumber } from '#contract/ids.js';
+import type { ControlConfig } from '#platform/config.js';
+import { type Page, type PageQuery, readCursor, toPage } from '#platform/http/page.js';
+import { CONTROL_CONFIG } from '#platform/platform.module.js';
+import { type Db, PrismaService } from '#platform/prisma/prisma.service.js';
+import { FleetService } from '../nodes/fleet.service.js';
+import { type AppRecord, requireUnchanged } from './app.js';
+import { AppRepository } from './app.repository.js';
+import type { AppView } from './app.schema.js';
+
+/** A node drains requests of a deleted app before it reports it gone. */
+const REMOVE_TIMEOUT_MS = 30_000;
+const DEFAULT_PORTS = { http: 80, https: 443 };
+
+export interface ChangeOptions {
+  /** Entity tags, one of which must be the app's. */
+  ifMatch?: string[] | undefined;
+  /** Makes the app when it is new. */
+  create?: boolean;
+}
+
+@Injectable()
+export class AppsService {
+  constructor(
+    private readonly repository: AppRepository,
+    private readonly prisma: PrismaService,
+    private readonly fleet: FleetService,
+    @Inject(CONTROL_CONFIG) private readonly config: ControlConfig,
+  ) {}
+
+  /** Throws API_APP_NOT_FOUND. */
+  async get(name: string): Promise<AppRecord> {
+    return found(await this.repository.find(name), name);
+  }
+
+  /**
+   * Changes an app in one transaction: nobody else changes it until `work` is done, and when `work` throws nothing has happened. Throws
+   * API_APP_NOT_FOUND, unless the app may be made, and API_STATE_CHANGED.
+   */
+  change<T>(name: string, { ifMatch, create }: ChangeOptions, work: (db: Db, app: AppRecord) => Promise<T>): Promise<T> {
+    return this.prisma.transaction(async (db) => {
+      let app = await this.repository.lock(db, name);
+      if (!app && create && ifMatch === undefined) {
+        await this.repository.create(db, name);
+        app = await this.repository.lock(db, name);
+      }
+      const known = found(app, name);
+      requireUnchanged(known, ifMatch);
+      return work(db, known);
+    });
+  }
+
+  async list({ limit, after }: PageQuery): Promise<Page<AppView>> {
+    const rows = await this.repository.list(readCursor(after, z.string()) ?? '', limit + 1);
+    return toPage(rows, limit, (app) => app.name, (app) => this.view(app));
+  }
+
+  /**
+   * Deletes the app and returns when no live node serves it any more. Throws API_APP_NOT_FOUND, API_STATE_CHANGED, and
+   * API_SWITCH_TIMEOUT when the app is deleted but a node does not confirm.
+   */
+  async remove(name: string, ifMatch: string[] | undefined): Promise<void> {
+    const app = await this.change(name, { ifMatch }, async (db, locked) => {
+      await this.repository.remove(db, locked);
+      return locked;
+    });
+    const { generation } = app.channel;
+    const gone = (status: { generation: number } | undefined): boolean => !status || status.generation === 0 || status.generation > generation;
+    const late = await this.fleet.waitFor({ ...app.channel, firstGeneration: 0 }, gone, REMOVE_TIMEOUT_MS);
+    if (late.length > 0) throw new WhorlError('API_SWITCH_TIMEOUT', `${name} is deleted, but still served by ${late.join(', ')}`);
+  }
+
+  view(app: AppRecord): AppView {
+    return {
+      name: app.name as AppName,
+      url: this.urlOf(app.name),
+      live: app.channel.serve,
+      createdAt: app.createdAt.toISOString(),
+      generation: app.channel.generation,
+      latestVersion: app.lastVersion === 0 ? null : (app.lastVersion as VersionNumber),
+      variablesRevision: app.variablesRevision,
+      rollout: app.rollout && { ...app.rollout, version: app.rollout.version as VersionNumber },
+    };
+  }
+
+  /** Where users reach the app. */
+  urlOf(name: string): string {
+    const scheme = this.config.WHORL_PUBLIC_SCHEME;
+    const port = this.config.WHORL_PUBLIC_PORT ?? this.config.WHORL_HTTP_PORT;
+    return `${scheme}://${name}.${this.config.WHORL_APP_DOMAIN}${port === DEFAULT_PORTS[scheme] ? '' : `:${port}`}/`;
+  }
+}
+
+function found(app: AppRecord | undefined, name: string): AppRecord {
+  if (!app) throw new WhorlError('API_APP_NOT_FOUND', `there is no app named ${name}`);
+  return app;
+}

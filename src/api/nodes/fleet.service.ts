@@ -1,0 +1,62 @@
+import { createHash } from 'node:crypto';
+import { Injectable } from '@nestjs/common';
+import type { AssignmentStatus, NodeReport } from '#contract/assignment.js';
+import type { Db } from '#platform/prisma/prisma.service.js';
+import { Wakeups } from '#platform/wakeups.js';
+import { REPORTS_TOPIC } from '../topics.js';
+import { type ChannelName, NodeRepository, type NodeStatus } from './node.repository.js';
+
+/** A channel, and the generation it began with: older ones belong to an app of that name that is gone. */
+export interface ChannelIdentity extends ChannelName {
+  firstGeneration: number;
+}
+
+export interface Fleet {
+  now: Date;
+  nodes: NodeStatus[];
+}
+
+/** The nodes, as their reports show them. */
+@Injectable()
+export class FleetService {
+  constructor(
+    private readonly repository: NodeRepository,
+    private readonly wakeups: Wakeups,
+  ) {}
+
+  /** Takes a report. True when it says something new. */
+  async record(report: NodeReport): Promise<boolean> {
+    const digest = createHash('sha256').update(JSON.stringify(report)).digest('hex');
+    if (await this.repository.touch(report.node, digest)) return false;
+    await this.repository.put(report, digest);
+    return true;
+  }
+
+  /** The live nodes (heard of within NODE_LOST_AFTER_MS) and what each says of the channel. */
+  async of(channel: ChannelIdentity, db?: Db): Promise<Fleet> {
+    const [nodes, now] = [await this.repository.statusesOf(channel, db), await this.repository.now(db)];
+    return { now, nodes: nodes.map((node) => ({ ...node, status: current(node.status, channel) })) };
+  }
+
+  /**
+   * Waits until every live node's status of the channel satisfies `settled`. Answers the nodes that do not when the time is up.
+   */
+  async waitFor(channel: ChannelIdentity, settled: (status: AssignmentStatus | undefined) => boolean, timeoutMs: number): Promise<string[]> {
+    let late: string[] = [];
+    await this.wakeups.wait(
+      [REPORTS_TOPIC],
+      async () => {
+        const { nodes } = await this.of(channel);
+        late = nodes.filter((node) => !settled(node.status)).map((node) => node.node);
+        return late.length === 0 || undefined;
+      },
+      { timeoutMs },
+    );
+    return late;
+  }
+}
+
+/** Generation 0 stands for "nothing switched yet" and belongs to whatever the node holds now. */
+function current(status: AssignmentStatus | undefined, { firstGeneration }: ChannelIdentity): AssignmentStatus | undefined {
+  return status && (status.generation === 0 || status.generation >= firstGeneration) ? status : undefined;
+}

@@ -1,0 +1,74 @@
+import type { JournalEntry, JournalRecord, UsageRecord } from '#contract/journal.js';
+
+const MINUTE_MS = 60_000;
+
+/** One app that has had a name, for a time. */
+export interface AppIdentity {
+  id: string;
+  orgId: string;
+  org: string;
+  app: string;
+  createdAt: Date;
+  deletedAt: Date | null;
+}
+
+export interface UsageRollup {
+  minuteMs: number;
+  orgId: string;
+  appId: string;
+  channel: string;
+  version: number;
+  component: string;
+  trigger: string;
+  requests: number;
+  errors: number;
+  wallMs: number;
+  cpuMs: number;
+  bytesIn: number;
+  bytesOut: number;
+}
+
+/**
+ * The entries of a batch that go on from `nextSeq` without a gap, in order. What was taken before is left out; what follows a gap waits
+ * until the node sends what is missing.
+ */
+export function takeContiguous(entries: readonly JournalEntry[], nextSeq: number): { taken: JournalEntry[]; nextSeq: number } {
+  const taken: JournalEntry[] = [];
+  for (const entry of [...entries].sort((a, b) => a.seq - b.seq)) {
+    if (entry.seq === nextSeq + taken.length) taken.push(entry);
+  }
+  return { taken, nextSeq: nextSeq + taken.length };
+}
+
+/**
+ * The app that a record is about: names are used again after a deletion, so the time decides. A record from before the first or from
+ * between two (clocks differ) goes to the one nearest before it, else to the first. undefined: no app ever had the name.
+ */
+export function identify(record: JournalRecord, identities: readonly AppIdentity[]): AppIdentity | undefined {
+  const named = identities.filter((identity) => identity.app === record.app && identity.org === record.org);
+  return named.findLast((identity) => identity.createdAt.getTime() <= record.at) ?? named[0];
+}
+
+/** Adds records up by minute and whatever usage is told apart by. */
+export function rollUp(records: readonly { record: UsageRecord; identity: AppIdentity }[]): UsageRollup[] {
+  const sums = new Map<string, UsageRollup>();
+  for (const { record, identity } of records) {
+    const minuteMs = Math.floor(record.at / MINUTE_MS) * MINUTE_MS;
+    const { channel, version, component, trigger } = record;
+    const key = JSON.stringify([identity.id, minuteMs, channel, version, component, trigger]);
+    const sum = sums.get(key) ?? {
+      minuteMs, orgId: identity.orgId, appId: identity.id, channel, version, component, trigger,
+      requests: 0, errors: 0, wallMs: 0, cpuMs: 0, bytesIn: 0, bytesOut: 0,
+    };
+    for (const field of ['requests', 'errors', 'wallMs', 'cpuMs', 'bytesIn', 'bytesOut'] as const) sum[field] += record[field];
+    sums.set(key, sum);
+  }
+  return [...sums.values()];
+}
+
+/** PostgreSQL's text holds neither U+0000 nor half of a surrogate pair; a guest may write both. */
+export function storable<T extends JournalRecord>(record: T): T {
+  return Object.fromEntries(
+    Object.entries(record).map(([key, value]) => [key, typeof value === 'string' ? value.replaceAll('\0', '\uFFFD').toWellFormed() : value]),
+  ) as T;
+}

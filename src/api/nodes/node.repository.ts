@@ -1,0 +1,63 @@
+import { Injectable } from '@nestjs/common';
+import type { AssignmentStatus, NodeReport } from '#contract/assignment.js';
+import { NODE_LOST_AFTER_MS } from '#contract/node-routes.js';
+import { type Db, notify, PrismaService } from '#platform/prisma/prisma.service.js';
+import { REPORTS_TOPIC } from '../topics.js';
+
+export interface ChannelName {
+  app: string;
+  channel: string;
+}
+
+/** What one live node says of one channel. */
+export interface NodeStatus {
+  node: string;
+  changedAt: Date;
+  status: AssignmentStatus | undefined;
+}
+
+@Injectable()
+export class NodeRepository {
+  constructor(private readonly prisma: PrismaService) {}
+
+  /** A heartbeat that says nothing new. False when it does, or when the node was thought lost. */
+  async touch(node: string, digest: string): Promise<boolean> {
+    const touched = await this.prisma.$executeRaw`
+      UPDATE node SET last_seen = now()
+      WHERE name = ${node} AND report_digest = ${digest} AND last_seen > now() - ${NODE_LOST_AFTER_MS} * interval '1 millisecond'`;
+    return touched > 0;
+  }
+
+  async put(report: NodeReport, digest: string): Promise<void> {
+    const text = JSON.stringify(report);
+    await this.prisma.transaction(async (db) => {
+      await db.$executeRaw`
+        INSERT INTO node (name, incarnation, report, report_digest, changed_at, last_seen)
+        VALUES (${report.node}, ${report.incarnation}, ${text}::jsonb, ${digest}, now(), now())
+        ON CONFLICT (name) DO UPDATE SET incarnation = EXCLUDED.incarnation, report = EXCLUDED.report, report_digest = EXCLUDED.report_digest,
+          last_seen = EXCLUDED.last_seen,
+          changed_at = CASE WHEN node.report_digest = EXCLUDED.report_digest THEN node.changed_at ELSE EXCLUDED.changed_at END`;
+      await notify(db, REPORTS_TOPIC);
+    });
+  }
+
+  /** The live nodes and what each says of the channel, by the database's clock. */
+  async statusesOf({ app, channel }: ChannelName, db: Db = this.prisma): Promise<NodeStatus[]> {
+    const rows = await db.$queryRaw<{ name: string; changed_at: Date; status: AssignmentStatus | null }[]>`
+      SELECT n.name, n.changed_at, s.value AS status
+      FROM node n
+      LEFT JOIN LATERAL (
+        SELECT value FROM jsonb_array_elements(n.report->'statuses')
+        WHERE value->>'app' = ${app} AND value->>'channel' = ${channel} LIMIT 1
+      ) s ON true
+      WHERE n.last_seen > now() - ${NODE_LOST_AFTER_MS} * interval '1 millisecond'
+      ORDER BY n.name`;
+    return rows.map((row) => ({ node: row.name, changedAt: row.changed_at, status: row.status ?? undefined }));
+  }
+
+  /** The database's clock, which judges what is live and what is late. */
+  async now(db: Db = this.prisma): Promise<Date> {
+    const [row] = await db.$queryRaw<{ now: Date }[]>`SELECT clock_timestamp() AS now`;
+    return row!.now;
+  }
+}

@@ -1,0 +1,72 @@
+import { Controller, Get, Post, Put, Res } from '@nestjs/common';
+import type { Response } from 'express';
+import { z } from 'zod';
+import { NodeAssignments, NodeReport } from '#contract/assignment.js';
+import { NodeName } from '#contract/ids.js';
+import { JournalBatch, JournalReceipt } from '#contract/journal.js';
+import { NODE_ROUTES } from '#contract/node-routes.js';
+import { Endpoint, Input } from '#platform/http/endpoint.decorator.js';
+import { endpoint, type InputOf } from '#platform/http/endpoint.js';
+import { SchedulerService } from '../scheduler/scheduler.service.js';
+import { JournalService } from './journal.service.js';
+import { NodesService } from './nodes.service.js';
+
+const NodeParams = z.object({ node: NodeName.describe('Name of the node.') });
+const MAX_WAIT_S = 120;
+const ofNodes = { tag: 'nodes', scopes: ['node'], params: NodeParams } as const;
+
+const GetAssignments = endpoint({
+  ...ofNodes,
+  summary: 'What a node should hold',
+  description: 'Answers at once when the state differs from `after`, else when it changes or the time is up.',
+  query: z.object({
+    after: z.string().optional().describe('The revision that the node holds.'),
+    wait: z.coerce.number().int().min(0).max(MAX_WAIT_S).default(0).describe('Seconds to wait for a change.'),
+  }),
+  responses: { 200: { description: 'All that the node should hold.', body: NodeAssignments } },
+});
+
+const PutReport = endpoint({
+  ...ofNodes,
+  summary: 'What a node holds',
+  description: 'After each change, and as a heartbeat.',
+  body: NodeReport,
+  responses: { 204: { description: 'The report is taken.', body: null } },
+});
+
+const PostJournal = endpoint({
+  ...ofNodes,
+  summary: "Ship a node's journal",
+  description: 'Each entry is taken once. Entries after a gap are not taken: `nextSeq` says what to send next.',
+  body: JournalBatch,
+  responses: { 200: { description: 'What is taken for good.', body: JournalReceipt } },
+});
+
+@Controller()
+export class NodesController {
+  constructor(
+    private readonly nodes: NodesService,
+    private readonly scheduler: SchedulerService,
+    private readonly journal: JournalService,
+  ) {}
+
+  @Get(NODE_ROUTES.assignments.path)
+  @Endpoint(GetAssignments)
+  assignments(@Input() { query }: InputOf<typeof GetAssignments>, @Res({ passthrough: true }) response: Response): Promise<NodeAssignments> {
+    const gone = new AbortController();
+    response.on('close', () => gone.abort());
+    return this.scheduler.next(query.after, query.wait, gone.signal);
+  }
+
+  @Put(NODE_ROUTES.report.path)
+  @Endpoint(PutReport)
+  report(@Input() { params, body }: InputOf<typeof PutReport>): Promise<void> {
+    return this.nodes.report(params.node, body);
+  }
+
+  @Post(NODE_ROUTES.journal.path)
+  @Endpoint(PostJournal)
+  take(@Input() { params, body }: InputOf<typeof PostJournal>): Promise<JournalReceipt> {
+    return this.journal.take(params.node, body);
+  }
+}

@@ -1,0 +1,111 @@
+import { Injectable } from '@nestjs/common';
+import { TrafficShare } from '#contract/assignment.js';
+import { Prisma } from '#platform/prisma/generated/client.js';
+import { type Db, notify, PrismaService } from '#platform/prisma/prisma.service.js';
+import type { ChannelRecord } from '../apps/app.js';
+import { appTopic, ASSIGNMENTS_TOPIC } from '../topics.js';
+import type { Failure, RolloutState } from './rollout-state.js';
+
+/** Of the advisory lock that the replica holds which looks after the rollouts. */
+const LEADER_LOCK_KEY = 72707370;
+
+export interface RolloutRecord {
+  id: bigint;
+  channelId: string;
+  version: number;
+  cause: string;
+  causedBy: string;
+  state: RolloutState;
+  generation: number | null;
+  before: { serve: TrafficShare[]; previousVersion: number | null } | null;
+  failure: Failure | null;
+  createdAt: Date;
+  deadlineAt: Date | null;
+  endedAt: Date | null;
+}
+
+/** A channel under the lock of a transaction. */
+export interface LockedChannel extends ChannelRecord {
+  appId: string;
+}
+
+export type RolloutUpdate = Partial<Pick<RolloutRecord, 'state' | 'generation' | 'before' | 'failure' | 'deadlineAt'>> & { ended?: boolean };
+
+@Injectable()
+export class RolloutRepository {
+  constructor(private readonly prisma: PrismaService) {}
+
+  async find(id: bigint): Promise<RolloutRecord | undefined> {
+    const row = await this.prisma.rollout.findUnique({ where: { id } });
+    return row ? (row as unknown as RolloutRecord) : undefined;
+  }
+
+  /** Those that have not ended, in the order they began. */
+  async active(db: Db, channelId: string): Promise<RolloutRecord[]> {
+    return (await db.rollout.findMany({ where: { channelId, endedAt: null }, orderBy: { id: 'asc' } })) as unknown as RolloutRecord[];
+  }
+
+  /** Channels with a rollout that has not ended. */
+  async activeChannels(): Promise<string[]> {
+    const rows = await this.prisma.$queryRaw<{ channel_id: string }[]>`SELECT DISTINCT channel_id FROM rollout WHERE ended_at IS NULL`;
+    return rows.map((row) => row.channel_id);
+  }
+
+  /** undefined when the app is gone. Nobody else moves the channel's rollouts before the transaction ends. */
+  async lockChannel(db: Db, id: string): Promise<LockedChannel | undefined> {
+    const [row] = await db.$queryRaw<(Omit<LockedChannel, 'serve'> & { serve: unknown })[]>`
+      SELECT c.id, c.app_id AS "appId", a.name AS app, c.name AS channel, c.generation, c.first_generation AS "firstGeneration", c.serve,
+        c.previous_version AS "previousVersion"
+      FROM channel c JOIN app a ON a.id = c.app_id
+      WHERE c.id = ${id}::uuid AND a.deleted_at IS NULL FOR UPDATE OF c`;
+    return row && { ...row, serve: TrafficShare.array().parse(row.serve) };
+  }
+
+  async create(db: Db, rollout: Pick<RolloutRecord, 'channelId' | 'version' | 'cause' | 'causedBy'>): Promise<RolloutRecord> {
+    // The database's clock, as in the nodes' reports that are compared with it; a transaction's now() would be its beginning.
+    const [row] = await db.$queryRaw<{ id: bigint }[]>`
+      INSERT INTO rollout (channel_id, version, cause, caused_by, created_at)
+      VALUES (${rollout.channelId}::uuid, ${rollout.version}, ${rollout.cause}, ${rollout.causedBy}, clock_timestamp()) RETURNING id`;
+    return (await db.rollout.findUniqueOrThrow({ where: { id: row!.id } })) as unknown as RolloutRecord;
+  }
+
+  async update(db: Db, id: bigint, { ended, before, failure, ...change }: RolloutUpdate): Promise<void> {
+    await db.rollout.update({
+      where: { id },
+      data: {
+        ...change,
+        ...(before && { before: before as object }),
+        ...(failure && { failure: failure as object }),
+        ...(ended && { endedAt: new Date() }),
+      },
+    });
+  }
+
+  /** Writes what the channel serves from now on, and remembers it in its history. */
+  async deploy(db: Db, channel: LockedChannel, { cause, causedBy }: { cause: string; causedBy: string }): Promise<void> {
+    const { id, generation, previousVersion } = channel;
+    const serve = channel.serve as unknown as Prisma.InputJsonValue;
+    await db.channel.update({ where: { id }, data: { generation, serve, previousVersion } });
+    await db.deployment.create({ data: { channelId: id, generation, serve, cause, causedBy } });
+  }
+
+  /** Sets or clears the reason why a version does not serve. */
+  async setFailure(db: Db, { appId }: LockedChannel, number: number, failure: Failure | null): Promise<void> {
+    await db.version.update({ where: { appId_number: { appId, number } }, data: { failure: failure === null ? Prisma.DbNull : (failure as object) } });
+  }
+
+  async hasVersion(db: Db, appId: string, number: number): Promise<boolean> {
+    return (await db.version.count({ where: { appId, number } })) > 0;
+  }
+
+  /** Tells the nodes, and whoever waits for the app's rollouts. */
+  async announce(db: Db, appId: string): Promise<void> {
+    await notify(db, ASSIGNMENTS_TOPIC, appTopic(appId));
+  }
+
+  /** True for one replica at a time, until the transaction ends. */
+  async tryLead(db: Db): Promise<boolean> {
+    const [row] = await db.$queryRaw<{ leads: boolean }[]>`SELECT pg_try_advisory_xact_lock(${LEADER_LOCK_KEY}) AS leads`;
+    return row!.leads;
+  }
+}

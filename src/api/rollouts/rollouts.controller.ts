@@ -1,0 +1,62 @@
+import { Controller, HttpStatus, Post, Req, Res } from '@nestjs/common';
+import type { Response } from 'express';
+import type { ApiRequest } from '#platform/http/api-request.js';
+import { Endpoint, Input } from '#platform/http/endpoint.decorator.js';
+import { endpoint, type InputOf } from '#platform/http/endpoint.js';
+import { AppParams } from '../apps/app.schema.js';
+import { RollbackRequest, RolloutRequest, RolloutView, WaitQuery } from './rollout.schema.js';
+import { RolloutsService } from './rollouts.service.js';
+
+const responses = {
+  200: { description: 'Every live node serves the version.', body: RolloutView },
+  202: { description: 'The rollout goes on; the time to wait was up.', body: RolloutView },
+};
+const errors = ['API_APP_NOT_FOUND', 'API_VERSION_NOT_FOUND', 'API_VARIABLE_REQUIRED', 'API_ROLLOUT_FAILED', 'API_ROLLOUT_TIMEOUT'] as const;
+
+const RollBack = endpoint({
+  summary: 'Serve an earlier version again',
+  description: 'Answers when every live node has switched: no request is answered by the old version after that. Without `to`, a second call goes back again.',
+  tag: 'rollouts',
+  params: AppParams,
+  query: WaitQuery,
+  body: RollbackRequest,
+  idempotent: true,
+  conditional: true,
+  responses,
+  errors: [...errors, 'API_NOTHING_TO_ROLL_BACK_TO'],
+});
+
+const RollOut = endpoint({
+  summary: 'Serve a version that was pushed before',
+  description: 'For versions pushed with `rollout=none`, or one whose rollout failed. What was served stays until every live node has the version prepared.',
+  tag: 'rollouts',
+  params: AppParams,
+  query: WaitQuery,
+  body: RolloutRequest,
+  idempotent: true,
+  conditional: true,
+  responses,
+  errors,
+});
+
+@Controller('v1/apps/:app')
+export class RolloutsController {
+  constructor(private readonly rollouts: RolloutsService) {}
+
+  @Post('rollback')
+  @Endpoint(RollBack)
+  async rollBack(@Input() { params, query, body, ifMatch }: InputOf<typeof RollBack>, @Req() request: ApiRequest, @Res({ passthrough: true }) response: Response): Promise<RolloutView> {
+    return accept(response, await this.rollouts.rollBack(params.app, body.to, { causedBy: request.principal!.name, ifMatch, waitS: query.wait }));
+  }
+
+  @Post('rollouts')
+  @Endpoint(RollOut)
+  async rollOut(@Input() { params, query, body, ifMatch }: InputOf<typeof RollOut>, @Req() request: ApiRequest, @Res({ passthrough: true }) response: Response): Promise<RolloutView> {
+    return accept(response, await this.rollouts.rollOut(params.app, body.version, { causedBy: request.principal!.name, ifMatch, waitS: query.wait }));
+  }
+}
+
+function accept(response: Response, view: RolloutView): RolloutView {
+  if (view.state === 'pending') response.status(HttpStatus.ACCEPTED);
+  return view;
+}

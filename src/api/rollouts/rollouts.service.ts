@@ -1,0 +1,105 @@
+import { Injectable } from '@nestjs/common';
+import { ERRORS, type ErrorCode, WhorlError } from '#contract/errors.js';
+import type { AppName, VersionNumber } from '#contract/ids.js';
+import type { Db } from '#platform/prisma/prisma.service.js';
+import { Wakeups } from '#platform/wakeups.js';
+import { type AppRecord, servesOnly } from '../apps/app.js';
+import { AppsService } from '../apps/apps.service.js';
+import { appTopic } from '../topics.js';
+import { VariablesService } from '../variables/variables.service.js';
+import { AdvanceService } from './advance.service.js';
+import type { Failure } from './rollout-state.js';
+import { RolloutRepository, type RolloutRecord } from './rollout.repository.js';
+import type { RolloutView } from './rollout.schema.js';
+
+export interface RolloutCause {
+  cause: 'push' | 'rollout' | 'rollback';
+  /** Name of the token. */
+  causedBy: string;
+}
+
+/** Who asks, on which condition, and how long to wait for the nodes. */
+export interface RolloutCall {
+  causedBy: string;
+  ifMatch: string[] | undefined;
+  waitS: number;
+}
+
+@Injectable()
+export class RolloutsService {
+  constructor(
+    private readonly repository: RolloutRepository,
+    private readonly advance: AdvanceService,
+    private readonly apps: AppsService,
+    private readonly variables: VariablesService,
+    private readonly wakeups: Wakeups,
+  ) {}
+
+  /**
+   * Begins to roll a version out, in a transaction that has locked the app; joins the rollout that is already under way to it.
+   * undefined: it is served, and nothing is under way. Throws API_VARIABLE_REQUIRED.
+   */
+  async start(db: Db, app: AppRecord, version: number, why: RolloutCause): Promise<RolloutRecord | undefined> {
+    await this.variables.requireAllOf(db, app, version);
+    const channel = await this.repository.lockChannel(db, app.channel.id);
+    if (!channel) throw new WhorlError('API_APP_NOT_FOUND', `there is no app named ${app.name}`);
+    const newest = (await this.repository.active(db, channel.id)).at(-1);
+    if (newest?.version === version) return newest;
+    if (!newest && servesOnly(channel, version)) return undefined;
+    const rollout = await this.repository.create(db, { channelId: channel.id, version, ...why });
+    await this.repository.announce(db, app.id);
+    await this.advance.advance(db, channel);
+    return rollout;
+  }
+
+  /** Waits until the rollout has ended; answers what it is by then. */
+  async wait(app: AppRecord, rollout: RolloutRecord, waitS: number): Promise<RolloutRecord> {
+    const ended = async (): Promise<RolloutRecord | undefined> => {
+      const now = await this.repository.find(rollout.id);
+      return now?.endedAt ? now : undefined;
+    };
+    const found = waitS > 0 ? await this.wakeups.wait([appTopic(app.id)], ended, { timeoutMs: waitS * 1000 }) : undefined;
+    return found ?? (await this.repository.find(rollout.id)) ?? rollout;
+  }
+
+  /** Serves an earlier version again. Throws API_NOTHING_TO_ROLL_BACK_TO and what `rollOut` throws. */
+  async rollBack(name: string, to: number | undefined, call: RolloutCall): Promise<RolloutView> {
+    return this.run(name, call, 'rollback', (app) => {
+      const version = to ?? app.channel.previousVersion;
+      if (version === null) throw new WhorlError('API_NOTHING_TO_ROLL_BACK_TO', `${name} has served no other version before${app.channel.serve[0] ? ` version ${app.channel.serve[0].version}` : ''}`);
+      return version;
+    });
+  }
+
+  /**
+   * Serves a version that was pushed before; returns when every live node does. Throws API_VERSION_NOT_FOUND, API_VARIABLE_REQUIRED,
+   * API_STATE_CHANGED, and API_ROLLOUT_FAILED or API_ROLLOUT_TIMEOUT when what was served before is still served.
+   */
+  async rollOut(name: string, version: number, call: RolloutCall): Promise<RolloutView> {
+    return this.run(name, call, 'rollout', () => version);
+  }
+
+  private async run(name: string, call: RolloutCall, cause: RolloutCause['cause'], choose: (app: AppRecord) => number): Promise<RolloutView> {
+    const begun = await this.apps.change(name, { ifMatch: call.ifMatch }, async (db, app) => {
+      const version = choose(app);
+      if (!(await this.repository.hasVersion(db, app.id, version))) throw new WhorlError('API_VERSION_NOT_FOUND', `${name} has no version ${version}`);
+      return { app, version, rollout: await this.start(db, app, version, { cause, causedBy: call.causedBy }) };
+    });
+    const { app, version, rollout } = begun;
+    if (!rollout) return this.view(app, version, app.channel.generation, 'serving');
+    const ended = await this.wait(app, rollout, call.waitS);
+    if (ended.state === 'failed') throw toError(ended.failure!);
+    if (ended.state === 'superseded') throw new WhorlError('API_ROLLOUT_FAILED', `a later rollout of ${name} went ahead of this one to version ${version}`);
+    return this.view(app, version, ended.generation, ended.state === 'done' ? 'serving' : 'pending');
+  }
+
+  private view(app: AppRecord, version: number, generation: number | null, state: RolloutView['state']): RolloutView {
+    return { app: app.name as AppName, version: version as VersionNumber, generation, state, url: this.apps.urlOf(app.name) };
+  }
+}
+
+/** What failed on the nodes' side keeps its code in the message: the answer's own code says what became of the call. */
+function toError({ code, message }: Failure): WhorlError {
+  const known = code === 'API_ROLLOUT_TIMEOUT' || code === 'API_APP_NOT_FOUND';
+  return known ? new WhorlError(code as ErrorCode, message) : new WhorlError('API_ROLLOUT_FAILED', `${code in ERRORS ? `${code}: ` : ''}${message}`);
+}

@@ -1,0 +1,55 @@
+import { createHash } from 'node:crypto';
+import type { VersionArtifact } from '#contract/artifact.js';
+import type { Assignment, NodeAssignments, TrafficShare } from '#contract/assignment.js';
+
+/** One channel of one app, as desired. */
+export interface DesiredChannel {
+  org: string;
+  app: string;
+  channel: string;
+  generation: number;
+  serve: TrafficShare[];
+  /** Served before, kept warm for a rollback. */
+  previousVersion: number | null;
+  /** Versions of rollouts under way. */
+  candidates: number[];
+  variables: Record<string, string>;
+  variablesRevision: number;
+  /** The artifacts of at least the versions named above. */
+  artifacts: ReadonlyMap<number, VersionArtifact>;
+}
+
+/**
+ * What a node should hold: every channel that has a version to serve, to prepare or to keep warm. Every node holds every app. The
+ * revision is a digest of the desired state, so that replicas agree on it without agreeing on anything else.
+ */
+export function assign(channels: readonly DesiredChannel[], domain: string): NodeAssignments {
+  const assignments = channels.map((channel) => toAssignment(channel, domain)).filter((assignment) => assignment.versions.length > 0);
+  return { revision: revisionOf(assignments), assignments };
+}
+
+/** Numbers of the versions that nodes hold for the channel, ascending. */
+export function heldVersions({ serve, previousVersion, candidates }: Pick<DesiredChannel, 'serve' | 'previousVersion' | 'candidates'>): number[] {
+  const held = new Set([...serve.map((share) => share.version as number), ...candidates]);
+  if (previousVersion !== null) held.add(previousVersion);
+  return [...held].sort((a, b) => a - b);
+}
+
+function toAssignment(channel: DesiredChannel, domain: string): Assignment {
+  return {
+    org: channel.org,
+    app: channel.app as Assignment['app'],
+    channel: channel.channel as Assignment['channel'],
+    generation: channel.generation,
+    hosts: [`${channel.app}.${domain}`],
+    serve: channel.serve,
+    versions: heldVersions(channel).map((number) => channel.artifacts.get(number)!),
+    variables: channel.variables,
+    variablesRevision: channel.variablesRevision,
+  };
+}
+
+function revisionOf(assignments: Assignment[]): string {
+  const state = assignments.map(({ versions, variables: _values, ...rest }) => [rest, versions.map(({ version, digest }) => [version, digest])]);
+  return createHash('sha256').update(JSON.stringify(state)).digest('base64url');
+}

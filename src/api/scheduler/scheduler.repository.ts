@@ -1,0 +1,65 @@
+import { Injectable } from '@nestjs/common';
+import { z } from 'zod';
+import { VersionArtifact } from '#contract/artifact.js';
+import { TrafficShare } from '#contract/assignment.js';
+import { PrismaService } from '#platform/prisma/prisma.service.js';
+
+export interface ChannelState {
+  appId: string;
+  org: string;
+  app: string;
+  channel: string;
+  generation: number;
+  serve: TrafficShare[];
+  previousVersion: number | null;
+  candidates: number[];
+  variablesRevision: number;
+}
+
+export interface VersionKey {
+  appId: string;
+  number: number;
+}
+
+const Rows = z.array(
+  z.object({
+    appId: z.string(),
+    org: z.string(),
+    app: z.string(),
+    channel: z.string(),
+    generation: z.int(),
+    serve: z.array(TrafficShare),
+    previousVersion: z.int().nullable(),
+    candidates: z.array(z.int()),
+    variablesRevision: z.int(),
+  }),
+);
+
+@Injectable()
+export class SchedulerRepository {
+  constructor(private readonly prisma: PrismaService) {}
+
+  /** Every channel of every app, by name. */
+  async channels(): Promise<ChannelState[]> {
+    return Rows.parse(
+      await this.prisma.$queryRaw`
+        SELECT a.id AS "appId", o.name AS org, a.name AS app, c.name AS channel, c.generation, c.serve, c.previous_version AS "previousVersion",
+          a.variables_revision AS "variablesRevision",
+          ARRAY(SELECT r.version FROM rollout r WHERE r.channel_id = c.id AND r.ended_at IS NULL ORDER BY r.version) AS candidates
+        FROM channel c JOIN app a ON a.id = c.app_id JOIN org o ON o.id = a.org_id
+        WHERE a.deleted_at IS NULL ORDER BY o.name, a.name, c.name`,
+    );
+  }
+
+  async artifacts(keys: VersionKey[]): Promise<(VersionKey & { artifact: VersionArtifact })[]> {
+    const rows = await this.prisma.version.findMany({
+      where: { OR: keys.map(({ appId, number }) => ({ appId, number })) },
+      select: { appId: true, number: true, digest: true, lockedApp: true, builds: true },
+    });
+    return rows.map(({ appId, number, digest, lockedApp, builds }) => ({
+      appId,
+      number,
+      artifact: VersionArtifact.parse({ version: number, digest, app: lockedApp, builds }),
+    }));
+  }
+}

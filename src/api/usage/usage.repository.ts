@@ -1,0 +1,27 @@
+import { Injectable } from '@nestjs/common';
+import { PrismaService } from '#platform/prisma/prisma.service.js';
+import type { UsageSums } from './usage.schema.js';
+
+@Injectable()
+export class UsageRepository {
+  constructor(private readonly prisma: PrismaService) {}
+
+  /** Sums of the minutes that begin in [from, to), by version. */
+  async byVersion(appId: string, from: Date, to: Date): Promise<(UsageSums & { version: number })[]> {
+    const groups = await this.prisma.usageMinute.groupBy({
+      by: ['version'],
+      where: { appId, minute: { gte: from, lt: to } },
+      _sum: { requests: true, errors: true, wallMs: true, cpuMs: true, bytesIn: true, bytesOut: true },
+      orderBy: { version: 'asc' },
+    });
+    return groups.map(({ version, _sum: sum }) => ({
+      version,
+      requests: Number(sum.requests),
+      errors: Number(sum.errors),
+      wallMs: Number(sum.wallMs),
+      cpuMs: Number(sum.cpuMs),
+      bytesIn: Number(sum.bytesIn),
+      bytesOut: Number(sum.bytesOut),
+    }));
+  }
+}

@@ -1,0 +1,38 @@
+import { Injectable } from '@nestjs/common';
+import type { VersionNumber } from '#contract/ids.js';
+import { AppsService } from '../apps/apps.service.js';
+import { UsageRepository } from './usage.repository.js';
+import type { UsageQuery, UsageSums, UsageView } from './usage.schema.js';
+
+const MINUTE_MS = 60_000;
+
+@Injectable()
+export class UsageService {
+  constructor(
+    private readonly repository: UsageRepository,
+    private readonly apps: AppsService,
+  ) {}
+
+  /** What an app used, in whole minutes. Throws API_APP_NOT_FOUND. */
+  async sum(name: string, { from, to }: UsageQuery): Promise<UsageView> {
+    const app = await this.apps.get(name);
+    const first = new Date(Math.floor((from ?? app.createdAt).getTime() / MINUTE_MS) * MINUTE_MS);
+    // The running minute counts, and a node's clock may be a little ahead.
+    const last = new Date(Math.ceil((to?.getTime() ?? Date.now() + MINUTE_MS) / MINUTE_MS) * MINUTE_MS);
+    const versions = await this.repository.byVersion(app.id, first, last);
+    return {
+      ...addUp(versions),
+      from: first.toISOString(),
+      to: last.toISOString(),
+      byVersion: versions.map((sums) => ({ ...sums, version: sums.version as VersionNumber })),
+    };
+  }
+}
+
+function addUp(all: UsageSums[]): UsageSums {
+  const total: UsageSums = { requests: 0, errors: 0, wallMs: 0, cpuMs: 0, bytesIn: 0, bytesOut: 0 };
+  for (const sums of all) {
+    for (const field of Object.keys(total) as (keyof UsageSums)[]) total[field] += sums[field];
+  }
+  return total;
+}

@@ -1,0 +1,104 @@
+import { Injectable } from '@nestjs/common';
+import { z } from 'zod';
+import { BuiltComponent } from '#contract/artifact.js';
+import { LockedApp } from '#contract/bundle/locked-app.js';
+import { Digest } from '#contract/ids.js';
+import type { IngestedBundle } from '#contract/registry.js';
+import { Prisma } from '#platform/prisma/generated/client.js';
+import { type Db, PrismaService } from '#platform/prisma/prisma.service.js';
+import type { AppRecord } from '../apps/app.js';
+
+export interface VersionRecord {
+  number: number;
+  digest: Digest;
+  bytes: number;
+  pushedBy: string;
+  createdAt: Date;
+  failure: { code: string; message: string } | null;
+  rollingOut: boolean;
+}
+
+export interface VersionDetails extends VersionRecord {
+  manifest: string;
+  app: LockedApp;
+  builds: Record<string, BuiltComponent>;
+}
+
+interface VersionRow {
+  number: number;
+  digest: string;
+  bytes: bigint;
+  pushed_by: string;
+  created_at: Date;
+  failure: { code: string; message: string } | null;
+  rolling_out: boolean;
+}
+
+interface DetailsRow extends VersionRow {
+  manifest: string;
+  locked_app: unknown;
+  builds: unknown;
+}
+
+const Builds = z.record(z.string(), BuiltComponent);
+
+const SUMMARY = Prisma.sql`
+  v.number, v.digest, v.bytes, v.pushed_by, v.created_at, v.failure,
+  EXISTS (SELECT 1 FROM rollout r JOIN channel c ON c.id = r.channel_id WHERE c.app_id = v.app_id AND r.version = v.number AND r.ended_at IS NULL) AS rolling_out`;
+
+@Injectable()
+export class VersionRepository {
+  constructor(private readonly prisma: PrismaService) {}
+
+  async findByDigest(db: Db, appId: string, digest: string): Promise<number | undefined> {
+    return (await db.version.findUnique({ where: { appId_digest: { appId, digest } }, select: { number: true } }))?.number;
+  }
+
+  /** Stores the bundle as the next version of an app that is locked. Answers its number. */
+  async create(db: Db, app: AppRecord, bundle: IngestedBundle, pushedBy: string): Promise<number> {
+    const number = app.lastVersion + 1;
+    await db.app.update({ where: { id: app.id }, data: { lastVersion: number } });
+    await db.version.create({
+      data: {
+        appId: app.id,
+        number,
+        digest: bundle.digest,
+        bytes: bundle.bytes,
+        manifest: bundle.manifest,
+        lockedApp: bundle.app as unknown as Prisma.InputJsonValue,
+        builds: bundle.builds as unknown as Prisma.InputJsonValue,
+        pushedBy,
+        variablesRevision: app.variablesRevision,
+        createdAt: new Date(),
+      },
+      select: { number: true },
+    });
+    return number;
+  }
+
+  /** Newest first, below `before` when it is given. */
+  async list(appId: string, before: number | undefined, limit: number): Promise<VersionRecord[]> {
+    const rows = await this.prisma.$queryRaw<VersionRow[]>`
+      SELECT ${SUMMARY} FROM version v
+      WHERE v.app_id = ${appId}::uuid AND (${before ?? null}::int IS NULL OR v.number < ${before ?? null}::int) ORDER BY v.number DESC LIMIT ${limit}`;
+    return rows.map(toRecord);
+  }
+
+  async find(appId: string, number: number): Promise<VersionDetails | undefined> {
+    const [row] = await this.prisma.$queryRaw<DetailsRow[]>`
+      SELECT ${SUMMARY}, v.manifest, v.locked_app, v.builds FROM version v WHERE v.app_id = ${appId}::uuid AND v.number = ${number}`;
+    return row && { ...toRecord(row), manifest: row.manifest, app: LockedApp.parse(row.locked_app), builds: Builds.parse(row.builds) };
+  }
+}
+
+function toRecord(row: VersionRow): VersionRecord {
+  return {
+    number: row.number,
+    digest: Digest.parse(row.digest),
+    bytes: Number(row.bytes),
+    pushedBy: row.pushed_by,
+    createdAt: row.created_at,
+    failure: row.failure,
+    rollingOut: row.rolling_out,
+  };
+}

@@ -1,0 +1,55 @@
+import { z } from 'zod';
+import { HandlerKind } from '#contract/artifact.js';
+import { AppName, Digest, VersionNumber } from '#contract/ids.js';
+import { AppParams } from '../apps/app.schema.js';
+import { MAX_WAIT_S } from '../rollouts/rollout.schema.js';
+
+/** The `.tar.gz` types that curl users and tools send. */
+export const BUNDLE_TYPES = ['application/gzip', 'application/x-gzip', 'application/octet-stream'] as const;
+
+export const VersionParams = AppParams.extend({ version: z.coerce.number().int().min(1).describe('Number of the version.') });
+
+export const PushQuery = z.object({
+  rollout: z.enum(['now', 'none']).default('now').describe('`none` stores the version without serving it.'),
+  wait: z.coerce.number().int().min(0).max(MAX_WAIT_S).default(0).describe('Seconds to wait until the version serves or has failed.'),
+});
+export type PushQuery = z.infer<typeof PushQuery>;
+
+const State = z
+  .enum(['ready', 'pending', 'serving', 'failed'])
+  .describe('ready: stored, not served. pending: its rollout is under way. failed: its last rollout failed, see `reason`.');
+const Reason = z.object({ code: z.string(), message: z.string() }).optional().describe('Why the last rollout of the version failed.');
+
+export const PushView = z.object({ app: AppName, version: VersionNumber, digest: Digest, state: State, reason: Reason, url: z.string() });
+export type PushView = z.infer<typeof PushView>;
+
+export const VersionSummary = z.object({
+  app: AppName,
+  version: VersionNumber,
+  digest: Digest,
+  bytes: z.int().describe('Size of the bundle as it was sent.'),
+  state: State,
+  reason: Reason,
+  pushedBy: z.string().describe('Name of the token.'),
+  createdAt: z.iso.datetime(),
+});
+export type VersionSummary = z.infer<typeof VersionSummary>;
+
+export const VersionView = VersionSummary.extend({
+  manifest: z.string().describe('The text of spin.toml.'),
+  imports: z.array(z.string()).describe('What its components import of the platform, as written in them.'),
+  components: z.array(
+    z.object({
+      id: z.string(),
+      digest: Digest,
+      bytes: z.int(),
+      imports: z.array(z.string()),
+      exports: z.array(z.string()),
+      handlers: z.array(HandlerKind),
+      componentized: z.boolean().describe('It was a core module, and was made into a component.'),
+    }),
+  ),
+  routes: z.array(z.object({ route: z.string().nullable().describe('null: private'), component: z.string().nullable() })),
+  url: z.string(),
+});
+export type VersionView = z.infer<typeof VersionView>;

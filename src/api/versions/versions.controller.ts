@@ -1,0 +1,76 @@
+import { Controller, Get, HttpStatus, Post, Req, Res } from '@nestjs/common';
+import type { Response } from 'express';
+import { BUNDLE_ERRORS } from '#contract/errors/bundle.js';
+import { REGISTRY_ERRORS } from '#contract/errors/registry.js';
+import type { ErrorCode } from '#contract/errors.js';
+import type { ApiRequest } from '#platform/http/api-request.js';
+import { Endpoint, Input } from '#platform/http/endpoint.decorator.js';
+import { endpoint, type InputOf } from '#platform/http/endpoint.js';
+import { type Page, pageOf, PageQuery } from '#platform/http/page.js';
+import { openUpload } from '#platform/http/upload.js';
+import { AppParams } from '../apps/app.schema.js';
+import { BUNDLE_TYPES, PushQuery, PushView, VersionParams, VersionSummary, VersionView } from './version.schema.js';
+import { VersionsService } from './versions.service.js';
+
+/** Whatever the registry refuses a bundle for. */
+const REFUSALS = Object.keys({ ...BUNDLE_ERRORS, ...REGISTRY_ERRORS }) as ErrorCode[];
+
+const PushVersion = endpoint({
+  summary: 'Push a bundle as a new version',
+  description:
+    'The body is a tar.gz whose root holds spin.toml and what it names. Creates the app when it is new. With `wait`, answers once the version ' +
+    'serves or has failed: a version whose rollout failed is stored all the same, so that is a 201 whose `state` is `failed`, with the reason.',
+  tag: 'versions',
+  params: AppParams,
+  query: PushQuery,
+  streamedBody: { contentTypes: BUNDLE_TYPES, description: 'The bundle.' },
+  idempotent: true,
+  responses: {
+    201: { description: 'A new version.', body: PushView },
+    200: { description: 'These bytes are a version already.', body: PushView },
+  },
+  errors: ['API_MEDIA_TYPE_UNSUPPORTED', 'API_REQUEST_ABORTED', 'API_VARIABLE_REQUIRED', ...REFUSALS],
+});
+
+const ListVersions = endpoint({
+  summary: "List an app's versions, newest first",
+  tag: 'versions',
+  params: AppParams,
+  query: PageQuery,
+  responses: { 200: { description: 'One page of versions.', body: pageOf(VersionSummary) } },
+  errors: ['API_APP_NOT_FOUND'],
+});
+
+const GetVersion = endpoint({
+  summary: 'Show a version',
+  tag: 'versions',
+  params: VersionParams,
+  responses: { 200: { description: 'The version.', body: VersionView } },
+  errors: ['API_APP_NOT_FOUND', 'API_VERSION_NOT_FOUND'],
+});
+
+@Controller('v1/apps/:app/versions')
+export class VersionsController {
+  constructor(private readonly versions: VersionsService) {}
+
+  @Post()
+  @Endpoint(PushVersion)
+  async push(@Input() { params, query }: InputOf<typeof PushVersion>, @Req() request: ApiRequest, @Res({ passthrough: true }) response: Response): Promise<PushView> {
+    const { created, view } = await this.versions.push(params.app, { ...query, ...openUpload(request, response, BUNDLE_TYPES), pushedBy: request.principal!.name });
+    request.bodyDigest = view.digest;
+    response.status(created ? HttpStatus.CREATED : HttpStatus.OK).location(`/v1/apps/${view.app}/versions/${view.version}`);
+    return view;
+  }
+
+  @Get()
+  @Endpoint(ListVersions)
+  list(@Input() { params, query }: InputOf<typeof ListVersions>): Promise<Page<VersionSummary>> {
+    return this.versions.list(params.app, query);
+  }
+
+  @Get(':version')
+  @Endpoint(GetVersion)
+  get(@Input() { params }: InputOf<typeof GetVersion>): Promise<VersionView> {
+    return this.versions.get(params.app, params.version);
+  }
+}

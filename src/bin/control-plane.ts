@@ -1,0 +1,37 @@
+import 'reflect-metadata';
+import { startControlPlane } from '#api/control-plane.js';
+import { ControlConfig, readConfig } from '#platform/config.js';
+import { Log } from '#platform/log.js';
+import { RegistryModule } from '#registry/registry.module.js';
+
+/** The control plane's process: API and registry. */
+
+const config = readConfig(ControlConfig);
+const log = new Log({ process: 'control-plane' }, config.WHORL_LOG_LEVEL);
+
+try {
+  const controlPlane = await startControlPlane({ config, log, registry: RegistryModule.with(config) });
+  log.info('listening', { address: config.WHORL_LISTEN, port: controlPlane.port });
+  process.send?.({ type: 'listening', port: controlPlane.port });
+
+  let closing = false;
+  const close = (reason: string): void => {
+    if (closing) return;
+    closing = true;
+    log.info('shutting down', { reason });
+    controlPlane.close().then(
+      () => process.exit(0),
+      (error: unknown) => {
+        log.error('the shutdown failed', { error });
+        process.exit(1);
+      },
+    );
+  };
+  process.on('SIGTERM', () => close('SIGTERM'));
+  process.on('SIGINT', () => close('SIGINT'));
+  // Forked by a parent that is gone: nobody would ever stop this process.
+  process.on('disconnect', () => close('the parent process is gone'));
+} catch (error) {
+  log.error('the control plane cannot start', { error });
+  process.exit(1);
+}

@@ -1,14 +1,86 @@
+import { createHash } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
+import { parse } from '@bytecodealliance/jco';
 import { buildWat } from '../../../test/fixtures/build-wat.js';
-import { buildComponent } from './build-component.js';
+import { buildComponent, handlersOf } from './build-component.js';
 
-const OPTIONS = { memoryCapBytes: 128 * 1024 * 1024 };
+const OPTIONS = { memoryCapBytes: 8 * 1024 * 1024 };
+
+async function build(wat: string) {
+  return buildComponent(await parse(wat), OPTIONS);
+}
 
 describe(buildComponent.name, () => {
-  it('makes a plan and modules of a component', async () => {
+  it('makes of an HTTP handler one rewritten module and a plan', async () => {
     const built = await buildComponent(await buildWat('loop'), OPTIONS);
-    expect(built.handlers).toEqual(['wasi-http-0.2']);
-    expect(built.componentized).toBe(false);
+    expect(built).toMatchObject({ handlers: ['wasi-http-0.2'], componentized: false, exports: ['wasi:http/incoming-handler@0.2.3'] });
+    expect(built.imports).toEqual(['wasi:io/error@0.2.3', 'wasi:io/streams@0.2.3', 'wasi:http/types@0.2.3']);
     expect(built.plan.exports).toEqual({ 'wasi:http/incoming-handler@0.2.3': { k: 'instance', exports: { handle: { k: 'func', lift: 0 } } } });
+    expect(built.plan.steps).toHaveLength(1);
+    expect(built.plan.modules).toMatchObject([{ memory: { minPages: 1, maxPages: 128 }, metered: true, start: false }]);
+  });
+
+  it('names modules by the digest of what is stored', async () => {
+    const { plan, modules } = await buildComponent(await buildWat('loop'), OPTIONS);
+    const digests = modules.map((bytes) => `sha256:${createHash('sha256').update(bytes).digest('hex')}`);
+    expect(plan.modules.map(({ digest, bytes }) => [digest, bytes])).toEqual(digests.map((digest, i) => [digest, modules[i]!.length]));
+  });
+
+  it('gives a plan that survives JSON, and the same one each time', async () => {
+    const component = await buildWat('loop');
+    const [one, two] = [await buildComponent(component, OPTIONS), await buildComponent(component, OPTIONS)];
+    expect(JSON.parse(JSON.stringify(one.plan))).toEqual(one.plan);
+    expect(JSON.stringify(two.plan)).toBe(JSON.stringify(one.plan));
+  });
+
+  it('stores equal modules once', async () => {
+    const module = '(func (export "f") (result i32) (i32.const 1))';
+    const { plan, modules } = await build(`(component (core module ${module}) (core module ${module})
+      (core instance (instantiate 0)) (core instance (instantiate 1)))`);
+    expect(modules).toHaveLength(1);
+    expect(plan.steps.map((step) => step.module)).toEqual([0, 0]);
+  });
+
+  it('makes a component of a preview 1 program first', async () => {
+    const built = await build(`(module (import "wasi_snapshot_preview1" "proc_exit" (func (param i32))) (memory (export "memory") 1) (func (export "_start")))`);
+    expect(built).toMatchObject({ componentized: true, handlers: ['command'] });
+    expect(built.imports).toContainEqual(expect.stringMatching(/^wasi:cli\/exit@0\.2\.\d+$/));
+  });
+
+  it.each([
+    ['text', Buffer.from('hello, world'), 'not-wasm', 'neither a WebAssembly component (version 0x0d) nor a core module (at byte 0)'],
+    ['a component that is cut off', Uint8Array.from([0, 0x61, 0x73, 0x6d, 0x0d, 0, 1, 0, 7, 9]), 'malformed', 'length is out of bounds (at byte 10)'],
+    ['a core module that is cut off', Uint8Array.from([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 1, 9]), 'invalid', 'core module is not valid WebAssembly'],
+  ])('refuses %s', async (_, bytes, kind, message) => {
+    await expect(buildComponent(bytes, OPTIONS)).rejects.toMatchObject({ kind, message: expect.stringContaining(message) });
+  });
+
+  it('refuses memories that are over the cap, alone or together', async () => {
+    await expect(build('(component (core module $m (memory 129)) (core instance (instantiate $m)))')).rejects.toMatchObject({
+      kind: 'limit', message: 'core module 0: the memory wants 129 pages at the start, the limit is 128 pages',
+    });
+    await expect(build('(component (core module $m (memory 70)) (core instance (instantiate $m)) (core instance (instantiate $m)))')).rejects.toMatchObject({
+      kind: 'limit', message: 'the memories want 140 pages together at the start, the limit is 128 pages',
+    });
+  });
+
+  it('names the core module that is refused', async () => {
+    await expect(build('(component (core module) (core module (memory 1 1 shared)))')).rejects.toMatchObject({
+      kind: 'unsupported', message: expect.stringMatching(/^core module 1 \(at byte \d+\): a shared memory is not supported/),
+    });
+  });
+});
+
+describe(handlersOf.name, () => {
+  it('knows the handlers by the interfaces they export', () => {
+    expect(handlersOf(['wasi:http/incoming-handler@0.2.10'])).toEqual(['wasi-http-0.2']);
+    expect(handlersOf(['wasi:http/handler@0.3.0'])).toEqual(['wasi-http-0.3']);
+    expect(handlersOf(['fermyon:spin/inbound-http'])).toEqual(['spin-http']);
+    expect(handlersOf(['wasi:cli/run@0.2.3', 'a:b/c'])).toEqual(['command']);
+    expect(handlersOf(['wasi:http/incoming-handler@0.2.0', 'wasi:http/handler@0.3.0'])).toEqual(['wasi-http-0.2', 'wasi-http-0.3']);
+  });
+
+  it('does not take drafts for the final interface', () => {
+    expect(handlersOf(['wasi:http/incoming-handler@0.2.0-rc-2023-11-10', 'wasi:http/handler@0.3.0-rc-2026-03-15', 'wasi:http/types@0.2.0'])).toEqual([]);
   });
 });

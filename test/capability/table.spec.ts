@@ -1,0 +1,52 @@
+import { describe, expect, it } from '@jest/globals';
+import { isSupportedInterface, SUPPORTED_INTERFACES } from '#contract/interfaces.js';
+import { CAPABILITIES, resolveHost } from '#runtime/capability/table.js';
+import { wasiFunctions } from './wit.js';
+
+const EXPORTED_ONLY = /^wasi:(cli\/run|http\/(incoming-handler|handler))@/;
+const PACKAGES = {
+  '0.2.12': ['cli', 'clocks', 'random', 'io', 'filesystem', 'http'],
+  '0.3.0': ['cli', 'clocks', 'random', 'filesystem', 'http'],
+} as const;
+
+describe('the capability table', () => {
+  it('answers exactly the interfaces that the registry lets through', () => {
+    const key = ({ name, version }: { name: string; version: string | null }) => `${name}@${version}`;
+    expect(CAPABILITIES.map(key).sort()).toEqual(SUPPORTED_INTERFACES.map(key).sort());
+  });
+
+  for (const version of ['0.2.12', '0.3.0'] as const) {
+    it(`has every function of WASI ${version}, and no other`, () => {
+      const functions = PACKAGES[version].flatMap((pkg) => wasiFunctions(version, pkg)).filter(({ iface }) => !EXPORTED_ONLY.test(iface));
+      expect(functions.length).toBeGreaterThan(80);
+      expect(functions.filter(({ iface, name }) => !resolveHost(iface, name))).toEqual([]);
+      expect(functions.filter(({ iface }) => !isSupportedInterface(iface))).toEqual([]);
+
+      const known = new Set(functions.map(({ iface, name }) => `${iface.replace(/@.*/, '')} ${name}`));
+      const extra = CAPABILITIES.filter((each) => version.startsWith(each.version)).flatMap(({ name, functions: own }) =>
+        Object.keys(own).filter((each) => !each.startsWith('[resource-drop]') && !known.has(`${name} ${each}`)));
+      expect(extra).toEqual([]);
+    });
+  }
+
+  it('has the functions of fermyon:spin@2.0.0', () => {
+    for (const name of ['open', 'get', 'set', 'delete', 'exists', 'get-keys']) {
+      expect(resolveHost('fermyon:spin/key-value@2.0.0', `[${name === 'open' ? 'static' : 'method'}]store.${name}`)).toBeDefined();
+    }
+    expect(resolveHost('fermyon:spin/variables@2.0.0', 'get')).toBeDefined();
+  });
+
+  it('takes any release of a line and no pre-release', () => {
+    expect(resolveHost('wasi:io/poll@0.2.0', 'poll')).toBe(resolveHost('wasi:io/poll@0.2.99', 'poll'));
+    expect(resolveHost('wasi:http/types@0.2.0-rc-2023-11-10', '[constructor]fields')).toBeUndefined();
+    expect(resolveHost('wasi:http/types', '[constructor]fields')).toBeUndefined();
+    expect(resolveHost('fermyon:spin/variables@2.0.1', 'get')).toBeUndefined();
+  });
+
+  it('marks as waiting only what 0.2 lets block', () => {
+    const waits = CAPABILITIES.flatMap(({ name, version, functions }) =>
+      Object.entries(functions).filter(([, binding]) => binding.waits).map(([each]) => `${name}@${version} ${each}`));
+    expect(waits.every((each) => /@0\.2 .*(blocking-|poll$|pollable\.block)/.test(each))).toBe(true);
+    expect(waits).toHaveLength(8);
+  });
+});

@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
 import { parse } from '@bytecodealliance/jco';
 import { buildWat } from '../../../test/fixtures/build-wat.js';
+import { Random } from '../../../test/fixtures/random.js';
+import { BuildError } from './build-error.js';
 import { buildComponent, handlersOf } from './build-component.js';
 
 const OPTIONS = { memoryCapBytes: 8 * 1024 * 1024 };
@@ -62,6 +64,25 @@ describe(buildComponent.name, () => {
     await expect(build('(component (core module $m (memory 70)) (core instance (instantiate $m)) (core instance (instantiate $m)))')).rejects.toMatchObject({
       kind: 'limit', message: 'the memories want 140 pages together at the start, the limit is 128 pages',
     });
+  });
+
+  it('gives valid modules or an error of its own for flipped bytes', async () => {
+    const seed = Date.now() & 0xffff_ffff;
+    const random = new Random(seed);
+    const component = await buildWat('loop');
+    let built = 0;
+    for (let round = 0; round < 1_000; round++) {
+      const bytes = component.slice();
+      for (let flips = 1 + random.below(2); flips > 0; flips--) bytes[8 + random.below(bytes.length - 8)] = random.below(256);
+      try {
+        const { modules } = await buildComponent(bytes, OPTIONS);
+        built++;
+        if (!modules.every((module) => WebAssembly.validate(module as Uint8Array<ArrayBuffer>))) throw new Error('a module is not valid');
+      } catch (error) {
+        if (!(error instanceof BuildError)) throw new Error(`seed ${seed}, round ${round}`, { cause: error });
+      }
+    }
+    expect(built).toBeGreaterThan(0);
   });
 
   it('names the core module that is refused', async () => {

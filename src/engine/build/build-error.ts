@@ -12,11 +12,14 @@
  */
 export type BuildErrorKind = 'not-wasm' | 'malformed' | 'unsupported' | 'invalid' | 'limit' | 'componentize';
 
+/** Messages carry names that the guest chose, of any length. */
+const MAX_MESSAGE_LENGTH = 1_000;
+
 /** Why a component cannot be deployed. Everything `build/` throws on bad input is one of these; the message names the place. */
 export class BuildError extends Error {
   override name = 'BuildError';
   constructor(readonly kind: BuildErrorKind, message: string, options?: ErrorOptions) {
-    super(message, options);
+    super(message.length > MAX_MESSAGE_LENGTH ? `${message.slice(0, MAX_MESSAGE_LENGTH)}…` : message, options);
   }
 }
 

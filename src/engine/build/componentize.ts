@@ -5,6 +5,7 @@ import { Reader } from './decode/reader.js';
 
 /** The module that a WASI preview 1 program imports; also the adapter's name for the toolbox. */
 const PREVIEW1 = 'wasi_snapshot_preview1';
+const MAX_REASON_LENGTH = 2_000;
 
 /** wit-bindgen leaves the world it was made for in custom sections of this name and a suffix. */
 function hasComponentType(module: CoreModule): boolean {
@@ -37,5 +38,5 @@ export async function componentize(module: CoreModule): Promise<Uint8Array> {
 function reason(error: unknown): string {
   const payload = error instanceof Error && 'payload' in error ? error.payload : error;
   const text = payload instanceof Error ? payload.message : String(payload);
-  return text.split(/\n\s*(?:Stack backtrace|at )/)[0]!.trim();
+  return text.slice(0, MAX_REASON_LENGTH).split(/\n\s*(?:Stack backtrace|at )/)[0]!.trim();
 }

@@ -3,6 +3,7 @@ import { LinkError } from '../build-error.js';
 import type { CoreModule } from '../core/core-module.js';
 import type { CoreInstanceDef } from '../decode/ast.js';
 import { checkKey } from './label.js';
+import type { LinkBudget } from './link-budget.js';
 import type { CoreInstanceEntity, CoreItem, Scope } from './scope.js';
 
 /** Core instantiations of one component; composed apps have some dozens. */
@@ -13,11 +14,14 @@ export class CoreLinker {
   readonly modules: CoreModule[] = [];
   readonly steps: PlanStep[] = [];
 
+  constructor(private readonly budget: LinkBudget) {}
+
   coreInstance(scope: Scope, def: CoreInstanceDef): CoreInstanceEntity {
     return def.form === 'exports' ? this.bag(scope, def.exports) : this.instantiate(scope, def);
   }
 
   private bag(scope: Scope, exports: Extract<CoreInstanceDef, { form: 'exports' }>['exports']): CoreInstanceEntity {
+    this.budget.spend(exports.length);
     const items = new Map<string, CoreItem>();
     for (const { name, sort, index } of exports) {
       if (sort === 'type' || sort === 'module' || sort === 'instance') {
@@ -31,6 +35,7 @@ export class CoreLinker {
 
   private instantiate(scope: Scope, def: Extract<CoreInstanceDef, { form: 'instantiate' }>): CoreInstanceEntity {
     const module = scope.get('core module', def.module);
+    this.budget.spend(def.args.length + module.imports.length + module.exports.length);
     const args = new Map<string, CoreInstanceEntity>();
     for (const [name, index] of def.args) {
       if (args.has(name)) throw new LinkError('invalid', `the argument ${JSON.stringify(name)} stands twice`);
@@ -38,12 +43,7 @@ export class CoreLinker {
     }
     this.checkImports(module, args);
     if (this.steps.length >= MAX_STEPS) throw new LinkError('limit', `more than ${MAX_STEPS} core instances`);
-    const used = new Set(module.imports.map((item) => item.module));
-    const step = this.steps.push({
-      module: this.moduleIndex(module),
-      instance: scope.instance,
-      args: [...args].filter(([name]) => used.has(name)).map(([name, arg]) => [name, this.stepArg(arg)]),
-    }) - 1;
+    const step = this.steps.push({ module: this.moduleIndex(module), instance: scope.instance, args: this.stepArgs(module, args) }) - 1;
     const items = new Map<string, CoreItem>();
     for (const { name, kind, signature } of module.exports) {
       items.set(name, { kind, ref: { k: 'export', step, name }, signature });
@@ -51,9 +51,16 @@ export class CoreLinker {
     return { step, items };
   }
 
-  private stepArg({ step, items }: CoreInstanceEntity): StepArg {
-    if (step !== null) return { k: 'instance', step };
-    return { k: 'bag', exports: Object.fromEntries([...items].map(([name, item]) => [name, item.ref])) };
+  /** The arguments that the module imports from, in the order of its imports, and of bags only what it imports. */
+  private stepArgs(module: CoreModule, args: Map<string, CoreInstanceEntity>): PlanStep['args'] {
+    const used = new Map<string, StepArg>();
+    for (const { module: from, name } of module.imports) {
+      const { step, items } = args.get(from)!;
+      const arg: StepArg = used.get(from) ?? (step === null ? { k: 'bag', exports: {} } : { k: 'instance', step });
+      if (arg.k === 'bag') arg.exports[name] = items.get(name)!.ref;
+      used.set(from, arg);
+    }
+    return [...used];
   }
 
   private moduleIndex(module: CoreModule): number {

@@ -1,7 +1,7 @@
 import { LinkError } from '../build-error.js';
 
-/** Explainer.md, label: words of one letter case joined by hyphens. */
-const LABEL = /^(?:[a-z][a-z0-9]*|[A-Z][A-Z0-9]*)(?:-(?:[a-z0-9]+|[A-Z0-9]+))*$/;
+/** Explainer.md, label: words of one letter case joined by hyphens. A word fits one alternative only, so that matching stays linear. */
+const LABEL = /^(?:[a-z][a-z0-9]*|[A-Z][A-Z0-9]*)(?:-(?:[a-z0-9]+|[0-9]*[A-Z][A-Z0-9]*))*$/;
 
 function camelCase(label: string): string {
   return label.toLowerCase().replace(/-([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());

@@ -263,6 +263,27 @@ describe(linkComponent.name, () => {
     expect(performance.now() - started).toBeLessThan(2_000);
   });
 
+  it('refuses components that instantiate each other in a long chain', async () => {
+    const chain = Array.from({ length: 400 }, (_, i) => `(component $c${i + 1} (alias outer $root $c${i} (component $d)) (instance (instantiate $d)))`);
+    expect((await failure(`(component $root (component $c0) ${chain.join('\n')} (instance (instantiate $c400)))`)).message).toContain('nested deeper than 100');
+  });
+
+  it('ends quickly when a large instance is made again and again', async () => {
+    const exports = Array.from({ length: 3_000 }, (_, i) => `(func (export "f${i}"))`);
+    const started = performance.now();
+    expect((await failure(`(component (core module $m ${exports.join('')}) ${'(core instance (instantiate $m))'.repeat(500)})`)).kind).toBe('limit');
+    expect(performance.now() - started).toBeLessThan(5_000);
+  });
+
+  it('ends quickly on a label made to be ambiguous', async () => {
+    const started = performance.now();
+    const wat = await parse(`(component (type (flags "a${'-1'.repeat(60)}-a")))`);
+    const forged = wat.slice();
+    forged[forged.lastIndexOf(0x61)] = 0x21;
+    expect(() => linkComponent(decodeComponent(forged))).toThrow('is not a label');
+    expect(performance.now() - started).toBeLessThan(2_000);
+  });
+
   it('ends quickly when exported instances double at every level', async () => {
     const levels = Array.from({ length: 60 }, (_, i) => `(instance $i${i + 1} (export "a" (instance $i${i})) (export "b" (instance $i${i})))`);
     const started = performance.now();

@@ -30,11 +30,11 @@ type Args = Map<string, Item> | null;
 
 class Linker {
   private readonly budget = new LinkBudget();
-  private readonly types = new TypeEvaluator(new TypeTable());
+  private readonly types = new TypeEvaluator(new TypeTable(), this.budget);
   private readonly binder = new Binder(this.types, this.budget);
   private readonly host = new HostImports(this.types, this.binder);
   private readonly canons = new CanonLinker(this.types);
-  private readonly core = new CoreLinker();
+  private readonly core = new CoreLinker(this.budget);
   private readonly modules = new Map<Definition, CoreModule>();
   private instances = 0;
 
@@ -129,13 +129,15 @@ class Linker {
 
   private instance(scope: Scope, def: InstanceDef): InstanceEntity {
     const parts = new Map<string, Item>();
-    for (const part of def.form === 'exports' ? def.exports : def.args) {
+    const listed = def.form === 'exports' ? def.exports : def.args;
+    this.budget.spend(listed.length);
+    for (const part of listed) {
       if (parts.has(part.name)) throw new LinkError('invalid', `${JSON.stringify(part.name)} is given twice`);
       parts.set(part.name, this.item(scope, part));
     }
     if (def.form === 'exports') return { exports: parts };
     const component = scope.get('component', def.component);
-    return this.component(component.ast, component.scope, parts);
+    return this.budget.nested(() => this.component(component.ast, component.scope, parts));
   }
 
   private type(scope: Scope, def: TypeDef): TypeEntity {

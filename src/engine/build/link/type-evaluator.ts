@@ -2,6 +2,7 @@ import type { PlanResource, PlanType } from '../../plan.js';
 import { LinkError } from '../build-error.js';
 import type { FuncTypeDef, TypeDef, ValType } from '../decode/ast.js';
 import { checkLabels } from './label.js';
+import type { LinkBudget } from './link-budget.js';
 import type { Scope, TypeEntity } from './scope.js';
 import type { TypeTable } from './type-table.js';
 
@@ -12,7 +13,7 @@ const MAX_FLAGS = 32;
 export class TypeEvaluator {
   readonly resources: PlanResource[] = [];
 
-  constructor(readonly table: TypeTable) {}
+  constructor(readonly table: TypeTable, private readonly budget: LinkBudget) {}
 
   resource(resource: PlanResource): { k: 'resource'; resource: number } {
     if (this.resources.length >= MAX_RESOURCES) throw new LinkError('limit', `more than ${MAX_RESOURCES} resource types`);
@@ -52,6 +53,7 @@ export class TypeEvaluator {
   }
 
   private func(scope: Scope, def: FuncTypeDef): number {
+    this.budget.spend(def.params.length);
     checkLabels('parameters', def.params.map(([name]) => name));
     const params = def.params.map(([name, type]): [string, number] => [name, this.value(scope, type)]);
     const result = this.optional(scope, def.result);
@@ -63,11 +65,11 @@ export class TypeEvaluator {
     switch (def.t) {
       case 'primitive': return { t: def.name };
       case 'record':
-        this.notEmpty('record', def.fields);
+        this.members('record', def.fields);
         checkLabels('record', def.fields.map(([name]) => name));
         return { t: 'record', fields: def.fields.map(([name, type]) => [name, this.value(scope, type)]) };
       case 'variant':
-        this.notEmpty('variant', def.cases);
+        this.members('variant', def.cases);
         checkLabels('variant', def.cases.map(([name]) => name));
         return { t: 'variant', cases: def.cases.map(([name, type]) => [name, this.optional(scope, type)]) };
       case 'list':
@@ -75,7 +77,7 @@ export class TypeEvaluator {
         if (def.length === 0) throw new LinkError('invalid', 'a list of the fixed length 0');
         return { t: 'list', of: this.value(scope, def.of), length: def.length };
       case 'tuple':
-        this.notEmpty('tuple', def.of);
+        this.members('tuple', def.of);
         return { t: 'tuple', of: def.of.map((type) => this.value(scope, type)) };
       case 'flags':
         if (def.names.length > MAX_FLAGS) throw new LinkError('invalid', `flags: more than ${MAX_FLAGS} names`);
@@ -96,12 +98,13 @@ export class TypeEvaluator {
   }
 
   private names(what: string, names: string[]): string[] {
-    this.notEmpty(what, names);
+    this.members(what, names);
     checkLabels(what, names);
     return names;
   }
 
-  private notEmpty(what: string, parts: unknown[]): void {
+  private members(what: string, parts: unknown[]): void {
+    this.budget.spend(parts.length);
     if (parts.length === 0) throw new LinkError('invalid', `a ${what} type without members`);
   }
 }

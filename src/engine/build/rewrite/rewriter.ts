@@ -160,7 +160,7 @@ class Rewriter {
 
   private putChanged(parts: Uint8Array[], id: number): void {
     const contents = this.changes.get(id);
-    if (contents) parts.push(...encode.section(id, contents));
+    if (contents) for (const part of encode.section(id, contents)) parts.push(part);
   }
 
   private isStale(section: Section): boolean {

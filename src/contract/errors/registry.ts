@@ -1,3 +1,56 @@
 import type { ErrorEntry } from './entry.js';
 
-export const REGISTRY_ERRORS = {} as const satisfies Record<string, ErrorEntry>;
+export const REGISTRY_ERRORS = {
+  REGISTRY_COMPONENT_INVALID: {
+    status: 422, title: 'A component is no valid WebAssembly', fault: 'user',
+    hint: 'Check the file with `wasm-tools validate --features all`, and that the build made a component (or a WASI preview 1 module).',
+  },
+  REGISTRY_COMPONENT_UNSUPPORTED: {
+    status: 422, title: 'A component uses a feature that is not supported', fault: 'user',
+    hint: 'Build the component without the feature that the message names.',
+  },
+  REGISTRY_COMPONENT_TOO_LARGE: {
+    status: 422, title: 'A component asks for more than it may have', fault: 'user',
+    hint: 'Raise memory_bytes in [component.<id>.tool.whorl], or make the component smaller.',
+  },
+  REGISTRY_IMPORT_UNKNOWN: {
+    status: 422, title: 'A component imports an interface that nothing here answers', fault: 'user',
+    hint: 'Build the component for a world that is supported (docs/compatibility.md), or compose it with one that exports the interface.',
+  },
+  REGISTRY_HANDLER_MISSING: {
+    status: 422, title: 'A component exports nothing that its trigger could call', fault: 'user',
+    hint: 'Export wasi:http/incoming-handler@0.2, wasi:http/handler@0.3 or fermyon:spin/inbound-http; a program with main needs executor = { type = "wagi" }.',
+  },
+  REGISTRY_BUILD_EXCEEDED: {
+    status: 422, title: 'Building a component took too much time or memory', fault: 'user',
+    hint: 'Make the component smaller (strip debug information, optimise for size), or ask the operator for a higher limit.',
+  },
+  REGISTRY_BUILD_FAILED: {
+    status: 500, title: 'Building a component failed', fault: 'system',
+    hint: 'Push again; if it stays, look for the cause in the log of the control plane and report it with the component.',
+  },
+  REGISTRY_SOURCE_UNREACHABLE: {
+    status: 422, title: 'A component\'s source could not be fetched', fault: 'user',
+    hint: 'Check the URL in spin.toml, or put the file into the bundle.',
+  },
+  REGISTRY_SOURCE_REFUSED: {
+    status: 422, title: 'A component\'s source may not be fetched from there', fault: 'user',
+    hint: 'Use a public https URL, or put the file into the bundle. The operator may allow private addresses with WHORL_ALLOW_PRIVATE_SOURCES.',
+  },
+  REGISTRY_SOURCE_MISMATCH: {
+    status: 422, title: 'A component\'s source is not what spin.toml says', fault: 'user',
+    hint: 'Compare the digest in spin.toml with `sha256sum` of what the URL gives.',
+  },
+  REGISTRY_BLOB_UNKNOWN: {
+    status: 404, title: 'There is no blob with this digest', fault: 'user',
+    hint: 'Push the bundle again; a node retries by itself.',
+  },
+  REGISTRY_BLOB_MISMATCH: {
+    status: 500, title: 'Stored bytes differ from their digest', fault: 'system',
+    hint: 'The store is damaged or was changed by hand: restore the object, or delete it and push again.',
+  },
+  REGISTRY_STORAGE_UNAVAILABLE: {
+    status: 503, title: 'The artifact store cannot be reached', fault: 'system',
+    hint: 'Retry; nothing half done is visible. The operator finds the cause in the log of the control plane.',
+  },
+} as const satisfies Record<string, ErrorEntry>;

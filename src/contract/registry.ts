@@ -12,6 +12,8 @@ export interface IngestedBundle {
   manifest: string;
   app: LockedApp;
   builds: Record<string, BuiltComponent>;
+  /** What is worth changing in the manifest, each with its line: deprecated keys, routes that are never reached. */
+  warnings?: string[];
 }
 
 /**

@@ -1,8 +1,9 @@
-import { spawn, spawnSync } from 'node:child_process';
-import { closeSync, existsSync, openSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { closeSync, openSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { findProcess } from '../process.js';
 import { spawnPlan, type RunAs } from './run-as.js';
 
 const POLL_MS = 10;
@@ -51,26 +52,7 @@ export function findPostmaster(data: string): Postmaster | undefined {
  * signals as a zombie, and the number may belong to another program by now: both would block a start for ever.
  */
 function isAlive(pid: number, data: string): boolean {
-  try {
-    process.kill(pid, 0);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EPERM') return false;
-  }
-  const { zombie, args } = existsSync('/proc/self/status') ? readProc(pid) : readPs(pid);
-  return !zombie && args.includes(data);
-}
-
-function readProc(pid: number): { zombie: boolean; args: string } {
-  try {
-    return { zombie: /^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8')), args: readFileSync(`/proc/${pid}/cmdline`, 'utf8') };
-  } catch {
-    return { zombie: true, args: '' };
-  }
-}
-
-function readPs(pid: number): { zombie: boolean; args: string } {
-  const line = spawnSync('ps', ['-o', 'stat=,command=', '-p', String(pid)], { encoding: 'utf8' }).stdout ?? '';
-  return { zombie: /^\s*Z/.test(line), args: line };
+  return findProcess(pid)?.includes(data) ?? false;
 }
 
 export async function waitUntilReady(data: string, deadlineMs: number, isOver: () => boolean): Promise<Postmaster | undefined> {

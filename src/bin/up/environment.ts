@@ -1,0 +1,24 @@
+import { ControlConfig, NodeConfig } from '#platform/config.js';
+
+/** What any program may want to know of its surroundings; everything else stays with us. */
+const AMBIENT = ['PATH', 'HOME', 'TMPDIR', 'TZ', 'LANG', 'LC_ALL', 'NODE_EXTRA_CA_CERTS'];
+
+type Variables = Record<string, string | undefined>;
+
+/** Environment of the control plane: of `ours`, what it knows; `made` wins over that. */
+export function controlEnvironment(ours: Variables, made: Variables): Record<string, string> {
+  return merge(Object.keys(ControlConfig.shape), ours, made);
+}
+
+/** Environment of the node: it never sees a database URL or the key of the secrets. */
+export function nodeEnvironment(ours: Variables, made: Variables): Record<string, string> {
+  return merge(Object.keys(NodeConfig.shape), ours, made);
+}
+
+function merge(known: readonly string[], ours: Variables, made: Variables): Record<string, string> {
+  const entries = [
+    ...[...AMBIENT, ...known].map((key) => [key, ours[key]] as const),
+    ...known.map((key) => [key, made[key]] as const),
+  ];
+  return { ...(Object.fromEntries(entries.filter(([, value]) => value !== undefined && value !== '')) as Record<string, string>), NODE_ENV: 'production' };
+}

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { PAGE_BYTES, type Plan, type PlanModule } from '../plan.js';
+import { PAGE_BYTES, type Plan, type PlanModule } from '#engine/plan.js';
 import { DecodeError, RewriteError } from './build-error.js';
 import { componentize } from './componentize.js';
 import { readCoreModule, type CoreModule } from './core/core-module.js';

@@ -1,5 +1,5 @@
-import { BuildError, RewriteError } from '../build-error.js';
-import { hex, Reader } from '../decode/reader.js';
+import { BuildError, RewriteError } from '#engine/build/build-error.js';
+import { hex, Reader } from '#engine/build/decode/reader.js';
 
 /**
  * A core function type as text, `i32,i64>i32`, so that equality is string equality. null: a type that names other types of its

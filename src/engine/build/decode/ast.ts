@@ -2,7 +2,7 @@
  * What the decoder gives: a component as the list of its definitions in the order of the binary. Indices stay as written;
  * each is into one of the index spaces that the linker keeps while it walks the list (Component Model, Binary.md).
  */
-import type { PrimitiveName } from '../../plan.js';
+import type { PrimitiveName } from '#engine/plan.js';
 
 export type CoreSort = 'func' | 'table' | 'memory' | 'global' | 'tag' | 'type' | 'module' | 'instance';
 export type Sort = `core ${CoreSort}` | 'func' | 'value' | 'type' | 'component' | 'instance';

@@ -2,8 +2,8 @@ import { describe, expect, it } from '@jest/globals';
 import { componentWit, parse } from '@bytecodealliance/jco';
 import { buildWat } from '../../../../test/fixtures/build-wat.js';
 import { Random } from '../../../../test/fixtures/random.js';
-import { BuildError, DecodeError } from '../build-error.js';
-import { linkComponent } from '../link/linker.js';
+import { BuildError, DecodeError } from '#engine/build/build-error.js';
+import { linkComponent } from '#engine/build/link/linker.js';
 import type { Definition } from './ast.js';
 import { decodeComponent } from './component.js';
 

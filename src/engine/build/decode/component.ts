@@ -1,4 +1,4 @@
-import { DecodeError } from '../build-error.js';
+import { DecodeError } from '#engine/build/build-error.js';
 import type { ComponentAst, CoreInstanceDef, Definition, InstanceDef } from './ast.js';
 import { readCanon } from './canon.js';
 import { readCoreType } from './core-types.js';

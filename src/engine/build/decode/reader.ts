@@ -1,4 +1,4 @@
-import { DecodeError } from '../build-error.js';
+import { DecodeError } from '#engine/build/build-error.js';
 
 /** Items of all vectors of one input together: memory stays bounded whatever the counts claim. Large real components have some 100,000. */
 const MAX_ITEMS = 4_000_000;

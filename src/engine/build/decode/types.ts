@@ -1,5 +1,5 @@
-import { DecodeError } from '../build-error.js';
-import type { PrimitiveName } from '../../plan.js';
+import { DecodeError } from '#engine/build/build-error.js';
+import type { PrimitiveName } from '#engine/plan.js';
 import type { Alias, Decl, ExternType, TypeDef, ValType } from './ast.js';
 import { readCoreType } from './core-types.js';
 import { readExternName, readSort } from './names.js';

@@ -1,5 +1,5 @@
-import { LinkError } from '../build-error.js';
-import type { Alias, Decl, ExternType } from '../decode/ast.js';
+import { LinkError } from '#engine/build/build-error.js';
+import type { Alias, Decl, ExternType } from '#engine/build/decode/ast.js';
 import type { LinkBudget } from './link-budget.js';
 import { Scope, type InstanceEntity, type Item, type TypeEntity } from './scope.js';
 import type { TypeEvaluator } from './type-evaluator.js';

@@ -1,7 +1,7 @@
-import type { CoreRef, PlanLift, PlanOptions, PlanTrampoline } from '../../plan.js';
-import { LinkError } from '../build-error.js';
-import type { Signature } from '../core/core-module.js';
-import type { Canon, CanonOptions } from '../decode/ast.js';
+import type { CoreRef, PlanLift, PlanOptions, PlanTrampoline } from '#engine/plan.js';
+import { LinkError } from '#engine/build/build-error.js';
+import type { Signature } from '#engine/build/core/core-module.js';
+import type { Canon, CanonOptions } from '#engine/build/decode/ast.js';
 import type { CoreItem, FuncEntity, Scope } from './scope.js';
 import { BUILTIN_SIGNATURES, coreShape, signature, type CoreShape } from './signature.js';
 import type { TypeEvaluator } from './type-evaluator.js';

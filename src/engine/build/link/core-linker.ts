@@ -1,7 +1,7 @@
-import type { PlanStep, StepArg } from '../../plan.js';
-import { LinkError } from '../build-error.js';
-import type { CoreModule } from '../core/core-module.js';
-import type { CoreInstanceDef } from '../decode/ast.js';
+import type { PlanStep, StepArg } from '#engine/plan.js';
+import { LinkError } from '#engine/build/build-error.js';
+import type { CoreModule } from '#engine/build/core/core-module.js';
+import type { CoreInstanceDef } from '#engine/build/decode/ast.js';
 import { checkKey } from './label.js';
 import type { LinkBudget } from './link-budget.js';
 import type { CoreInstanceEntity, CoreItem, Scope } from './scope.js';

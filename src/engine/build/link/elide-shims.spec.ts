@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { parse } from '@bytecodealliance/jco';
-import { decodeComponent } from '../decode/component.js';
+import { decodeComponent } from '#engine/build/decode/component.js';
 import { elideShims } from './elide-shims.js';
 import { linkComponent } from './linker.js';
 

@@ -1,5 +1,5 @@
-import type { CoreRef, PlanOptions, PlanStep, StepArg } from '../../plan.js';
-import type { CoreModule } from '../core/core-module.js';
+import type { CoreRef, PlanOptions, PlanStep, StepArg } from '#engine/plan.js';
+import type { CoreModule } from '#engine/build/core/core-module.js';
 import type { LinkedComponent } from './linker.js';
 import { readFixup, readShim, type FixupModule, type ShimModule } from './shim-module.js';
 

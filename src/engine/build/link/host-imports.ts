@@ -1,5 +1,5 @@
-import { LinkError } from '../build-error.js';
-import type { ExternType } from '../decode/ast.js';
+import { LinkError } from '#engine/build/build-error.js';
+import type { ExternType } from '#engine/build/decode/ast.js';
 import type { Binder } from './binding.js';
 import type { Item, Scope } from './scope.js';
 import type { TypeEvaluator } from './type-evaluator.js';

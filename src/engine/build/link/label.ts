@@ -1,4 +1,4 @@
-import { LinkError } from '../build-error.js';
+import { LinkError } from '#engine/build/build-error.js';
 
 /** Explainer.md, label: words of one letter case joined by hyphens. A word fits one alternative only, so that matching stays linear. */
 const LABEL = /^(?:[a-z][a-z0-9]*|[A-Z][A-Z0-9]*)(?:-(?:[a-z0-9]+|[0-9]*[A-Z][A-Z0-9]*))*$/;

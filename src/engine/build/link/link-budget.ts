@@ -1,4 +1,4 @@
-import { LinkError } from '../build-error.js';
+import { LinkError } from '#engine/build/build-error.js';
 
 /**
  * Definitions walked and their parts, once for each instantiation: what doubles at every level of nesting ends here, not after

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { parse } from '@bytecodealliance/jco';
-import { LinkError } from '../build-error.js';
-import { decodeComponent } from '../decode/component.js';
+import { LinkError } from '#engine/build/build-error.js';
+import { decodeComponent } from '#engine/build/decode/component.js';
 import { linkComponent, type LinkedComponent } from './linker.js';
 
 async function link(wat: string): Promise<LinkedComponent> {

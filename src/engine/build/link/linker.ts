@@ -1,8 +1,8 @@
-import type { Plan, PlanExport } from '../../plan.js';
-import { ENGINE_VERSION } from '../../plan.js';
-import { LinkError } from '../build-error.js';
-import { readCoreModule, type CoreModule } from '../core/core-module.js';
-import type { Alias, ComponentAst, Definition, InstanceDef, SortIndex, TypeDef } from '../decode/ast.js';
+import type { Plan, PlanExport } from '#engine/plan.js';
+import { ENGINE_VERSION } from '#engine/plan.js';
+import { LinkError } from '#engine/build/build-error.js';
+import { readCoreModule, type CoreModule } from '#engine/build/core/core-module.js';
+import type { Alias, ComponentAst, Definition, InstanceDef, SortIndex, TypeDef } from '#engine/build/decode/ast.js';
 import { addItem, Binder } from './binding.js';
 import { CanonLinker } from './canon-linker.js';
 import { CoreLinker } from './core-linker.js';

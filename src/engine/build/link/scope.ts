@@ -1,7 +1,7 @@
-import type { CoreRef } from '../../plan.js';
-import { LinkError } from '../build-error.js';
-import type { CoreKind, CoreModule, Signature } from '../core/core-module.js';
-import type { ComponentAst, Decl } from '../decode/ast.js';
+import type { CoreRef } from '#engine/plan.js';
+import { LinkError } from '#engine/build/build-error.js';
+import type { CoreKind, CoreModule, Signature } from '#engine/build/core/core-module.js';
+import type { ComponentAst, Decl } from '#engine/build/decode/ast.js';
 
 /** What an index of a type space stands for. Instance and component types keep the scope they were written in. */
 export type TypeEntity =

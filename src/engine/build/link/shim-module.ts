@@ -1,5 +1,5 @@
-import type { CoreModule, Section } from '../core/core-module.js';
-import { Reader } from '../decode/reader.js';
+import type { CoreModule, Section } from '#engine/build/core/core-module.js';
+import { Reader } from '#engine/build/decode/reader.js';
 
 /** A module of nothing but functions that call through a table: export name of each to its place in the table. */
 export interface ShimModule {

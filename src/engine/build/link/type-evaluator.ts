@@ -1,6 +1,6 @@
-import type { PlanResource, PlanType } from '../../plan.js';
-import { LinkError } from '../build-error.js';
-import type { FuncTypeDef, TypeDef, ValType } from '../decode/ast.js';
+import type { PlanResource, PlanType } from '#engine/plan.js';
+import { LinkError } from '#engine/build/build-error.js';
+import type { FuncTypeDef, TypeDef, ValType } from '#engine/build/decode/ast.js';
 import { checkLabels } from './label.js';
 import type { LinkBudget } from './link-budget.js';
 import type { Scope, TypeEntity } from './scope.js';

@@ -1,5 +1,5 @@
-import type { PlanFuncType, PlanType, PrimitiveName } from '../../plan.js';
-import { LinkError } from '../build-error.js';
+import type { PlanFuncType, PlanType, PrimitiveName } from '#engine/plan.js';
+import { LinkError } from '#engine/build/build-error.js';
 
 /** Flat values beyond this many never travel one by one (CanonicalABI.md, MAX_FLAT_PARAMS), so longer lists are not kept. */
 const MAX_FLAT = 16;

@@ -1,4 +1,4 @@
-import { RewriteError } from '../build-error.js';
+import { RewriteError } from '#engine/build/build-error.js';
 import { Imm, instructionName, isBulk, OPCODES, prefixedImm } from './opcodes.js';
 
 /** A growing list of offsets, without a JavaScript object each. */

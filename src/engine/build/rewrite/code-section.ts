@@ -1,6 +1,6 @@
-import { RewriteError } from '../build-error.js';
-import type { Section } from '../core/core-module.js';
-import { Reader } from '../decode/reader.js';
+import { RewriteError } from '#engine/build/build-error.js';
+import type { Section } from '#engine/build/core/core-module.js';
+import { Reader } from '#engine/build/decode/reader.js';
 import { BodyScanner } from './body-scanner.js';
 import { u32, u32Length } from './encode.js';
 

@@ -4,9 +4,9 @@ import { Worker } from 'node:worker_threads';
 import { describe, expect, it } from '@jest/globals';
 import { parse, preview1AdapterReactorPath } from '@bytecodealliance/jco';
 import { Random } from '../../../../test/fixtures/random.js';
-import { CLOCK_IMPORT, DEADLINE_EXPORT, MEMORY_IMPORT, START_EXPORT, WHORL_MODULE } from '../../plan.js';
-import { RewriteError } from '../build-error.js';
-import { readCoreModule } from '../core/core-module.js';
+import { CLOCK_IMPORT, DEADLINE_EXPORT, MEMORY_IMPORT, START_EXPORT, WHORL_MODULE } from '#engine/plan.js';
+import { RewriteError } from '#engine/build/build-error.js';
+import { readCoreModule } from '#engine/build/core/core-module.js';
 import { rewriteModule, type RewrittenModule } from './rewriter.js';
 
 const CAP_PAGES = 64;

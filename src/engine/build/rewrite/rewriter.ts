@@ -1,7 +1,7 @@
-import { CLOCK_IMPORT, DEADLINE_EXPORT, MEMORY_IMPORT, START_EXPORT, WHORL_MODULE, type PlanModule } from '../../plan.js';
-import { RewriteError } from '../build-error.js';
-import type { CoreModule, Section } from '../core/core-module.js';
-import { Reader } from '../decode/reader.js';
+import { CLOCK_IMPORT, DEADLINE_EXPORT, MEMORY_IMPORT, START_EXPORT, WHORL_MODULE, type PlanModule } from '#engine/plan.js';
+import { RewriteError } from '#engine/build/build-error.js';
+import type { CoreModule, Section } from '#engine/build/core/core-module.js';
+import { Reader } from '#engine/build/decode/reader.js';
 import { meterCode } from './code-section.js';
 import * as encode from './encode.js';
 

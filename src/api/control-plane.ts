@@ -40,7 +40,7 @@ export async function startControlPlane({ config, log, registry }: ControlPlaneO
   @Module({ imports: [PlatformModule.with({ config, log, wakeups, lifetime }), ApiModule.with(registry)] })
   class ControlPlaneModule {}
 
-  const app = await createHttpApp(ControlPlaneModule, { log, version: VERSION });
+  const app = await createHttpApp(ControlPlaneModule, { log, version: VERSION, lifetime });
   await app.get(AuthService).registerConfigured();
   const server = app.getHttpServer() as Server;
   server.listen(config.WHORL_API_PORT, config.WHORL_LISTEN);

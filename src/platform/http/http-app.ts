@@ -4,6 +4,7 @@ import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import express from 'express';
 import swaggerUi from 'swagger-ui-express';
+import type { Lifetime } from '../lifetime.js';
 import type { Log } from '../log.js';
 import { describeApi } from './openapi.js';
 import { ProblemFilter } from './problem.filter.js';
@@ -20,19 +21,22 @@ export interface HttpAppOptions {
   log: Log;
   /** Of the API, in /openapi.json. */
   version: string;
+  /** Once it has ended, every answer closes its connection. */
+  lifetime: Lifetime;
 }
 
 /**
  * A Nest application with the platform's manners: request ids, problems as the single exit of errors, JSON bodies alone (streamed ones
  * are left to their handlers), `/openapi.json` and `/docs`. The caller listens.
  */
-export async function createHttpApp(module: NonNullable<ModuleMetadata['imports']>[number], { log, version }: HttpAppOptions): Promise<NestExpressApplication> {
+export async function createHttpApp(module: NonNullable<ModuleMetadata['imports']>[number], { log, version, lifetime }: HttpAppOptions): Promise<NestExpressApplication> {
   const app = await NestFactory.create<NestExpressApplication>(module, { bodyParser: false, logger: toNestLogger(log), abortOnError: false });
   app.disable('x-powered-by');
   // Entity tags are given to what can be changed conditionally, not to every answer.
   app.disable('etag');
   app.set('query parser', 'simple');
   app.use(requestId);
+  app.use(closeWhenEnded(lifetime));
   app.use(express.json({ limit: MAX_JSON_BYTES }));
   app.useGlobalFilters(new ProblemFilter(log));
   const document = describeApi(app, version);
@@ -43,6 +47,20 @@ export async function createHttpApp(module: NonNullable<ModuleMetadata['imports'
   server.keepAliveTimeout = KEEP_ALIVE_TIMEOUT_MS;
   await app.init();
   return app;
+}
+
+/** Without it, clients that poll over one connection would keep a server from closing for ever. */
+function closeWhenEnded(lifetime: Lifetime): express.RequestHandler {
+  return (_request, response, next) => {
+    if (lifetime.signal.aborted) response.setHeader('Connection', 'close');
+    lifetime.signal.addEventListener('abort', onEnd);
+    response.on('close', () => lifetime.signal.removeEventListener('abort', onEnd));
+    next();
+
+    function onEnd(): void {
+      if (!response.headersSent) response.setHeader('Connection', 'close');
+    }
+  };
 }
 
 /** Nest tells about every route and module: only what went wrong is of interest. */

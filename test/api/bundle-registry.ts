@@ -1,0 +1,90 @@
+import { createHash } from 'node:crypto';
+import { gunzipSync, gzipSync } from 'node:zlib';
+import { Module } from '@nestjs/common';
+import { LockedApp } from '#contract/bundle/locked-app.js';
+import { WhorlError } from '#contract/errors.js';
+import type { Digest } from '#contract/ids.js';
+import { type IngestedBundle, Registry } from '#contract/registry.js';
+
+const EMPTY = { version: '', description: '', authors: [], variables: {}, triggers: [], components: [] };
+
+/** A bundle as this registry reads it: gzip of a locked app's JSON. `seed` makes other bytes of the same app. */
+export function makeBundle(app: Partial<LockedApp> & { seed?: string } = {}): Buffer<ArrayBuffer> {
+  return gzipSync(JSON.stringify({ name: 'test', ...EMPTY, ...app })) as Buffer<ArrayBuffer>;
+}
+
+/** A locked app with one component on `/...`, and the given variables. */
+export function makeApp(variables: LockedApp['variables'] = {}): Partial<LockedApp> {
+  const source = `sha256:${'a'.repeat(64)}` as Digest;
+  return {
+    variables,
+    triggers: [{ type: 'http', id: 'web', route: '/...', component: 'web', executor: { type: 'http' } }],
+    components: [
+      {
+        id: 'web', source, sourceBytes: 8, environment: {}, files: [], variables: {}, allowedOutboundHosts: [], keyValueStores: [], sqliteDatabases: [],
+        aiModels: [], limits: {},
+      },
+    ],
+  };
+}
+
+/**
+ * The API's side of the registry, kept in memory: real streams, digests, compression and schemas; no Wasm, so that these tests are
+ * about the API alone.
+ */
+export class BundleRegistry extends Registry {
+  /** Set by a test: the artifact store is gone. */
+  down = false;
+  /** Largest number of bytes that were held before they were read. */
+  received = 0;
+  aborted = 0;
+
+  async ingest(body: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<IngestedBundle> {
+    const hash = createHash('sha256');
+    const chunks: Uint8Array[] = [];
+    const onAbort = (): void => void this.aborted++;
+    signal.addEventListener('abort', onAbort);
+    try {
+      for await (const chunk of body) {
+        if (this.received + chunk.length > 64 * 1024 * 1024) throw new WhorlError('API_BODY_TOO_LARGE', 'the bundle has more than 64 MiB');
+        this.received += chunk.length;
+        hash.update(chunk);
+        chunks.push(chunk);
+      }
+    } finally {
+      signal.removeEventListener('abort', onAbort);
+      this.received = 0;
+    }
+    if (this.down) throw new WhorlError('API_OVERLOADED', 'the artifact store cannot be reached');
+    const bytes = Buffer.concat(chunks);
+    const digest = `sha256:${hash.digest('hex')}` as Digest;
+    const app = parse(bytes);
+    const builds = Object.fromEntries(
+      app.components.map((component) => [
+        component.id,
+        { engine: '1', component: component.source, plan: digest, modules: [digest], handlers: ['wasi-http-0.2' as const], imports: ['wasi:http/types@0.2.3'], exports: ['wasi:http/incoming-handler@0.2.3'], componentized: false },
+      ]),
+    );
+    return { digest, bytes: bytes.length, manifest: 'spin_manifest_version = 2\n', app, builds };
+  }
+
+  async check(): Promise<void> {
+    if (this.down) throw new Error('down');
+  }
+}
+
+function parse(bytes: Buffer): LockedApp {
+  try {
+    const { seed: _seed, ...app } = JSON.parse(gunzipSync(bytes).toString()) as { seed?: string };
+    return LockedApp.parse(app);
+  } catch (error) {
+    throw new WhorlError('API_BODY_MALFORMED', 'the bundle is not gzip, or not a locked app', { cause: error });
+  }
+}
+
+/** A module around one registry, as the composition root binds the real one. */
+export function bundleRegistryModule(registry: BundleRegistry): { module: new () => object; providers: object[]; exports: (typeof Registry)[] } {
+  @Module({})
+  class BundleRegistryModule {}
+  return { module: BundleRegistryModule, providers: [{ provide: Registry, useValue: registry }], exports: [Registry] };
+}

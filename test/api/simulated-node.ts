@@ -1,0 +1,129 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Assignment, AssignmentStatus, NodeAssignments, NodeReport } from '#contract/assignment.js';
+import type { VersionNumber } from '#contract/ids.js';
+import type { JournalReceipt, JournalRecord } from '#contract/journal.js';
+
+const HEARTBEAT_MS = 500;
+
+/** A node as the control plane sees it: it polls, prepares, switches and reports over HTTP; what it runs is left out. */
+export class SimulatedNode {
+  /** What it holds, by app. */
+  readonly held = new Map<string, Assignment>();
+  /** Generation and revision that its data plane has switched to, by app. */
+  readonly switched = new Map<string, { generation: number; variablesRevision: number }>();
+  /** Versions that it cannot prepare: `app/version` and why. */
+  readonly broken = new Map<string, { code: string; message: string }>();
+  /** While true, it prepares nothing. */
+  stuck = false;
+  /** While true, it prepares but does not switch. */
+  frozen = false;
+  private readonly incarnation = randomUUID();
+  private readonly stopping = new AbortController();
+  private running: Promise<unknown> = Promise.resolve();
+  private seq = 0;
+
+  constructor(
+    private readonly baseUrl: string,
+    private readonly token: string,
+    readonly name = 'node-1',
+  ) {}
+
+  start(): this {
+    this.running = Promise.all([this.poll(), this.beat()]);
+    return this;
+  }
+
+  async stop(): Promise<void> {
+    this.stopping.abort();
+    await this.running;
+  }
+
+  /** The version that answers for an app; undefined when none does. */
+  serving(app: string): number | undefined {
+    return this.switched.has(app) ? this.held.get(app)?.serve[0]?.version : undefined;
+  }
+
+  /** Takes up what changed in this object (`stuck`, `frozen`, `broken`), and says so. */
+  async settle(): Promise<void> {
+    for (const [app, assignment] of this.held) {
+      const prepared = this.preparedOf(assignment);
+      const ready = assignment.serve.every((share) => prepared.includes(share.version));
+      if (ready && !this.frozen) this.switched.set(app, { generation: assignment.generation, variablesRevision: assignment.variablesRevision });
+    }
+    await this.report();
+  }
+
+  /** Ships records; the numbering goes on from the last call. */
+  async ship(records: JournalRecord[], journal = 'runner-1'): Promise<number> {
+    const entries = records.map((record) => ({ seq: ++this.seq, record }));
+    const response = await this.request('POST', 'journal', { journal, entries });
+    return ((await response.json()) as JournalReceipt).nextSeq;
+  }
+
+  async request(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<Response> {
+    return fetch(`${this.baseUrl}/v1/nodes/${this.name}/${path}`, {
+      method,
+      headers: { authorization: `Bearer ${this.token}`, ...(body !== undefined && { 'content-type': 'application/json' }) },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+      ...(signal && { signal }),
+    });
+  }
+
+  private async poll(): Promise<void> {
+    let revision = '';
+    while (!this.stopping.signal.aborted) {
+      try {
+        const response = await this.request('GET', `assignments?wait=30&after=${encodeURIComponent(revision)}`, undefined, this.stopping.signal);
+        if (!response.ok) throw new Error(`${response.status}`);
+        const state = (await response.json()) as NodeAssignments;
+        revision = state.revision;
+        this.take(state);
+        await this.settle();
+      } catch {
+        await sleep(100);
+      }
+    }
+  }
+
+  private async beat(): Promise<void> {
+    while (!this.stopping.signal.aborted) {
+      await this.report().catch(() => {});
+      await sleep(HEARTBEAT_MS, undefined, { signal: this.stopping.signal }).catch(() => {});
+    }
+  }
+
+  private take(state: NodeAssignments): void {
+    const names = new Set(state.assignments.map((assignment) => assignment.app as string));
+    for (const app of this.held.keys()) {
+      if (names.has(app)) continue;
+      this.held.delete(app);
+      this.switched.delete(app);
+    }
+    for (const assignment of state.assignments) this.held.set(assignment.app, assignment);
+  }
+
+  private preparedOf(assignment: Assignment): VersionNumber[] {
+    if (this.stuck) return [];
+    return assignment.versions.map((artifact) => artifact.version).filter((version) => !this.broken.has(`${assignment.app}/${version}`));
+  }
+
+  private statuses(): AssignmentStatus[] {
+    return [...this.held.values()].map((assignment) => ({
+      app: assignment.app,
+      channel: assignment.channel,
+      ...(this.switched.get(assignment.app) ?? { generation: 0, variablesRevision: 0 }),
+      prepared: this.preparedOf(assignment),
+      failed: assignment.versions.flatMap(({ version }) => {
+        const reason = this.broken.get(`${assignment.app}/${version}`);
+        return reason ? [{ version, ...reason }] : [];
+      }),
+    }));
+  }
+
+  private async report(): Promise<void> {
+    const report: NodeReport = { node: this.name as NodeReport['node'], incarnation: this.incarnation, runners: 2, statuses: this.statuses() };
+    const response = await this.request('PUT', 'report', report);
+    if (response.status !== 204) throw new Error(`report: ${response.status} ${await response.text()}`);
+  }
+}

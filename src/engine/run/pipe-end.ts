@@ -1,7 +1,7 @@
 import type { CallContext, PipeType } from '#engine/run/abi/codec.js';
 import { MAX_BYTES, trap } from '#engine/run/abi/layout.js';
 import type { HandleKind } from './handle-table.js';
-import { CANCELLED, DROPPED, type Copy, type Pipe } from './pipe.js';
+import { CANCELLED, COMPLETED, DROPPED, type Copy, type Pipe } from './pipe.js';
 import { EVENT_FUTURE_READ, EVENT_FUTURE_WRITE, EVENT_STREAM_READ, EVENT_STREAM_WRITE, Waitable, type Waker } from './task.js';
 
 /** The four kinds of ends; `code` is the event that they have. */
@@ -96,6 +96,8 @@ export class PipeEnd extends Waitable implements Copy {
     if (this.state !== 'copying' || this.syncWaiter) trap(`there is no copy to cancel on the ${this.kind.name}`);
     this.state = 'cancelling';
     if (!this.pending) this.pipe.cancel(this);
+    // a stream copy that got somewhere is reported as cancelled after so many elements (test/async/cancel-stream.wast)
+    else if (!this.kind.future && this.result === COMPLETED) this.result = CANCELLED;
     return this.takeEvent();
   }
 

@@ -1,7 +1,12 @@
 /** A resource type of a plan, shared by all slots. Two handles are of one type when they hold the same object. */
 export class ResourceType {
+  readonly name: string;
+
   /** `instance`: component instance that defines it, -1 when the host does. */
-  constructor(readonly name: string, readonly instance: number) {}
+  constructor(name: string, readonly instance: number) {
+    // what a component defines need not have a name
+    this.name = name || 'resource';
+  }
 
   get isHost(): boolean {
     return this.instance < 0;

@@ -37,9 +37,13 @@ const control = {
   WHORL_STORAGE_DIR: z.string().refine(isAbsolute, 'expected an absolute path').optional(),
   /** S3 endpoint with scheme and port (storage `s3`). */
   WHORL_S3_ENDPOINT: z.url().optional(),
+  /** Bucket that keeps the artifacts; it must exist (storage `s3`). */
   WHORL_S3_BUCKET: z.string().min(3).optional(),
+  /** Region of the bucket (storage `s3`). */
   WHORL_S3_REGION: z.string().default('us-east-1'),
+  /** Access key of the store (storage `s3`). */
   WHORL_S3_ACCESS_KEY: z.string().optional(),
+  /** Secret key of the store (storage `s3`). */
   WHORL_S3_SECRET_KEY: z.string().optional(),
   /** Encrypts secret variables at rest; 32 bytes as base64url. Losing it loses them. */
   WHORL_SECRET_KEY: z.string().refine((text) => Buffer.from(text, 'base64url').length === 32, 'expected 32 bytes as base64url'),
@@ -69,6 +73,7 @@ const node = {
   ...common,
   /** URL of the control plane's API. */
   WHORL_API_URL: z.url(),
+  /** Token that nodes use, registered at start. */
   WHORL_NODE_TOKEN: secret,
   /** Name of this node, unique in the fleet. */
   WHORL_NODE_NAME: z.string().regex(/^[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?$/),
@@ -76,9 +81,11 @@ const node = {
   WHORL_NODE_DIR: z.string().refine(isAbsolute, 'expected an absolute path'),
   /** Runner processes; without it one for each core, at least two. */
   WHORL_RUNNERS: z.coerce.number().int().min(1).max(256).optional(),
-  /** Default limits of one component; an app may lower them. */
+  /** CPU time of one invocation; an app may lower it for a component. */
   WHORL_LIMIT_CPU_MS: positive(30_000),
+  /** Time from the start to the end of one invocation; an app may lower it for a component. */
   WHORL_LIMIT_WALL_MS: positive(30_000),
+  /** Memory of one instance; an app may lower it for a component. */
   WHORL_LIMIT_MEMORY_BYTES: positive(128 * 1024 * 1024),
   /** Lets guests reach private addresses (RFC 1918, loopback) that their allowed_outbound_hosts name. */
   WHORL_ALLOW_PRIVATE_HOSTS: flag(false),

@@ -1,0 +1,52 @@
+import { createHash } from 'node:crypto';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Digest } from '#contract/ids.js';
+import { PAGE_BYTES, type Plan } from '#engine/plan.js';
+import { buildComponent } from '#engine/build/build-component.js';
+import { BuildError } from '#engine/build/build-error.js';
+import type { BlobStat } from '#registry/storage/blob-storage.js';
+import { BuildOrder, type BuildReport, PLAN_FILE, REPORT_FILE, moduleFile } from './build-report.js';
+
+/**
+ * A process that builds components, one at a time: what it reads comes from strangers, so it has no secrets, bounded memory and time,
+ * and may be killed at any moment. Forked by BuildProcess.
+ */
+
+/** No cap here beyond that of 32-bit memories: each node lowers the maximum to the limit that applies there. */
+const MEMORY_CAP_BYTES = 65536 * PAGE_BYTES;
+
+async function build({ source, folder }: BuildOrder): Promise<BuildReport> {
+  try {
+    const built = await buildComponent(await readFile(source), { memoryCapBytes: MEMORY_CAP_BYTES });
+    const plan = Buffer.from(JSON.stringify(built.plan));
+    await writeFile(join(folder, PLAN_FILE), plan);
+    for (const [i, module] of built.modules.entries()) await writeFile(join(folder, moduleFile(i)), module);
+    const { imports, exports, handlers, componentized } = built;
+    return {
+      ok: true, plan: stat(plan), modules: built.modules.map(stat), imports, exports, handlers, componentized,
+      initialMemoryBytes: initialMemoryBytes(built.plan),
+    };
+  } catch (error) {
+    if (error instanceof BuildError) return { ok: false, kind: error.kind, message: error.message };
+    const { message, stack } = error instanceof Error ? error : new Error(String(error));
+    return { ok: false, kind: 'internal', message, stack };
+  }
+}
+
+function stat(content: Uint8Array): BlobStat {
+  return { digest: Digest.parse(`sha256:${createHash('sha256').update(content).digest('hex')}`), bytes: content.length };
+}
+
+function initialMemoryBytes({ steps, modules }: Plan): number {
+  return steps.reduce((pages, { module }) => pages + (modules[module]?.memory?.minPages ?? 0), 0) * PAGE_BYTES;
+}
+
+process.on('message', (message) => {
+  const order = BuildOrder.parse(message);
+  void build(order)
+    .then((report) => writeFile(join(order.folder, REPORT_FILE), JSON.stringify(report)))
+    // A folder that is gone means that nobody waits for the result any more.
+    .then(() => process.send?.({ done: order.order }), () => process.exit(1));
+});
+process.on('disconnect', () => process.exit(0));

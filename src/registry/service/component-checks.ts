@@ -1,0 +1,53 @@
+import type { BuiltComponent, HandlerKind } from '#contract/artifact.js';
+import type { LockedApp, LockedComponent, LockedTrigger } from '#contract/bundle/locked-app.js';
+import { WhorlError } from '#contract/errors.js';
+import { isSupportedInterface } from '#contract/interfaces.js';
+import type { BuildFailure } from './build-report.js';
+
+const HTTP_HANDLERS: readonly HandlerKind[] = ['wasi-http-0.2', 'wasi-http-0.3', 'spin-http'];
+
+/** Refuses a component that imports what nothing answers (REGISTRY_IMPORT_UNKNOWN), naming component and imports. */
+export function checkImports(id: string, built: Pick<BuiltComponent, 'imports'>): void {
+  const unknown = built.imports.filter((imported) => !isSupportedInterface(imported));
+  if (unknown.length === 0) return;
+  throw new WhorlError('REGISTRY_IMPORT_UNKNOWN', `component "${id}" imports ${unknown.map((name) => `"${name}"`).join(', ')}, which nothing here answers`, { fields: { [`component.${id}.source`]: unknown.map((name) => `imports "${name}"`) } });
+}
+
+/** Refuses an app with a trigger that could call nothing of its component (REGISTRY_HANDLER_MISSING). */
+export function checkHandlers(app: Pick<LockedApp, 'triggers'>, builds: Record<string, Pick<BuiltComponent, 'handlers' | 'exports'>>): void {
+  for (const trigger of app.triggers) {
+    if (trigger.component === undefined) continue;
+    const problem = handlerProblem(trigger, builds[trigger.component]!);
+    if (problem) throw new WhorlError('REGISTRY_HANDLER_MISSING', `component "${trigger.component}", which trigger "${trigger.id}" calls, ${problem}`, { fields: { [`component.${trigger.component}.source`]: [problem] } });
+  }
+}
+
+function handlerProblem(trigger: LockedTrigger, { handlers, exports }: Pick<BuiltComponent, 'handlers' | 'exports'>): string | undefined {
+  const found = `it exports ${exports.length > 0 ? exports.map((name) => `"${name}"`).join(', ') : 'nothing'}`;
+  if (trigger.executor.type === 'wagi') return handlers.includes('command') ? undefined : `is no program (wasi:cli/run): ${found}`;
+  const http = handlers.filter((handler) => HTTP_HANDLERS.includes(handler));
+  if (http.length === 1) return undefined;
+  if (http.length > 1) return `has more than one kind of HTTP handler (${http.join(', ')}): exactly one is needed`;
+  return handlers.includes('command') ? 'is a program (wasi:cli/run) and no HTTP handler: its trigger needs executor = { type = "wagi" }' : `has no HTTP handler: ${found}`;
+}
+
+/** Refuses a component whose instances start with more memory than its own limit (REGISTRY_COMPONENT_TOO_LARGE). */
+export function checkMemory({ id, limits }: Pick<LockedComponent, 'id' | 'limits'>, initialMemoryBytes: number): void {
+  if (limits.memoryBytes !== undefined && initialMemoryBytes > limits.memoryBytes) {
+    throw new WhorlError('REGISTRY_COMPONENT_TOO_LARGE', `component "${id}" needs ${initialMemoryBytes} bytes of memory from the start, its memory_bytes is ${limits.memoryBytes}`);
+  }
+}
+
+/** What the engine refused, with a code of ours. */
+export function buildRefusal(id: string, { kind, message, stack }: BuildFailure): WhorlError {
+  const code = ({
+    'not-wasm': 'REGISTRY_COMPONENT_INVALID',
+    malformed: 'REGISTRY_COMPONENT_INVALID',
+    invalid: 'REGISTRY_COMPONENT_INVALID',
+    componentize: 'REGISTRY_COMPONENT_INVALID',
+    unsupported: 'REGISTRY_COMPONENT_UNSUPPORTED',
+    limit: 'REGISTRY_COMPONENT_TOO_LARGE',
+    internal: 'REGISTRY_BUILD_FAILED',
+  } as const)[kind];
+  return new WhorlError(code, `component "${id}": ${message}`, { cause: stack, fields: { [`component.${id}.source`]: [message] } });
+}

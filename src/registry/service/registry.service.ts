@@ -1,0 +1,152 @@
+import { createReadStream, createWriteStream } from 'node:fs';
+import { mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import type { BuiltComponent } from '#contract/artifact.js';
+import { type BundleLimits, MANIFEST_MAX_BYTES, MANIFEST_NAME } from '#contract/bundle/limits.js';
+import { type RemoteSource, lockApp } from '#contract/bundle/lock.js';
+import type { LockedApp } from '#contract/bundle/locked-app.js';
+import { parseManifest } from '#contract/bundle/manifest.js';
+import { type UnpackedBundle, contentPath, unpackBundle } from '#contract/bundle/unpack.js';
+import { WhorlError } from '#contract/errors.js';
+import type { Digest } from '#contract/ids.js';
+import { type IngestedBundle, Registry } from '#contract/registry.js';
+import type { BlobStat, BlobStorage } from '#registry/storage/blob-storage.js';
+import { buildRefusal, checkHandlers, checkImports, checkMemory } from './component-checks.js';
+import type { BuildRecord, ComponentBuilder } from './component-builder.js';
+import { eachAtOnce } from './each-at-once.js';
+import type { SourceClient } from './source-client.js';
+import type { WorkFolder } from './work-folder.js';
+
+export interface RegistryParts {
+  storage: BlobStorage;
+  work: WorkFolder;
+  builder: ComponentBuilder;
+  sources: SourceClient;
+  limits: BundleLimits;
+}
+
+/** Files of one push that are stored at the same time. */
+const STORES_AT_ONCE = 16;
+
+/** Where the bytes of a digest lie during a push. */
+type Located = Map<Digest, { bytes: number; path: string }>;
+
+/**
+ * Takes bundles in: unpack, read the manifest, lock, fetch what it names by URL, build each component, store. Until the last step is
+ * done only blobs and build records exist, which mean nothing by themselves.
+ */
+export class RegistryService extends Registry {
+  constructor(private readonly parts: RegistryParts) {
+    super();
+  }
+
+  async ingest(body: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<IngestedBundle> {
+    return this.parts.work.with(async (folder) => {
+      const unpacked = await unpackBundle(body, join(folder, 'bundle'), this.parts.limits, signal);
+      const text = await readManifest(unpacked, join(folder, 'bundle'));
+      const { app, remoteSources, warnings } = lockApp(parseManifest(text), unpacked);
+      const located = locate(unpacked, join(folder, 'bundle'));
+      await this.fetchSources(remoteSources, { folder, located, signal });
+      for (const component of app.components) component.sourceBytes = located.get(component.source)!.bytes;
+      const builds = await this.buildAll(app, { folder, located, signal });
+      checkHandlers(app, builds);
+      await this.storeAll(app, located, signal);
+      return {
+        digest: unpacked.digest, bytes: unpacked.bytes, manifest: text, app, builds,
+        warnings: warnings.map(({ line, path, message }) => `spin.toml line ${line}${path && `, ${path}`}: ${message}`),
+      };
+    });
+  }
+
+  async check(): Promise<void> {
+    await this.parts.storage.check();
+  }
+
+  /** Those that the store has already are taken from there. */
+  private async fetchSources(sources: RemoteSource[], push: Push): Promise<void> {
+    if (sources.length === 0) return;
+    await mkdir(join(push.folder, 'remote'));
+    for (const { url, digest } of sources) {
+      if (push.located.has(digest)) continue;
+      const path = contentPath(join(push.folder, 'remote'), digest);
+      const stored = await this.parts.storage.find(digest);
+      if (stored) {
+        const { content } = await this.parts.storage.get(digest);
+        await pipeline(content, createWriteStream(path), { signal: push.signal });
+      }
+      const { bytes } = stored ?? (await this.parts.sources.fetch(url, digest, path, push.signal));
+      push.located.set(digest, { bytes, path });
+    }
+  }
+
+  /** Components with the same bytes are built once. */
+  private async buildAll(app: LockedApp, { folder, located, signal }: Push): Promise<Record<string, BuiltComponent>> {
+    const records = new Map<Digest, Promise<BuildRecord>>();
+    // One that is refused ends the builds of the others.
+    const failed = new AbortController();
+    const ends = AbortSignal.any([signal, failed.signal]);
+    const builds = await Promise.allSettled(app.components.map(async (component) => {
+      const { id, source } = component;
+      const known = records.get(source) ?? this.build(id, source, { folder, located, signal: ends });
+      records.set(source, known);
+      try {
+        const { built, initialMemoryBytes } = await known;
+        checkImports(id, built);
+        checkMemory(component, initialMemoryBytes);
+        return [id, built] as const;
+      } catch (error) {
+        failed.abort(error);
+        throw error;
+      }
+    }));
+    // The first failure is the cause; the others were ended by it.
+    ends.throwIfAborted();
+    return Object.fromEntries(builds.flatMap((build) => (build.status === 'fulfilled' ? [build.value] : [])));
+  }
+
+  private async build(id: string, source: Digest, { folder, located, signal }: Push): Promise<BuildRecord> {
+    const built = await this.parts.builder
+      .build(source, located.get(source)!.path, join(folder, `build-${source.slice('sha256:'.length)}`), signal)
+      .catch((error: unknown) => {
+        // Limits and dead workers know of no component.
+        if (error instanceof WhorlError && error.code.startsWith('REGISTRY_BUILD_')) throw new WhorlError(error.code, `component "${id}": ${error.message}`, { cause: error.cause ?? error });
+        throw error;
+      });
+    if ('ok' in built) throw buildRefusal(id, built);
+    return built;
+  }
+
+  private async storeAll(app: LockedApp, located: Located, signal: AbortSignal): Promise<void> {
+    const blobs = new Map<Digest, BlobStat>();
+    for (const { source, sourceBytes, files } of app.components) {
+      blobs.set(source, { digest: source, bytes: sourceBytes });
+      for (const { digest, bytes } of files) blobs.set(digest, { digest, bytes });
+    }
+    await eachAtOnce(STORES_AT_ONCE, blobs.values(), async (blob) => {
+      signal.throwIfAborted();
+      await this.parts.storage.put(blob, () => createReadStream(located.get(blob.digest)!.path));
+    });
+  }
+}
+
+interface Push {
+  folder: string;
+  located: Located;
+  signal: AbortSignal;
+}
+
+function locate({ entries }: UnpackedBundle, directory: string): Located {
+  return new Map([...entries.values()].map(({ digest, bytes }) => [digest, { bytes, path: contentPath(directory, digest) }]));
+}
+
+async function readManifest({ entries }: UnpackedBundle, directory: string): Promise<string> {
+  const { digest, bytes } = entries.get(MANIFEST_NAME)!;
+  if (bytes > MANIFEST_MAX_BYTES) throw new WhorlError('BUNDLE_TOO_LARGE', `${MANIFEST_NAME} has ${bytes} bytes, more than the ${MANIFEST_MAX_BYTES} a manifest may have`);
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(await readFile(contentPath(directory, digest)));
+  } catch (cause) {
+    if (!(cause instanceof TypeError)) throw cause;
+    throw new WhorlError('BUNDLE_MANIFEST_SYNTAX', `${MANIFEST_NAME} is not UTF-8`, { cause });
+  }
+}

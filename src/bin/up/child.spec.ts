@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -37,7 +37,8 @@ function child(source: string, stopTimeoutMs = 5_000): Child {
   return made;
 }
 
-const log = (): string => readFileSync(dir.at('logs', 'program.log'), 'utf8');
+const logFile = (): string => dir.at('logs', 'program.log');
+const log = (): string => (existsSync(logFile()) ? readFileSync(logFile(), 'utf8') : '');
 async function until(what: () => boolean): Promise<void> {
   for (let tries = 0; !what(); tries++) {
     if (tries > 500) throw new Error(`waited for ${what.toString()}, saw:\n${shown}`);
@@ -68,7 +69,7 @@ describe(Child.name, () => {
   });
 
   it('lets the process finish when it stops it, and does not start it again', async () => {
-    const made = child(`${SERVES} setInterval(() => {}, 1000); process.on('SIGTERM', () => setTimeout(() => { console.log('finished'); process.exit(0); }, 100));`);
+    const made = child(`process.on('SIGTERM', () => setTimeout(() => { console.log('finished'); process.exit(0); }, 100)); ${SERVES} setInterval(() => {}, 1000);`);
     await made.start();
     await made.stop(NEVER);
     expect(log()).toContain('finished');
@@ -80,7 +81,7 @@ describe(Child.name, () => {
     ['its time is up', 100, NEVER],
     ['it is told to hurry', 60_000, AbortSignal.timeout(1)],
   ])('ends a process that does not want to when %s, with the processes it started', async (_, stopTimeoutMs, force) => {
-    const made = child(`${SERVES} process.on('SIGTERM', () => {}); setInterval(() => {}, 1000);
+    const made = child(`process.on('SIGTERM', () => {}); ${SERVES} setInterval(() => {}, 1000);
       const { spawn } = await import('node:child_process'); const own = spawn('sleep', ['60'], { stdio: 'inherit' }); console.log('pid ' + own.pid);`, stopTimeoutMs);
     await made.start();
     await until(() => pids().length === 2);

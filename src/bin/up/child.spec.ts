@@ -65,7 +65,7 @@ describe(Child.name, () => {
     process.kill(pids()[0] ?? 0, 'SIGKILL');
     await until(() => shown.includes('the program serves again'));
     expect(shown).toContain('the program ended (SIGKILL); starting it again in 0.25 s');
-    expect(pids()).toHaveLength(2);
+    await until(() => pids().length === 2);
   });
 
   it('lets the process finish when it stops it, and does not start it again', async () => {

@@ -40,7 +40,7 @@ export function builtin(parts: Parts, id: number, plan: BuiltinTrampoline): WebA
     });
     case 'backpressure.dec': return make(signature([], null), () => {
       if (--instance.gate.backpressure < 0) trap('backpressure underflow');
-      scheduler.admit(instance.gate);
+      instance.gate.admit(scheduler);
     });
     case 'task.return': return taskReturn(parts, id, plan);
     case 'task.cancel': return leaving(signature([], null), () => {

@@ -2,7 +2,7 @@ import { trap } from '#engine/run/abi/layout.js';
 import { LimitTrap } from './host.js';
 import type { Meter } from './meter.js';
 import { isError, isPromise } from './promise.js';
-import { AGAIN, EVENT_CANCELLED, EVENT_NONE, type EventTriple, Gate, Task, type Waker } from './task.js';
+import { AGAIN, EVENT_CANCELLED, EVENT_NONE, type EventTriple, type Task, type Waker } from './task.js';
 
 /** Low bits of what a callback returns (CallbackCode). */
 const CALLBACK_EXIT = 0;
@@ -70,7 +70,7 @@ export class Scheduler implements Waker {
     const caller = this.current;
     if (caller && caller.gate !== gate && caller.isInside(gate)) trap('a component instance cannot be entered again by what it called');
     this.live.add(task);
-    if (this.mustQueue(task)) {
+    if (gate.mustQueue(task)) {
       task.wait = 'enter';
       gate.entering.push(task);
       return;
@@ -84,17 +84,11 @@ export class Scheduler implements Waker {
       this.live.add(task);
       task.wait = 'enter';
       task.gate.entering.push(task);
-      this.admit(task.gate);
+      task.gate.admit(this);
       return;
     }
     this.start(task);
     this.pump();
-  }
-
-  private mustQueue({ gate, fn, needsExclusive }: Task): boolean {
-    if (gate.hostBlocked > 0) return true;
-    if (!fn?.async) return false;
-    return gate.backpressure > 0 || (needsExclusive && gate.exclusive !== null) || gate.entering.length > 0;
   }
 
   private enter(task: Task): void {
@@ -197,7 +191,7 @@ export class Scheduler implements Waker {
     }
     if (code !== CALLBACK_YIELD && code !== CALLBACK_WAIT) trap(`a callback returned the unknown code ${code}`);
     task.caller = null;
-    this.unlock(task);
+    task.gate.unlock(task, this);
     if (code === CALLBACK_YIELD) {
       task.wait = 'yield';
       this.wakeLater(task);
@@ -224,30 +218,9 @@ export class Scheduler implements Waker {
     task.ended = true;
     task.caller = null;
     this.live.delete(task);
-    this.unlock(task);
+    task.gate.unlock(task, this);
     const { exit } = task.events;
     if (exit) this.notices.push(exit);
-  }
-
-  private unlock(task: Task): void {
-    const { gate } = task;
-    if (gate.exclusive === task) gate.exclusive = null;
-    this.unpark(gate);
-    this.admit(gate);
-  }
-
-  private unpark(gate: Gate): void {
-    const parked = gate.parked.splice(0);
-    for (const task of parked) this.wake(task);
-  }
-
-  /** Lets the next task in that waits to enter; `go` puts it back when it cannot yet. */
-  admit(gate: Gate): void {
-    const next = gate.entering[0];
-    if (next && gate.backpressure === 0) {
-      gate.entering.shift();
-      this.wake(next);
-    }
   }
 
   // ---- the queue
@@ -312,12 +285,12 @@ export class Scheduler implements Waker {
 
   private goEnter(task: Task): void {
     const { gate } = task;
-    if (task.fn!.async && (gate.backpressure > 0 || (task.needsExclusive && gate.exclusive))) {
+    if (gate.isClosedTo(task)) {
       gate.entering.unshift(task);
       return;
     }
     this.enter(task);
-    this.admit(gate);
+    gate.admit(this);
   }
 
   private goEvent(task: Task): void {
@@ -340,7 +313,7 @@ export class Scheduler implements Waker {
   }
 
   private goStack(task: Task): void {
-    const { finish, suspension } = task;
+    const { finish, suspension, gate } = task;
     if (!finish || !suspension) return;
     try {
       const value = this.inside(task, finish);
@@ -348,7 +321,7 @@ export class Scheduler implements Waker {
       task.finish = null;
       task.suspension = null;
       task.wait = 'nothing';
-      this.endHostBlock(task);
+      gate.endHostBlock(task, this);
       // the stack goes on in a microtask: until it blocks or ends, nothing else of this slot may run
       this.current = task;
       suspension.resume(value);
@@ -358,15 +331,6 @@ export class Scheduler implements Waker {
   }
 
   // ---- cancelling
-
-  private endHostBlock(task: Task): void {
-    if (!task.hostBlocked) return;
-    task.hostBlocked = false;
-    const { gate } = task;
-    if (--gate.hostBlocked > 0) return;
-    this.unpark(gate);
-    this.admit(gate);
-  }
 
   /** True once when the task has been asked to cancel and was not told yet. */
   takeCancellation(task: Task): boolean {

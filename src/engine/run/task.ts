@@ -73,6 +73,41 @@ export class Gate {
     this.parked = [];
     this.hostBlocked = 0;
   }
+
+  /** Whether a new task has to wait before it enters (Task.enter_implicit_thread: backpressure). */
+  mustQueue(task: Task): boolean {
+    if (this.hostBlocked > 0) return true;
+    return task.isAsync && (this.isClosedTo(task) || this.entering.length > 0);
+  }
+
+  isClosedTo(task: Task): boolean {
+    return task.isAsync && (this.backpressure > 0 || (task.needsExclusive && this.exclusive !== null));
+  }
+
+  /** Wakes the next task that waits to enter; it queues again when it cannot yet. */
+  admit(waker: Waker): void {
+    if (this.backpressure > 0) return;
+    const next = this.entering.shift();
+    if (next) waker.wake(next);
+  }
+
+  /** The task leaves the instance, for good or until its next event. */
+  unlock(task: Task, waker: Waker): void {
+    if (this.exclusive === task) this.exclusive = null;
+    this.release(waker);
+  }
+
+  /** The host answered the task's synchronous call. */
+  endHostBlock(task: Task, waker: Waker): void {
+    if (!task.hostBlocked) return;
+    task.hostBlocked = false;
+    if (--this.hostBlocked === 0) this.release(waker);
+  }
+
+  private release(waker: Waker): void {
+    for (const task of this.parked.splice(0)) waker.wake(task);
+    this.admit(waker);
+  }
 }
 
 /** One call of a lifted function. */
@@ -104,6 +139,10 @@ export class Task implements BorrowScope {
 
   /** `fn` null: the instantiation of core modules, which may call out but not wait. */
   constructor(readonly fn: GuestFunction | null, readonly gate: Gate, readonly events: TaskEvents) {}
+
+  get isAsync(): boolean {
+    return this.fn?.async ?? false;
+  }
 
   /** Async functions run one at a time in their instance, unless they are lifted without a callback. */
   get needsExclusive(): boolean {

@@ -1,3 +1,4 @@
+import { closeSync, openSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DatabaseSync } from 'node:sqlite';
 
@@ -13,6 +14,8 @@ export class FileLock {
 
   /** Takes the lock at `path` (made when missing, its folder must exist). undefined: another holder has it. */
   static tryAcquire(path: string): FileLock | undefined {
+    // Whoever may read it could hold it against us.
+    closeSync(openSync(path, 'a', 0o600));
     const database = new DatabaseSync(path, { timeout: 0 });
     try {
       database.exec('PRAGMA journal_mode=MEMORY; BEGIN EXCLUSIVE');

@@ -54,6 +54,6 @@ function listen(screen: Screen, stop: AbortController, force: AbortController): 
 
 /** One line for what a user can mend; the whole story for a defect of ours. */
 function describe(error: unknown): string {
-  if (error instanceof WhorlError) return `${error.message}. ${error.entry.hint} [${error.code}]`;
+  if (error instanceof WhorlError) return `${error.message}${error.message.includes('\n') ? '\n' : '. '}${error.entry.hint} [${error.code}]`;
   return `whorl up failed: ${error instanceof Error ? error.stack : String(error)}`;
 }

@@ -47,7 +47,7 @@ export class Platform {
     try {
       this.settings = readConfig(Settings);
     } catch (error) {
-      throw new WhorlError('UP_CONFIG_INVALID', (error as Error).message, { cause: error });
+      throw new WhorlError('UP_CONFIG_INVALID', (error as Error).message.replaceAll(/\s*\n\s*/g, ' '), { cause: error });
     }
   }
 

@@ -60,24 +60,36 @@ const BY_CODE: Readonly<Record<string, ErrorCode>> = {
   UND_ERR_INVALID_ARG: { tag: 'HTTP-request-URI-invalid' },
 };
 
+const PROTOCOL: ErrorCode = { tag: 'HTTP-protocol-error' };
 const CERTIFICATE = /^(CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|HOSTNAME_MISMATCH|INVALID_CA|PATH_LENGTH_EXCEEDED|CRL_|ERR_TLS_CERT_)/;
+
+/** What errors of sockets, TLS and undici have in common; `errors` are the attempts of a connection to several addresses. */
+interface Cause {
+  name?: unknown;
+  code?: unknown;
+  cause?: unknown;
+  errors?: readonly unknown[];
+  message?: unknown;
+}
 
 /** The code for an error of a socket, of TLS or of undici. */
 export function errorCodeOf(error: unknown): ErrorCode {
-  for (let cause: unknown = error, depth = 0; cause instanceof Error && depth < 4; cause = nextCause(cause), depth += 1) {
-    if (cause instanceof HttpError) return cause.httpCode;
-    const code = (cause as NodeJS.ErrnoException).code;
-    if (typeof code !== 'string') continue;
-    const known = BY_CODE[code];
-    if (known) return known;
-    if (CERTIFICATE.test(code)) return { tag: 'TLS-certificate-error' };
-    if (code.startsWith('ERR_SSL_') || code.startsWith('ERR_TLS_')) return { tag: 'TLS-protocol-error' };
-    if (code.startsWith('HPE_')) return { tag: 'HTTP-protocol-error' };
+  let at = error as Cause | undefined | null;
+  for (let depth = 0; at && depth < 4; depth += 1) {
+    if (at instanceof HttpError) return at.httpCode;
+    // undici's parser leaves the code out of some of its errors
+    const found = at.name === 'HTTPParserError' ? PROTOCOL : typeof at.code === 'string' ? byCode(at.code) : null;
+    if (found) return found;
+    at = (at.errors?.at(-1) ?? at.cause) as Cause | undefined;
   }
-  return { tag: 'internal-error', val: error instanceof Error ? error.message : String(error) };
+  const { message } = (error ?? {}) as Cause;
+  return { tag: 'internal-error', val: typeof message === 'string' ? message : String(error) };
 }
 
-/** An AggregateError is what trying several addresses ends in: the last one counts. */
-function nextCause(error: Error): unknown {
-  return error instanceof AggregateError && error.errors.length > 0 ? error.errors.at(-1) : error.cause;
+function byCode(code: string): ErrorCode | null {
+  const known = BY_CODE[code];
+  if (known) return known;
+  if (CERTIFICATE.test(code)) return { tag: 'TLS-certificate-error' };
+  if (code.startsWith('ERR_SSL_') || code.startsWith('ERR_TLS_')) return { tag: 'TLS-protocol-error' };
+  return code.startsWith('HPE_') ? PROTOCOL : null;
 }

@@ -7,9 +7,8 @@ export class IoError {
 
   static from(error: unknown): IoError {
     if (error instanceof IoError) return error;
-    const message = error instanceof Error ? error.message : String(error);
-    const code = (error as { httpCode?: ErrorCode } | null)?.httpCode ?? null;
-    return new IoError(message, code);
+    const { message, httpCode } = error as { message?: string; httpCode?: ErrorCode };
+    return new IoError(message ?? String(error), httpCode ?? null);
   }
 }
 

@@ -49,7 +49,7 @@ const OPTION: Shape = {
 const OPTION_OF_OPTION: Shape = {
   caseOf: (value) => (value === undefined || value === null || (value as Tagged).tag === 'none' ? 0 : 1),
   payloadOf: payloadOfTagged,
-  make: (index, val) => (index === 0 ? { tag: 'none', val: undefined } : { tag: 'some', val }),
+  make: (index, val) => (index === 0 ? { tag: 'none' } : { tag: 'some', val }),
 };
 
 function join(a: CoreType, b: CoreType): CoreType {

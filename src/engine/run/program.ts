@@ -9,6 +9,7 @@ import { StackAnalysis } from './stack-analysis.js';
 import { ThunkModules } from './thunk.js';
 
 export type { CpuClock } from './meter.js';
+export type { Slot } from './slot.js';
 
 export interface ProgramOptions<State> {
   resolve: HostResolver<State>;

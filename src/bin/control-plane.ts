@@ -32,6 +32,6 @@ try {
   // Forked by a parent that is gone: nobody would ever stop this process.
   process.on('disconnect', () => close('the parent process is gone'));
 } catch (error) {
-  log.error('the control plane cannot start', { error });
+  log.error(`cannot start: ${(error as Error).message}`, { error });
   process.exit(1);
 }

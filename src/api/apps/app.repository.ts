@@ -41,11 +41,13 @@ export class AppRepository {
     return row && toRecord(row);
   }
 
-  /** As `find`; nobody else changes the app before the transaction ends. */
+  /** As `find`; nobody else changes the app, its channel or their rollouts before the transaction ends. */
   async lock(db: Db, name: string): Promise<AppRecord | undefined> {
-    // First the lock alone: a row that was waited for must be read as it is afterwards.
-    await db.$queryRaw`SELECT 1 FROM app WHERE name = ${name} AND deleted_at IS NULL AND org_id = ${ORG_ID} FOR UPDATE`;
-    return this.find(name, db);
+    // First the lock alone: what was waited for must be read as it is afterwards.
+    const locked = await db.$queryRaw<unknown[]>`
+      SELECT 1 FROM app a JOIN channel c ON c.app_id = a.id AND c.name = ${DEFAULT_CHANNEL}
+      WHERE a.name = ${name} AND a.deleted_at IS NULL AND a.org_id = ${ORG_ID} FOR UPDATE OF a, c`;
+    return locked.length > 0 ? this.find(name, db) : undefined;
   }
 
   async list(after: string, limit: number): Promise<AppRecord[]> {
@@ -88,6 +90,7 @@ function toRecord(row: AppRow): AppRecord {
     createdAt: row.created_at,
     channel: {
       id: row.channel_id,
+      appId: row.id,
       app: row.name,
       channel: DEFAULT_CHANNEL,
       generation: row.generation,

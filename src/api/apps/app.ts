@@ -4,6 +4,7 @@ import { WhorlError } from '#contract/errors.js';
 /** What a channel serves. */
 export interface ChannelRecord {
   id: string;
+  appId: string;
   app: string;
   channel: string;
   generation: number;

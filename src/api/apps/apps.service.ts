@@ -53,8 +53,8 @@ export class AppsService {
     });
   }
 
-  async list({ limit, after }: PageQuery): Promise<Page<AppView>> {
-    const rows = await this.repository.list(readCursor(after, z.string()) ?? '', limit + 1);
+  async list({ limit, cursor }: PageQuery): Promise<Page<AppView>> {
+    const rows = await this.repository.list(readCursor(cursor, z.string()) ?? '', limit + 1);
     return toPage(rows, limit, (app) => app.name, (app) => this.view(app));
   }
 

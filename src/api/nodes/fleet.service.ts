@@ -4,16 +4,11 @@ import type { AssignmentStatus, NodeReport } from '#contract/assignment.js';
 import type { Db } from '#platform/prisma/prisma.service.js';
 import { Wakeups } from '#platform/wakeups.js';
 import { REPORTS_TOPIC } from '../topics.js';
-import { type ChannelName, NodeRepository, type NodeStatus } from './node.repository.js';
+import { type ChannelName, type Fleet, NodeRepository } from './node.repository.js';
 
 /** A channel, and the generation it began with: older ones belong to an app of that name that is gone. */
 export interface ChannelIdentity extends ChannelName {
   firstGeneration: number;
-}
-
-export interface Fleet {
-  now: Date;
-  nodes: NodeStatus[];
 }
 
 /** The nodes, as their reports show them. */
@@ -34,7 +29,7 @@ export class FleetService {
 
   /** The live nodes (heard of within NODE_LOST_AFTER_MS) and what each says of the channel. */
   async of(channel: ChannelIdentity, db?: Db): Promise<Fleet> {
-    const [nodes, now] = [await this.repository.statusesOf(channel, db), await this.repository.now(db)];
+    const { now, nodes } = await this.repository.fleetOf(channel, db);
     return { now, nodes: nodes.map((node) => ({ ...node, status: current(node.status, channel) })) };
   }
 

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import type { AssignmentStatus, NodeReport } from '#contract/assignment.js';
 import { NODE_LOST_AFTER_MS } from '#contract/node-routes.js';
-import { type Db, notify, PrismaService } from '#platform/prisma/prisma.service.js';
+import { type Db, NOTIFY_CHANNEL, PrismaService } from '#platform/prisma/prisma.service.js';
 import { REPORTS_TOPIC } from '../topics.js';
 
 export interface ChannelName {
@@ -14,6 +14,12 @@ export interface NodeStatus {
   node: string;
   changedAt: Date;
   status: AssignmentStatus | undefined;
+}
+
+/** The live nodes at one moment. */
+export interface Fleet {
+  now: Date;
+  nodes: NodeStatus[];
 }
 
 @Injectable()
@@ -30,34 +36,29 @@ export class NodeRepository {
 
   async put(report: NodeReport, digest: string): Promise<void> {
     const text = JSON.stringify(report);
-    await this.prisma.transaction(async (db) => {
-      await db.$executeRaw`
+    await this.prisma.$executeRaw`
+      WITH put AS (
         INSERT INTO node (name, incarnation, report, report_digest, changed_at, last_seen)
         VALUES (${report.node}, ${report.incarnation}, ${text}::jsonb, ${digest}, now(), now())
         ON CONFLICT (name) DO UPDATE SET incarnation = EXCLUDED.incarnation, report = EXCLUDED.report, report_digest = EXCLUDED.report_digest,
           last_seen = EXCLUDED.last_seen,
-          changed_at = CASE WHEN node.report_digest = EXCLUDED.report_digest THEN node.changed_at ELSE EXCLUDED.changed_at END`;
-      await notify(db, REPORTS_TOPIC);
-    });
+          changed_at = CASE WHEN node.report_digest = EXCLUDED.report_digest THEN node.changed_at ELSE EXCLUDED.changed_at END
+        RETURNING name)
+      SELECT pg_notify(${NOTIFY_CHANNEL}, ${REPORTS_TOPIC}) FROM put`;
   }
 
-  /** The live nodes and what each says of the channel, by the database's clock. */
-  async statusesOf({ app, channel }: ChannelName, db: Db = this.prisma): Promise<NodeStatus[]> {
-    const rows = await db.$queryRaw<{ name: string; changed_at: Date; status: AssignmentStatus | null }[]>`
-      SELECT n.name, n.changed_at, s.value AS status
-      FROM node n
+  /** The live nodes and what each says of the channel, with the database's clock that judges what is live and what is late. */
+  async fleetOf({ app, channel }: ChannelName, db: Db = this.prisma): Promise<Fleet> {
+    const rows = await db.$queryRaw<{ now: Date; name: string | null; changed_at: Date; status: AssignmentStatus | null }[]>`
+      SELECT clock.now, n.name, n.changed_at, s.value AS status
+      FROM (SELECT clock_timestamp() AS now) clock
+      LEFT JOIN node n ON n.last_seen > clock.now - ${NODE_LOST_AFTER_MS} * interval '1 millisecond'
       LEFT JOIN LATERAL (
         SELECT value FROM jsonb_array_elements(n.report->'statuses')
         WHERE value->>'app' = ${app} AND value->>'channel' = ${channel} LIMIT 1
       ) s ON true
-      WHERE n.last_seen > now() - ${NODE_LOST_AFTER_MS} * interval '1 millisecond'
       ORDER BY n.name`;
-    return rows.map((row) => ({ node: row.name, changedAt: row.changed_at, status: row.status ?? undefined }));
-  }
-
-  /** The database's clock, which judges what is live and what is late. */
-  async now(db: Db = this.prisma): Promise<Date> {
-    const [row] = await db.$queryRaw<{ now: Date }[]>`SELECT clock_timestamp() AS now`;
-    return row!.now;
+    const live = rows.flatMap(({ name, changed_at: changedAt, status }) => (name === null ? [] : [{ node: name, changedAt, status: status ?? undefined }]));
+    return { now: rows[0]!.now, nodes: live };
   }
 }

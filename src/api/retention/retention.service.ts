@@ -1,19 +1,23 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Inject, Injectable, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
-import { IdempotencyRepository } from '#platform/http/idempotency.repository.js';
 import type { ControlConfig } from '#platform/config.js';
+import { IdempotencyRepository } from '#platform/http/idempotency.repository.js';
 import { Log } from '#platform/log.js';
 import { CONTROL_CONFIG } from '#platform/platform.module.js';
 import { LogsService } from '../logs/logs.service.js';
-import type { RetentionJob } from './retention.job.js';
+import type { RetentionQueue } from './retention.queue.js';
 
 const DAY_MS = 24 * 60 * 60_000;
 /** A client that repeats a request does so within minutes; a day leaves room for an outage. */
 const IDEMPOTENCY_KEY_MS = DAY_MS;
+/** How often a due job is looked for. */
+const LOOK_MS = 30_000;
 
 /** Forgets what is kept for a time only: log lines and idempotency keys. */
 @Injectable()
 export class RetentionService implements OnApplicationBootstrap, OnApplicationShutdown {
-  private job: Promise<RetentionJob | undefined> | undefined;
+  private readonly stopping = new AbortController();
+  private running: Promise<void> = Promise.resolve();
 
   constructor(
     private readonly logs: LogsService,
@@ -22,16 +26,14 @@ export class RetentionService implements OnApplicationBootstrap, OnApplicationSh
     @Inject(CONTROL_CONFIG) private readonly config: ControlConfig,
   ) {}
 
-  /** The queue is set up behind the start: nothing waits for it. */
+  /** Nothing of the start waits for it. */
   onApplicationBootstrap(): void {
-    this.job = this.schedule().catch((error: unknown) => {
-      this.log.warn('retention is not scheduled', { error });
-      return undefined;
-    });
+    this.running = this.run(this.stopping.signal);
   }
 
   async onApplicationShutdown(): Promise<void> {
-    await (await this.job)?.close();
+    this.stopping.abort();
+    await this.running;
   }
 
   /** Forgets what is due. Answers how much. */
@@ -42,9 +44,19 @@ export class RetentionService implements OnApplicationBootstrap, OnApplicationSh
     return { lines, keys };
   }
 
-  private async schedule(): Promise<RetentionJob> {
+  private async run(signal: AbortSignal): Promise<void> {
     // BullMQ is the slowest module to load: it must not hold up the first answer.
-    const { RetentionJob } = await import('./retention.job.js');
-    return RetentionJob.start({ config: this.config, log: this.log, sweep: () => this.sweep(Date.now()) });
+    const { RetentionQueue } = await import('./retention.queue.js');
+    let queue: RetentionQueue | undefined;
+    while (!signal.aborted) {
+      try {
+        queue ??= await RetentionQueue.open(this.config, this.log);
+        await queue.takeNext(() => this.sweep(Date.now()));
+      } catch (error) {
+        this.log.warn('retention failed', { error });
+      }
+      await sleep(LOOK_MS, undefined, { signal, ref: false }).catch(() => {});
+    }
+    await queue?.close();
   }
 }

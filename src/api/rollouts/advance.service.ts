@@ -4,10 +4,10 @@ import type { TrafficShare } from '#contract/assignment.js';
 import { Lifetime } from '#platform/lifetime.js';
 import { Log } from '#platform/log.js';
 import { type Db, PrismaService } from '#platform/prisma/prisma.service.js';
-import { servesOnly } from '../apps/app.js';
+import { type ChannelRecord, servesOnly } from '../apps/app.js';
 import { FleetService } from '../nodes/fleet.service.js';
 import { nextStep, type Step, SWITCH_TIMEOUT_MS } from './rollout-state.js';
-import { type LockedChannel, RolloutRepository, type RolloutRecord } from './rollout.repository.js';
+import { RolloutRepository, type RolloutRecord } from './rollout.repository.js';
 
 /** How often deadlines and lost nodes are looked for; everything else is taken up when a node reports. */
 const TICK_MS = 1_000;
@@ -32,15 +32,17 @@ export class AdvanceService implements OnApplicationBootstrap {
     for (const channelId of await this.repository.activeChannels()) {
       await this.prisma.transaction(async (db) => {
         const channel = await this.repository.lockChannel(db, channelId);
-        if (channel) await this.advance(db, channel);
+        if (channel) await this.advance(db, channel, await this.repository.active(db, channelId));
       });
     }
   }
 
-  /** As `advanceAll`, for one channel in a transaction that holds its lock. */
-  async advance(db: Db, channel: LockedChannel): Promise<void> {
-    const active = await this.repository.active(db, channel.id);
-    if (active.length === 0) return;
+  /**
+   * As `advanceAll`, for the active rollouts (oldest first) of one channel, in a transaction that holds its lock. True when
+   * something moved, which is then announced.
+   */
+  async advance(db: Db, channel: ChannelRecord, active: RolloutRecord[]): Promise<boolean> {
+    if (active.length === 0) return false;
     const { nodes, now } = await this.fleet.of(channel, db);
     let moved = false;
     for (const rollout of active) {
@@ -54,6 +56,7 @@ export class AdvanceService implements OnApplicationBootstrap {
       }
     }
     if (moved) await this.repository.announce(db, channel.appId);
+    return moved;
   }
 
   /** True when something changed that others wait for. */
@@ -102,7 +105,7 @@ export class AdvanceService implements OnApplicationBootstrap {
   }
 
   /** The next generation of the channel. */
-  private async serve(db: Db, channel: LockedChannel, next: Pick<LockedChannel, 'serve' | 'previousVersion'> & { cause: string; causedBy: string }): Promise<void> {
+  private async serve(db: Db, channel: ChannelRecord, next: Pick<ChannelRecord, 'serve' | 'previousVersion'> & { cause: string; causedBy: string }): Promise<void> {
     const { serve, previousVersion, ...why } = next;
     Object.assign(channel, { serve, previousVersion, generation: channel.generation + 1 });
     await this.repository.deploy(db, channel, why);
@@ -128,7 +131,7 @@ export class AdvanceService implements OnApplicationBootstrap {
 }
 
 interface Situation {
-  channel: LockedChannel;
+  channel: ChannelRecord;
   rollout: RolloutRecord;
   /** All active ones of the channel, oldest first. */
   active: RolloutRecord[];

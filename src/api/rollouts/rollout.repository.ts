@@ -24,11 +24,6 @@ export interface RolloutRecord {
   endedAt: Date | null;
 }
 
-/** A channel under the lock of a transaction. */
-export interface LockedChannel extends ChannelRecord {
-  appId: string;
-}
-
 export type RolloutUpdate = Partial<Pick<RolloutRecord, 'state' | 'generation' | 'before' | 'failure' | 'deadlineAt'>> & { ended?: boolean };
 
 @Injectable()
@@ -52,8 +47,8 @@ export class RolloutRepository {
   }
 
   /** undefined when the app is gone. Nobody else moves the channel's rollouts before the transaction ends. */
-  async lockChannel(db: Db, id: string): Promise<LockedChannel | undefined> {
-    const [row] = await db.$queryRaw<(Omit<LockedChannel, 'serve'> & { serve: unknown })[]>`
+  async lockChannel(db: Db, id: string): Promise<ChannelRecord | undefined> {
+    const [row] = await db.$queryRaw<(Omit<ChannelRecord, 'serve'> & { serve: unknown })[]>`
       SELECT c.id, c.app_id AS "appId", a.name AS app, c.name AS channel, c.generation, c.first_generation AS "firstGeneration", c.serve,
         c.previous_version AS "previousVersion"
       FROM channel c JOIN app a ON a.id = c.app_id
@@ -63,10 +58,10 @@ export class RolloutRepository {
 
   async create(db: Db, rollout: Pick<RolloutRecord, 'channelId' | 'version' | 'cause' | 'causedBy'>): Promise<RolloutRecord> {
     // The database's clock, as in the nodes' reports that are compared with it; a transaction's now() would be its beginning.
-    const [row] = await db.$queryRaw<{ id: bigint }[]>`
+    const [row] = await db.$queryRaw<{ id: bigint; created_at: Date }[]>`
       INSERT INTO rollout (channel_id, version, cause, caused_by, created_at)
-      VALUES (${rollout.channelId}::uuid, ${rollout.version}, ${rollout.cause}, ${rollout.causedBy}, clock_timestamp()) RETURNING id`;
-    return (await db.rollout.findUniqueOrThrow({ where: { id: row!.id } })) as unknown as RolloutRecord;
+      VALUES (${rollout.channelId}::uuid, ${rollout.version}, ${rollout.cause}, ${rollout.causedBy}, clock_timestamp()) RETURNING id, created_at`;
+    return { ...rollout, id: row!.id, createdAt: row!.created_at, state: 'preparing', generation: null, before: null, failure: null, deadlineAt: null, endedAt: null };
   }
 
   async update(db: Db, id: bigint, { ended, before, failure, ...change }: RolloutUpdate): Promise<void> {
@@ -82,7 +77,7 @@ export class RolloutRepository {
   }
 
   /** Writes what the channel serves from now on, and remembers it in its history. */
-  async deploy(db: Db, channel: LockedChannel, { cause, causedBy }: { cause: string; causedBy: string }): Promise<void> {
+  async deploy(db: Db, channel: ChannelRecord, { cause, causedBy }: { cause: string; causedBy: string }): Promise<void> {
     const { id, generation, previousVersion } = channel;
     const serve = channel.serve as unknown as Prisma.InputJsonValue;
     await db.channel.update({ where: { id }, data: { generation, serve, previousVersion } });
@@ -90,12 +85,8 @@ export class RolloutRepository {
   }
 
   /** Sets or clears the reason why a version does not serve. */
-  async setFailure(db: Db, { appId }: LockedChannel, number: number, failure: Failure | null): Promise<void> {
-    await db.version.update({ where: { appId_number: { appId, number } }, data: { failure: failure === null ? Prisma.DbNull : (failure as object) } });
-  }
-
-  async hasVersion(db: Db, appId: string, number: number): Promise<boolean> {
-    return (await db.version.count({ where: { appId, number } })) > 0;
+  async setFailure(db: Db, { appId }: ChannelRecord, number: number, failure: Failure | null): Promise<void> {
+    await db.version.updateMany({ where: { appId, number }, data: { failure: failure === null ? Prisma.DbNull : (failure as object) } });
   }
 
   /** Tells the nodes, and whoever waits for the app's rollouts. */

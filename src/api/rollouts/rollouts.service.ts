@@ -37,18 +37,17 @@ export class RolloutsService {
 
   /**
    * Begins to roll a version out, in a transaction that has locked the app; joins the rollout that is already under way to it.
-   * undefined: it is served, and nothing is under way. Throws API_VARIABLE_REQUIRED.
+   * undefined: it is served, and nothing is under way. Throws API_VERSION_NOT_FOUND, API_VARIABLE_REQUIRED.
    */
   async start(db: Db, app: AppRecord, version: number, why: RolloutCause): Promise<RolloutRecord | undefined> {
     await this.variables.requireAllOf(db, app, version);
-    const channel = await this.repository.lockChannel(db, app.channel.id);
-    if (!channel) throw new WhorlError('API_APP_NOT_FOUND', `there is no app named ${app.name}`);
-    const newest = (await this.repository.active(db, channel.id)).at(-1);
+    const active = app.rollout ? await this.repository.active(db, app.channel.id) : [];
+    const newest = active.at(-1);
     if (newest?.version === version) return newest;
-    if (!newest && servesOnly(channel, version)) return undefined;
-    const rollout = await this.repository.create(db, { channelId: channel.id, version, ...why });
-    await this.repository.announce(db, app.id);
-    await this.advance.advance(db, channel);
+    if (!newest && servesOnly(app.channel, version)) return undefined;
+    const rollout = await this.repository.create(db, { channelId: app.channel.id, version, ...why });
+    const moved = await this.advance.advance(db, app.channel, [...active, rollout]);
+    if (!moved) await this.repository.announce(db, app.id);
     return rollout;
   }
 
@@ -82,7 +81,6 @@ export class RolloutsService {
   private async run(name: string, call: RolloutCall, cause: RolloutCause['cause'], choose: (app: AppRecord) => number): Promise<RolloutView> {
     const begun = await this.apps.change(name, { ifMatch: call.ifMatch }, async (db, app) => {
       const version = choose(app);
-      if (!(await this.repository.hasVersion(db, app.id, version))) throw new WhorlError('API_VERSION_NOT_FOUND', `${name} has no version ${version}`);
       return { app, version, rollout: await this.start(db, app, version, { cause, causedBy: call.causedBy }) };
     });
     const { app, version, rollout } = begun;

@@ -19,13 +19,13 @@ export class VariableRepository {
     return this.prisma.variable.findMany({ where: { appId: { in: appIds } } });
   }
 
-  /** What a version declares; the newest one when no number is given. Empty when there is none. */
-  async declaredBy(appId: string, number: number | undefined, db: Db = this.prisma): Promise<Declarations> {
+  /** What a version declares; the newest one when no number is given. undefined when there is no such version. */
+  async declaredBy(appId: string, number: number | undefined, db: Db = this.prisma): Promise<Declarations | undefined> {
     const [row] = await db.$queryRaw<{ variables: unknown }[]>`
       SELECT locked_app->'variables' AS variables FROM version
       WHERE app_id = ${appId}::uuid AND (${number ?? null}::int IS NULL OR number = ${number ?? null}::int)
       ORDER BY number DESC LIMIT 1`;
-    return row ? DeclarationsJson.parse(row.variables) : {};
+    return row && DeclarationsJson.parse(row.variables);
   }
 
   async put(db: Db, appId: string, { name, secret, value }: StoredVariable): Promise<void> {

@@ -39,7 +39,7 @@ export class VariablesService {
     const app = await this.apps.change(name, { ifMatch, create: true }, async (db, locked) => {
       const changed = await this.store(db, locked, changes);
       if (!changed) return locked;
-      for (const { version } of locked.channel.serve) await this.requireAll(db, locked, await this.repository.declaredBy(locked.id, version, db));
+      for (const { version } of locked.channel.serve) await this.requireAllOf(db, locked, version);
       return { ...locked, variablesRevision: await this.repository.raiseRevision(db, locked.id) };
     });
     if (app.channel.serve.length > 0) {
@@ -49,8 +49,11 @@ export class VariablesService {
     return this.viewOf(app);
   }
 
-  /** Throws API_VARIABLE_REQUIRED, naming each variable that has neither value nor default. */
-  async requireAll(db: Db, app: AppRecord, declared: Declarations): Promise<void> {
+  /** Throws API_VARIABLE_REQUIRED, naming each variable of the version that has neither value nor default, and API_VERSION_NOT_FOUND. */
+  async requireAllOf(db: Db, app: AppRecord, version: number): Promise<void> {
+    const declared = await this.repository.declaredBy(app.id, version, db);
+    if (!declared) throw new WhorlError('API_VERSION_NOT_FOUND', `${app.name} has no version ${version}`);
+    if (missingVariables(declared, new Set()).length === 0) return;
     const set = new Set((await this.repository.list(app.id, db)).map((variable) => variable.name));
     const missing = missingVariables(declared, set);
     if (missing.length === 0) return;
@@ -58,13 +61,9 @@ export class VariablesService {
     throw new WhorlError('API_VARIABLE_REQUIRED', `${app.name} needs a value for ${missing.join(', ')}`, { fields });
   }
 
-  /** As `requireAll`, of a version that is stored. */
-  async requireAllOf(db: Db, app: AppRecord, version: number): Promise<void> {
-    return this.requireAll(db, app, await this.repository.declaredBy(app.id, version, db));
-  }
-
   /** Seals values that were given openly before a version called them secret. */
   async sealDeclared(db: Db, app: AppRecord, declared: Declarations): Promise<void> {
+    if (!Object.values(declared).some((declaration) => declaration.secret)) return;
     for (const variable of await this.repository.list(app.id, db)) {
       if (variable.secret || !declared[variable.name]?.secret) continue;
       await this.repository.put(db, app.id, this.toStored(app.id, variable.name, { value: variable.value, secret: true }));
@@ -82,7 +81,7 @@ export class VariablesService {
 
   /** False when every value is as it was. */
   private async store(db: Db, app: AppRecord, changes: VariableChanges): Promise<boolean> {
-    const declared = await this.repository.declaredBy(app.id, undefined, db);
+    const declared = (await this.repository.declaredBy(app.id, undefined, db)) ?? {};
     const stored = new Map((await this.repository.list(app.id, db)).map((variable) => [variable.name, variable]));
     let changed = false;
     for (const [name, change] of Object.entries(changes)) {
@@ -107,7 +106,7 @@ export class VariablesService {
 
   private async viewOf(app: AppRecord): Promise<VariablesView> {
     const [declared, stored] = await Promise.all([this.repository.declaredBy(app.id, undefined), this.repository.list(app.id)]);
-    return { revision: app.variablesRevision, items: toVariableViews(declared, stored) };
+    return { revision: app.variablesRevision, items: toVariableViews(declared ?? {}, stored) };
   }
 }
 

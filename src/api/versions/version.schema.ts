@@ -20,7 +20,15 @@ const State = z
   .describe('ready: stored, not served. pending: its rollout is under way. failed: its last rollout failed, see `reason`.');
 const Reason = z.object({ code: z.string(), message: z.string() }).optional().describe('Why the last rollout of the version failed.');
 
-export const PushView = z.object({ app: AppName, version: VersionNumber, digest: Digest, state: State, reason: Reason, url: z.string() });
+export const PushView = z.object({
+  app: AppName,
+  version: VersionNumber,
+  digest: Digest,
+  state: State,
+  reason: Reason,
+  url: z.string(),
+  warnings: z.array(z.string()).describe('What is worth changing in the manifest.'),
+});
 export type PushView = z.infer<typeof PushView>;
 
 export const VersionSummary = z.object({

@@ -45,12 +45,13 @@ export class VersionsService {
     });
     if (rollout) await this.rollouts.wait(app, rollout, call.wait);
     const { app: appName, version, digest, state, reason } = await this.summary(name, number);
-    return { created, view: { app: appName, version, digest, state, ...(reason && { reason }), url: this.apps.urlOf(name) } };
+    const warnings = bundle.warnings ?? [];
+    return { created, view: { app: appName, version, digest, state, ...(reason && { reason }), url: this.apps.urlOf(name), warnings } };
   }
 
-  async list(name: string, { limit, after }: PageQuery): Promise<Page<VersionSummary>> {
+  async list(name: string, { limit, cursor }: PageQuery): Promise<Page<VersionSummary>> {
     const app = await this.apps.get(name);
-    const rows = await this.repository.list(app.id, readCursor(after, z.coerce.number().int().min(1)), limit + 1);
+    const rows = await this.repository.list(app.id, readCursor(cursor, z.coerce.number().int().min(1)), limit + 1);
     return toPage(rows, limit, (row) => String(row.number), (row) => toSummary(app, row));
   }
 

@@ -28,5 +28,6 @@ export const API_ERRORS = {
   API_IDEMPOTENCY_KEY_REUSED: { status: 422, title: 'The idempotency key belongs to another request', fault: 'user', hint: 'Use a new Idempotency-Key for a new request.' },
   API_IDEMPOTENCY_KEY_IN_USE: { status: 409, title: 'A request with this idempotency key is under way', fault: 'user', hint: 'Retry in a moment to get its answer.' },
 
+  API_DATABASE_UNAVAILABLE: { status: 503, title: 'The database cannot be reached', fault: 'system', hint: 'Retry in a moment; /readyz says when the database is back.' },
   API_NOT_READY: { status: 503, title: 'The control plane is not ready', fault: 'system', hint: 'The message names what cannot be reached; retry when it is back.' },
 } as const satisfies Record<string, ErrorEntry>;

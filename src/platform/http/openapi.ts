@@ -8,7 +8,8 @@ import type { EndpointSpec, ResponseSpec } from './endpoint.js';
 type Json = Record<string, unknown>;
 
 const PROBLEM = { $ref: '#/components/schemas/Problem' };
-const PROTECTED_ERRORS: ErrorCode[] = ['API_TOKEN_MISSING', 'API_TOKEN_INVALID', 'API_SCOPE_MISSING'];
+/** Of routes that need a token, which is looked up in the database. */
+const PROTECTED_ERRORS: ErrorCode[] = ['API_TOKEN_MISSING', 'API_TOKEN_INVALID', 'API_SCOPE_MISSING', 'API_DATABASE_UNAVAILABLE'];
 
 /** OpenAPI 3.1's dialect is JSON Schema 2020-12, which is what zod writes. */
 export function jsonSchema(schema: z.ZodType, io: 'input' | 'output'): Json {

@@ -4,10 +4,10 @@ import { WhorlError } from '#contract/errors.js';
 const DEFAULT_LIMIT = 50;
 const MAX_LIMIT = 200;
 
-/** Query of every listing. `after` is the `next` of the page before. */
+/** Query of every listing. `cursor` is the `next` of the page before. */
 export const PageQuery = z.object({
   limit: z.coerce.number().int().min(1).max(MAX_LIMIT).default(DEFAULT_LIMIT).describe('Items a page, at most.'),
-  after: z.string().min(1).optional().describe('`next` of the page before.'),
+  cursor: z.string().min(1).optional().describe('`next` of the page before.'),
 });
 export type PageQuery = z.infer<typeof PageQuery>;
 
@@ -29,9 +29,9 @@ export function toPage<Row, T>(rows: Row[], limit: number, keyOf: (row: Row) => 
 }
 
 /** The sort key in a cursor. Throws API_INPUT_INVALID when it is none of ours. */
-export function readCursor<T>(after: string | undefined, key: z.ZodType<T>): T | undefined {
-  if (after === undefined) return undefined;
-  const parsed = key.safeParse(Buffer.from(after, 'base64url').toString());
-  if (!parsed.success) throw new WhorlError('API_INPUT_INVALID', 'after: not a cursor of this listing', { fields: { after: ['not a cursor of this listing'] } });
+export function readCursor<T>(cursor: string | undefined, key: z.ZodType<T>): T | undefined {
+  if (cursor === undefined) return undefined;
+  const parsed = key.safeParse(Buffer.from(cursor, 'base64url').toString());
+  if (!parsed.success) throw new WhorlError('API_INPUT_INVALID', 'cursor: not a cursor of this listing', { fields: { cursor: ['not a cursor of this listing'] } });
   return parsed.data;
 }

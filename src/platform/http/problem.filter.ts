@@ -2,6 +2,7 @@ import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException } from '
 import type { Response } from 'express';
 import { type ErrorCode, toProblem, WhorlError } from '#contract/errors.js';
 import type { Log } from '../log.js';
+import { isUnavailable } from '../prisma/unavailable.js';
 import type { ApiRequest } from './api-request.js';
 
 /** `type` of body-parser's errors (its README, "Errors"). */
@@ -38,7 +39,9 @@ export class ProblemFilter implements ExceptionFilter {
     const response = http.getResponse<Response>();
     const error = toWhorlError(exception);
     if (error.entry.fault === 'system') {
-      this.log.error(error.message, { requestId: request.id, method: request.method, path: request.path, error: exception });
+      // What is away comes back; what is wrong wants a person.
+      const level = error.entry.status === 500 ? 'error' : 'warn';
+      this.log[level](error.message, { requestId: request.id, method: request.method, path: request.path, error: exception });
     }
     if (response.headersSent) {
       // Half an answer is out: cutting the connection is the only way left to say that it failed.
@@ -70,5 +73,6 @@ export function toWhorlError(exception: unknown): WhorlError {
   }
   // Express and body-parser mark the client's faults with a status below 500.
   if (typeof status === 'number' && status >= 400 && status < 500) return new WhorlError(NEST_ERRORS[status] ?? 'API_BODY_MALFORMED', String(message), { cause: exception });
+  if (isUnavailable(exception)) return new WhorlError('API_DATABASE_UNAVAILABLE', 'the database cannot be reached', { cause: exception });
   return new WhorlError('INTERNAL', 'the control plane failed to handle this request', { cause: exception });
 }

@@ -1,0 +1,88 @@
+import { randomUUID } from 'node:crypto';
+import { type ConnectionOptions, createPostgresBackend, Queue, runMigrations, setDefaultBackendFactory, Worker } from 'bullmq';
+import pg from 'pg';
+import type { ControlConfig } from '#platform/config.js';
+import type { Log } from '#platform/log.js';
+
+const QUEUE = 'whorl-retention';
+/** BullMQ's own schema in PostgreSQL. */
+const SCHEMA = 'bullmq';
+const EVERY_MS = 60 * 60_000;
+/** Longer than any sweep: a job whose lock has ended could be taken twice. */
+const LOCK_MS = 30 * 60_000;
+/** Of queue and worker together. */
+const POOL_SIZE = 4;
+const FINISHED_KEPT = 10;
+
+/**
+ * A queue with one hourly job, which one replica takes. On Redis when there is one, else on PostgreSQL. Jobs are asked for, not waited
+ * for: a worker that blocks on PostgreSQL (BullMQ 6.7.0) turns in a circle without a pause while the database is away, and starves the
+ * whole process.
+ */
+export class RetentionQueue {
+  private constructor(
+    private readonly queue: Queue,
+    private readonly worker: Worker,
+    private readonly pool: pg.Pool | undefined,
+  ) {}
+
+  static async open(config: ControlConfig, log: Log): Promise<RetentionQueue> {
+    const complain = (error: Error): void => log.warn('the retention queue has trouble', { error });
+    const pool = config.WHORL_REDIS_URL === undefined ? await openPool(config.DATABASE_URL, complain) : undefined;
+    const connection = (pool ?? { url: config.WHORL_REDIS_URL }) as unknown as ConnectionOptions;
+    const queue = new Queue(QUEUE, { connection });
+    const worker = new Worker(QUEUE, null, { connection, autorun: false, lockDuration: LOCK_MS });
+    queue.on('error', complain);
+    worker.on('error', complain);
+    const opened = new RetentionQueue(queue, worker, pool);
+    try {
+      await queue.upsertJobScheduler('sweep', { every: EVERY_MS }, { opts: { removeOnComplete: FINISHED_KEPT, removeOnFail: FINISHED_KEPT } });
+      return opened;
+    } catch (error) {
+      await opened.close();
+      throw error;
+    }
+  }
+
+  /** Does the job when it is due and no other replica has it. */
+  async takeNext(work: () => Promise<unknown>): Promise<void> {
+    const token = randomUUID();
+    const job = await this.worker.getNextJob(token, { block: false });
+    if (!job) return;
+    try {
+      await work();
+      await job.moveToCompleted(null, token, false);
+    } catch (error) {
+      await job.moveToFailed(error as Error, token, false);
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    await Promise.allSettled([this.worker.close(), this.queue.close()]);
+    await this.pool?.end();
+  }
+}
+
+/** BullMQ would make its own pool, but leaves the clients that it checks out without a listener: a lost connection ends the process. */
+async function openPool(url: string, complain: (error: Error) => void): Promise<pg.Pool> {
+  setDefaultBackendFactory(createPostgresBackend);
+  const pool = new pg.Pool({ connectionString: url, max: POOL_SIZE, options: `-c search_path=${SCHEMA}` });
+  pool.on('error', complain);
+  pool.on('connect', (client) => client.on('error', complain));
+  const client = await pool.connect().catch(async (error: unknown) => {
+    await pool.end();
+    throw error;
+  });
+  let failure: unknown;
+  try {
+    await runMigrations(client, SCHEMA);
+    return pool;
+  } catch (error) {
+    failure = error;
+  } finally {
+    client.release(failure !== undefined);
+  }
+  await pool.end();
+  throw failure;
+}

@@ -14,7 +14,7 @@ function hasComponentType(module: CoreModule): boolean {
 
 /** A program (`_start`) becomes a component that exports `wasi:cli/run`; all else is a library whose exports are called. */
 export function adapterKind(module: CoreModule): 'command' | 'reactor' {
-  const isProgram = module.exports.some(({ kind, name }) => kind === 'func' && name === '_start');
+  const isProgram = module.exports.some(({ type, name }) => type.kind === 'func' && name === '_start');
   return isProgram && !hasComponentType(module) ? 'command' : 'reactor';
 }
 

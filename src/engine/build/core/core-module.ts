@@ -1,32 +1,19 @@
 import { BuildError, RewriteError } from '#engine/build/build-error.js';
 import { hex, Reader } from '#engine/build/decode/reader.js';
-
-/**
- * A core function type as text, `i32,i64>i32`, so that equality is string equality. null: a type that names other types of its
- * module, which means nothing outside it.
- */
-export type Signature = string | null;
-
-export type CoreKind = 'func' | 'table' | 'memory' | 'global' | 'tag';
-const KINDS: CoreKind[] = ['func', 'table', 'memory', 'global', 'tag'];
-
-export interface CoreLimits {
-  min: number;
-  max: number | null;
-}
+import { skipConstantExpression } from './constant-expression.js';
+import { readCoreExternType, readCoreKind, readCoreValueType, readLimits, readSignature } from './core-types.js';
+import type { CoreExternType, CoreKind, CoreLimits, Signature } from './core-types.js';
 
 export interface CoreImport {
   module: string;
   name: string;
-  kind: CoreKind;
-  signature: Signature;
+  type: CoreExternType;
 }
 
 export interface CoreExport {
   name: string;
-  kind: CoreKind;
   index: number;
-  signature: Signature;
+  type: CoreExternType;
 }
 
 export interface Section {
@@ -58,41 +45,10 @@ export interface CoreModule {
   start: number | null;
 }
 
-const VALUE_TYPES: Record<number, string> = {
-  0x7f: 'i32', 0x7e: 'i64', 0x7d: 'f32', 0x7c: 'f64', 0x7b: 'v128', 0x70: 'funcref', 0x6f: 'externref', 0x69: 'exnref',
-};
-
-/** A value type as text, or null when it names a type of the module. */
-function valueType(reader: Reader): string | null {
-  const byte = reader.byte();
-  const name = VALUE_TYPES[byte];
-  if (name !== undefined) return name;
-  if (byte === 0x63 || byte === 0x64) {
-    const heap = reader.peek();
-    if (heap >= 0x40 && heap < 0x80) {
-      reader.byte();
-      return `ref ${byte === 0x63 ? 'null ' : ''}${hex(heap)}`;
-    }
-    reader.s33Index();
-    return null;
-  }
-  if (byte >= 0x66 && byte <= 0x78) return `ref ${hex(byte)}`;
-  return reader.unsupported(`core value type ${hex(byte)}`, reader.pos - 1);
-}
-
-function readLimits(reader: Reader, what: 'memory' | 'table'): CoreLimits {
-  const at = reader.pos;
-  const flags = reader.byte();
-  if (flags & 2) reader.unsupported(`a shared ${what}`, at);
-  if (flags & 4) reader.unsupported(`a 64-bit ${what}`, at);
-  if (flags & 8) reader.unsupported(`a ${what} with a custom page size`, at);
-  if (flags & ~1) reader.unsupported(`a ${what} with limits flags ${hex(flags)}`, at);
-  return { min: reader.u32(), max: flags & 1 ? reader.u32() : null };
-}
-
 class CoreModuleReader {
   readonly types: Signature[] = [];
-  readonly funcTypes: number[] = [];
+  /** Types of what the index spaces hold. */
+  private readonly spaces: Record<CoreKind, CoreExternType[]> = { func: [], table: [], memory: [], global: [], tag: [] };
   readonly module: CoreModule;
 
   constructor(bytes: Uint8Array) {
@@ -113,7 +69,7 @@ class CoreModuleReader {
       sections.push({ id, start, from: body.pos, to: body.end });
       this.section(id, body);
     }
-    this.module.funcs = this.funcTypes.length;
+    this.module.funcs = this.spaces.func.length;
     return this.module;
   }
 
@@ -122,12 +78,13 @@ class CoreModuleReader {
     switch (id) {
       case 1: body.vec((r) => this.recGroup(r)); break;
       case 2: body.vec((r) => this.import(r)); break;
-      case 3: body.vec((r) => this.funcTypes.push(r.u32())); break;
+      case 3: body.vec((r) => this.func(r.u32())); break;
       case 4: this.tables(body); break;
-      case 5: body.vec((r) => module.ownMemories.push(readLimits(r, 'memory'))); break;
-      case 6: module.globals += body.u32(); break;
+      case 5: body.vec((r) => this.memory(r)); break;
+      case 6: this.globals(body); break;
       case 7: body.vec((r) => this.export(r)); break;
       case 8: module.start = body.u32(); break;
+      case 13: body.vec((r) => this.tag(r)); break;
       default:
     }
   }
@@ -148,31 +105,23 @@ class CoreModuleReader {
     // objects of the garbage collector would lie outside the memory that the cap bounds
     if (form === 0x5f || form === 0x5e) reader.unsupported('a type of the garbage collection proposal (struct, array)', at);
     if (form !== 0x60) reader.unsupported(`core type ${hex(form)}`, at);
-    const params = reader.vec(valueType);
-    const results = reader.vec(valueType);
-    this.types.push([...params, ...results].includes(null) ? null : `${params.join(',')}>${results.join(',')}`);
+    this.types.push(readSignature(reader));
   }
 
   private import(reader: Reader): void {
     const { module } = this;
     const from = reader.name();
     const name = reader.name();
-    const kind = this.kind(reader);
-    let signature: Signature = null;
-    switch (kind) {
-      case 'func': {
-        const type = reader.u32();
-        this.funcTypes.push(type);
-        module.importedFuncs++;
-        signature = this.types[type] ?? null;
-        break;
-      }
-      case 'table': valueType(reader); readLimits(reader, 'table'); break;
-      case 'memory': readLimits(reader, 'memory'); module.importedMemories++; break;
-      case 'global': valueType(reader); reader.byte(); module.globals++; break;
-      default: reader.byte(); reader.u32();
-    }
-    module.imports.push({ module: from, name, kind, signature });
+    const type = readCoreExternType(reader, (index) => this.types[index] ?? null);
+    module.imports.push({ module: from, name, type });
+    this.spaces[type.kind].push(type);
+    if (type.kind === 'func') module.importedFuncs++;
+    if (type.kind === 'memory') module.importedMemories++;
+    if (type.kind === 'global') module.globals++;
+  }
+
+  private func(type: number): void {
+    this.spaces.func.push({ kind: 'func', signature: this.types[type] ?? null });
   }
 
   /** A table with an initial value (0x40 0x00 …) ends in an expression, so it can only be the last one that is read here. */
@@ -180,23 +129,40 @@ class CoreModuleReader {
     const count = reader.count();
     for (let i = 0; i < count; i++) {
       if (reader.peek() === 0x40) reader.unsupported('a table with an initial value');
-      valueType(reader);
+      const element = readCoreValueType(reader);
       const limitsFrom = reader.pos;
-      this.module.ownTables.push({ ...readLimits(reader, 'table'), limitsFrom, limitsTo: reader.pos });
+      const limits = readLimits(reader, 'table');
+      this.module.ownTables.push({ ...limits, limitsFrom, limitsTo: reader.pos });
+      this.spaces.table.push({ kind: 'table', element, ...limits });
     }
+  }
+
+  private memory(reader: Reader): void {
+    const limits = readLimits(reader, 'memory');
+    this.module.ownMemories.push(limits);
+    this.spaces.memory.push({ kind: 'memory', ...limits });
+  }
+
+  private globals(reader: Reader): void {
+    const count = reader.count();
+    this.module.globals += count;
+    for (let i = 0; i < count; i++) {
+      this.spaces.global.push({ kind: 'global', value: readCoreValueType(reader), mutable: reader.flag('mutability') });
+      skipConstantExpression(reader);
+    }
+  }
+
+  private tag(reader: Reader): void {
+    reader.byte();
+    this.spaces.tag.push({ kind: 'tag', signature: this.types[reader.u32()] ?? null });
   }
 
   private export(reader: Reader): void {
     const name = reader.name();
-    const kind = this.kind(reader);
+    const kind = readCoreKind(reader);
     const index = reader.u32();
-    const signature = kind === 'func' ? this.types[this.funcTypes[index] ?? -1] ?? null : null;
-    this.module.exports.push({ name, kind, index, signature });
-  }
-
-  private kind(reader: Reader): CoreKind {
-    const byte = reader.byte();
-    return KINDS[byte] ?? reader.unsupported(`a core import or export of kind ${byte}`, reader.pos - 1);
+    const type = this.spaces[kind][index] ?? reader.fail(`there is no ${kind} ${index}`);
+    this.module.exports.push({ name, index, type });
   }
 }
 

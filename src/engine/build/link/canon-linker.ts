@@ -1,23 +1,25 @@
 import type { CoreRef, PlanLift, PlanOptions, PlanTrampoline } from '#engine/plan.js';
 import { LinkError } from '#engine/build/build-error.js';
-import type { Signature } from '#engine/build/core/core-module.js';
+import type { Signature } from '#engine/build/core/core-types.js';
 import type { Canon, CanonOptions } from '#engine/build/decode/ast.js';
+import { CanonRules, type BuiltinCanon, type BuiltinTypes, type CoreLookup, type LiftCanon } from './canon-rules.js';
 import type { CoreItem, FuncEntity, Scope } from './scope.js';
-import { BUILTIN_SIGNATURES, coreShape, signature, type CoreShape } from './signature.js';
+import { BUILTIN_SIGNATURES } from './signature.js';
 import type { TypeEvaluator } from './type-evaluator.js';
 
 const MAX_FUNCTIONS = 100_000;
 
-type Lift = Extract<Canon, { op: 'lift' }>;
 type Lower = Extract<Canon, { op: 'lower' }>;
-type Builtin = Exclude<Canon, { op: 'lift' | 'lower' | `resource.${string}` }>;
 
-/** Makes lifts and trampolines of canonical definitions, checked as far as the run time relies on it (CanonicalABI.md). */
+/** Makes lifts and trampolines of canonical definitions, checked as far as the run time relies on it. */
 export class CanonLinker {
   readonly lifts: PlanLift[] = [];
   readonly trampolines: PlanTrampoline[] = [];
+  private readonly rules: CanonRules;
 
-  constructor(private readonly types: TypeEvaluator) {}
+  constructor(private readonly types: TypeEvaluator) {
+    this.rules = new CanonRules(types.table);
+  }
 
   /** Adds what the definition makes to its index space of `scope`. */
   define(scope: Scope, canon: Canon): void {
@@ -30,42 +32,24 @@ export class CanonLinker {
     }
   }
 
-  private trampoline(trampoline: PlanTrampoline, type: Signature): CoreItem {
+  private trampoline(trampoline: PlanTrampoline, signature: Signature): CoreItem {
     const id = this.trampolines.push(trampoline) - 1;
-    return { kind: 'func', ref: { k: 'trampoline', id }, signature: type };
+    return { ref: { k: 'trampoline', id }, type: { kind: 'func', signature } };
   }
 
-  private lift(scope: Scope, canon: Lift): FuncEntity {
+  private lift(scope: Scope, canon: LiftCanon): FuncEntity {
     const type = this.types.funcIndex(scope, canon.type);
-    const func = this.types.table.funcTypes[type]!;
-    const { options } = canon;
-    this.checkAsync('lift', options, func.async);
-    const shape = coreShape(this.types.table, func, 'lift', { async: options.async, callback: options.callback !== null });
-    const core = scope.get('core func', canon.func);
-    expect('the lifted core function', core, signature(shape.params, shape.results));
-    const intoGuest = func.params.some(([, param]) => this.types.table.factsOf(param).pointers) || shape.paramsSpill;
-    const fromGuest = this.pointers(func.result) && !options.async;
-    this.checkMemory('lift', options, { realloc: intoGuest, memory: fromGuest || shape.resultSpills });
-    const lift = this.lifts.push({
-      core: core.ref, type, options: this.options(scope, options, shape.results), instance: scope.instance,
-    }) - 1;
+    this.rules.lift(canon, this.types.table.funcTypes[type]!, lookup(scope));
+    const core = scope.get('core func', canon.func).ref;
+    const lift = this.lifts.push({ core, type, options: options(scope, canon.options), instance: scope.instance }) - 1;
     return { k: 'lift', lift, type };
   }
 
   private lower(scope: Scope, canon: Lower): CoreItem {
     const func = scope.get('func', canon.func);
-    const type = this.types.table.funcTypes[func.type]!;
-    const { options } = canon;
-    if (options.postReturn !== null || options.callback !== null) throw new LinkError('invalid', 'lower takes neither post-return nor callback');
-    this.checkAsync('lower', options, type.async);
-    const shape: CoreShape = coreShape(this.types.table, type, 'lower', { async: options.async, callback: false });
-    const fromGuest = type.params.some(([, param]) => this.types.table.factsOf(param).pointers) || shape.paramsSpill;
-    this.checkMemory('lower', options, { realloc: this.pointers(type.result), memory: fromGuest || shape.resultSpills });
+    const signature = this.rules.lower(canon.options, this.types.table.funcTypes[func.type]!, lookup(scope));
     const callee = func.k === 'host' ? { k: 'host' as const, iface: func.iface, name: func.name } : { k: 'lift' as const, lift: func.lift };
-    return this.trampoline(
-      { op: 'lower', callee, type: func.type, options: this.options(scope, options, []), instance: scope.instance },
-      signature(shape.params, shape.results),
-    );
+    return this.trampoline({ op: 'lower', callee, type: func.type, options: options(scope, canon.options), instance: scope.instance }, signature);
   }
 
   private resource(scope: Scope, canon: Extract<Canon, { op: `resource.${string}` }>): CoreItem {
@@ -78,42 +62,21 @@ export class CanonLinker {
     return this.trampoline({ op: canon.op, resource, instance: scope.instance }, BUILTIN_SIGNATURES[canon.op]!);
   }
 
-  private builtin(scope: Scope, canon: Builtin): CoreItem {
+  private builtin(scope: Scope, canon: BuiltinCanon): CoreItem {
     const trampoline: Extract<PlanTrampoline, { options?: PlanOptions; slot?: number }> = { op: canon.op, instance: scope.instance };
-    let type: Signature = BUILTIN_SIGNATURES[canon.op] ?? null;
-    if ('type' in canon) trampoline.type = this.pipeType(scope, canon.op, canon.type);
+    const types: BuiltinTypes = { result: null, pipe: null };
+    if ('type' in canon) trampoline.type = types.pipe = this.pipeType(scope, canon.op, canon.type);
+    if ('result' in canon) trampoline.result = types.result = this.types.optional(scope, canon.result);
     if ('async' in canon) trampoline.async = canon.async;
     if ('cancellable' in canon) trampoline.cancellable = canon.cancellable;
     if ('slot' in canon) trampoline.slot = canon.slot;
-    if ('memory' in canon) trampoline.options = this.memoryOptions(scope, canon.memory);
-    if (canon.op === 'task.return') {
-      trampoline.result = this.types.optional(scope, canon.result);
-      const flat = trampoline.result === null ? [] : this.types.table.factsOf(trampoline.result).flat;
-      type = signature(flat ?? ['i32'], []);
-      this.checkMemory(canon.op, canon.options, { realloc: false, memory: flat === null || this.pointers(trampoline.result) });
-    }
+    const signature = this.rules.builtin(canon, types, lookup(scope));
+    if ('memory' in canon) trampoline.options = memoryOptions(scope, canon.memory);
     if ('options' in canon) {
-      this.checkBuiltinOptions(canon, trampoline.type);
-      trampoline.options = this.options(scope, canon.options, []);
+      trampoline.options = options(scope, canon.options);
       trampoline.async = canon.options.async;
     }
-    return this.trampoline(trampoline, type);
-  }
-
-  private checkBuiltinOptions(canon: Extract<Builtin, { options: CanonOptions }>, type: number | undefined): void {
-    const { op, options } = canon;
-    if (options.postReturn !== null || options.callback !== null) throw new LinkError('invalid', `${op} takes neither post-return nor callback`);
-    if (op === 'task.return') {
-      if (options.async || options.realloc !== null) throw new LinkError('invalid', 'task.return takes neither async nor realloc');
-      return;
-    }
-    const pipe = type === undefined ? undefined : this.types.table.get(type);
-    const element = pipe !== undefined && (pipe.t === 'stream' || pipe.t === 'future') ? pipe.of : null;
-    const reads = op.endsWith('.read') || op === 'error-context.debug-message';
-    this.checkMemory(op, options, {
-      realloc: reads && (op === 'error-context.debug-message' || this.pointers(element)),
-      memory: op.startsWith('error-context') || element !== null,
-    });
+    return this.trampoline(trampoline, signature);
   }
 
   private pipeType(scope: Scope, op: string, index: number): number {
@@ -123,47 +86,25 @@ export class CanonLinker {
     if (entity.k !== 'value' || type?.t !== wanted) throw new LinkError('invalid', `${op}: type ${index} is not a ${wanted}`);
     return entity.type;
   }
-
-  private pointers(type: number | null): boolean {
-    return type !== null && this.types.table.factsOf(type).pointers;
-  }
-
-  private checkAsync(what: string, options: CanonOptions, asyncType: boolean): void {
-    if (options.async && !asyncType) throw new LinkError('invalid', `${what}: async is for functions of async type only`);
-    if (options.async && options.postReturn !== null) throw new LinkError('invalid', `${what}: async and post-return exclude each other`);
-    if (options.callback !== null && !options.async) throw new LinkError('invalid', `${what}: callback without async`);
-  }
-
-  private checkMemory(what: string, options: CanonOptions, needs: { realloc: boolean; memory: boolean }): void {
-    if (options.realloc !== null && options.memory === null) throw new LinkError('invalid', `${what}: realloc without memory`);
-    if (needs.realloc && options.realloc === null) throw new LinkError('invalid', `${what}: realloc is missing`);
-    if (needs.memory && options.memory === null) throw new LinkError('invalid', `${what}: memory is missing`);
-  }
-
-  private memoryOptions(scope: Scope, memory: number): PlanOptions {
-    const none: CanonOptions = { encoding: 'utf8', memory, realloc: null, postReturn: null, callback: null, async: false };
-    return this.options(scope, none, []);
-  }
-
-  private options(scope: Scope, options: CanonOptions, liftedResults: string[]): PlanOptions {
-    const func = (what: string, index: number | null, type: string): CoreRef | null => {
-      if (index === null) return null;
-      const item = scope.get('core func', index);
-      expect(what, item, type);
-      return item.ref;
-    };
-    return {
-      encoding: options.encoding,
-      memory: options.memory === null ? null : scope.get('core memory', options.memory).ref,
-      realloc: func('realloc', options.realloc, 'i32,i32,i32,i32>i32'),
-      postReturn: func('post-return', options.postReturn, signature(liftedResults, [])),
-      callback: func('callback', options.callback, 'i32,i32,i32>i32'),
-      async: options.async,
-      instance: scope.instance,
-    };
-  }
 }
 
-function expect(what: string, item: CoreItem, type: string): void {
-  if (item.signature !== type) throw new LinkError('invalid', `${what} has the type ${item.signature ?? 'of a module of its own'}, not ${type}`);
+function lookup(scope: Scope): CoreLookup {
+  return (space, index) => scope.get(space, index).type;
+}
+
+function memoryOptions(scope: Scope, memory: number): PlanOptions {
+  return options(scope, { encoding: 'utf8', memory, realloc: null, postReturn: null, callback: null, async: false });
+}
+
+function options(scope: Scope, { encoding, memory, realloc, postReturn, callback, async }: CanonOptions): PlanOptions {
+  const ref = (space: 'core func' | 'core memory', index: number | null): CoreRef | null => (index === null ? null : scope.get(space, index).ref);
+  return {
+    encoding,
+    memory: ref('core memory', memory),
+    realloc: ref('core func', realloc),
+    postReturn: ref('core func', postReturn),
+    callback: ref('core func', callback),
+    async,
+    instance: scope.instance,
+  };
 }

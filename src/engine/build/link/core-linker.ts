@@ -1,6 +1,7 @@
 import type { PlanStep, StepArg } from '#engine/plan.js';
 import { LinkError } from '#engine/build/build-error.js';
 import type { CoreModule } from '#engine/build/core/core-module.js';
+import { coreMismatch, signatureOf } from '#engine/build/core/core-types.js';
 import type { CoreInstanceDef } from '#engine/build/decode/ast.js';
 import { checkKey } from './label.js';
 import type { LinkBudget } from './link-budget.js';
@@ -45,9 +46,7 @@ export class CoreLinker {
     if (this.steps.length >= MAX_STEPS) throw new LinkError('limit', `more than ${MAX_STEPS} core instances`);
     const step = this.steps.push({ module: this.moduleIndex(module), instance: scope.instance, args: this.stepArgs(module, args) }) - 1;
     const items = new Map<string, CoreItem>();
-    for (const { name, kind, signature } of module.exports) {
-      items.set(name, { kind, ref: { k: 'export', step, name }, signature });
-    }
+    for (const { name, type } of module.exports) items.set(name, { ref: { k: 'export', step, name }, type });
     return { step, items };
   }
 
@@ -68,23 +67,17 @@ export class CoreLinker {
     return known === -1 ? this.modules.push(module) - 1 : known;
   }
 
-  /**
-   * Core imports by kind, functions by type too: V8 checks what one module gives another, but a function made by the host takes
-   * any signature.
-   */
+  /** V8 checks again what one module gives another, but a function made by the host takes any signature. */
   private checkImports(module: CoreModule, args: Map<string, CoreInstanceEntity>): void {
-    for (const { module: from, name, kind, signature } of module.imports) {
+    for (const { module: from, name, type } of module.imports) {
       const place = `core import ${JSON.stringify(from)} ${JSON.stringify(name)}`;
       const arg = args.get(from);
       if (arg === undefined) throw new LinkError('invalid', `${place}: the argument is missing`);
       const item = arg.items.get(name);
       if (item === undefined) throw new LinkError('invalid', `${place}: the argument does not export it`);
-      if (item.kind !== kind) throw new LinkError('invalid', `${place}: a ${kind} is asked for, a ${item.kind} given`);
-      if (kind !== 'func') continue;
-      if (item.ref.k === 'trampoline' && signature === null) throw new LinkError('unsupported', `${place}: its type is not supported here`);
-      if (signature !== null && item.signature !== null && signature !== item.signature) {
-        throw new LinkError('invalid', `${place}: a function ${signature} is asked for, ${item.signature} given`);
-      }
+      const mismatch = coreMismatch(type, item.type);
+      if (mismatch !== null) throw new LinkError('invalid', `${place}: ${mismatch}`);
+      if (item.ref.k === 'trampoline' && signatureOf(type) === null) throw new LinkError('unsupported', `${place}: its type is not supported here`);
     }
   }
 }

@@ -1,5 +1,6 @@
 import type { CoreRef, PlanOptions, PlanStep, StepArg } from '#engine/plan.js';
 import type { CoreModule } from '#engine/build/core/core-module.js';
+import { signatureOf } from '#engine/build/core/core-types.js';
 import type { LinkedComponent } from './linker.js';
 import { readFixup, readShim, type FixupModule, type ShimModule } from './shim-module.js';
 
@@ -69,8 +70,8 @@ class Elision {
       const source = fixup.fill.get(slot);
       const ref = source && resolve(argOf(this.plan.steps[fixupStep]!, source.module), source.name);
       if (!source || ref?.k !== 'trampoline') continue;
-      const wanted = shimModule.exports.find((item) => item.name === name)!.signature;
-      const given = fixupModule.imports.find((item) => item.module === source.module && item.name === source.name)!.signature;
+      const wanted = signatureOf(shimModule.exports.find((item) => item.name === name)!.type);
+      const given = signatureOf(fixupModule.imports.find((item) => item.module === source.module && item.name === source.name)!.type);
       if (wanted !== null && wanted === given) direct.set(name, ref);
     }
     return direct;

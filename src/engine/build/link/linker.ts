@@ -2,6 +2,7 @@ import type { Plan, PlanExport } from '#engine/plan.js';
 import { ENGINE_VERSION } from '#engine/plan.js';
 import { LinkError } from '#engine/build/build-error.js';
 import { readCoreModule, type CoreModule } from '#engine/build/core/core-module.js';
+import { signatureOf } from '#engine/build/core/core-types.js';
 import type { Alias, ComponentAst, Definition, InstanceDef, SortIndex, TypeDef } from '#engine/build/decode/ast.js';
 import { addItem, Binder } from './binding.js';
 import { CanonLinker } from './canon-linker.js';
@@ -143,7 +144,7 @@ class Linker {
   private type(scope: Scope, def: TypeDef): TypeEntity {
     if (def.t !== 'resource') return this.types.type(scope, def);
     const dtor = def.dtor === null ? null : scope.get('core func', def.dtor);
-    if (dtor !== null && dtor.signature !== 'i32>') throw new LinkError('invalid', 'the destructor of a resource does not have the type i32>');
+    if (dtor !== null && signatureOf(dtor.type) !== 'i32>') throw new LinkError('invalid', 'the destructor of a resource does not have the type i32>');
     return this.types.resource({ name: '', host: null, instance: scope.instance, dtor: dtor?.ref ?? null });
   }
 
@@ -152,8 +153,9 @@ class Linker {
     const instance: CoreInstanceEntity = scope.get('core instance', alias.instance);
     const item = instance.items.get(alias.name);
     if (item === undefined) throw new LinkError('invalid', `an alias names ${JSON.stringify(alias.name)}, which the core instance does not export`);
-    if (alias.sort !== `core ${item.kind}`) throw new LinkError('invalid', `an alias of ${JSON.stringify(alias.name)} wants a ${alias.sort}, it is a ${item.kind}`);
-    scope.add(`core ${item.kind}`, item);
+    const { kind } = item.type;
+    if (alias.sort !== `core ${kind}`) throw new LinkError('invalid', `an alias of ${JSON.stringify(alias.name)} wants a ${alias.sort}, it is a ${kind}`);
+    scope.add(`core ${kind}`, item);
   }
 
   /** Types vanish: what a caller of the app can use are functions. */

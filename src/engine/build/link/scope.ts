@@ -1,6 +1,7 @@
 import type { CoreRef } from '#engine/plan.js';
 import { LinkError } from '#engine/build/build-error.js';
-import type { CoreKind, CoreModule, Signature } from '#engine/build/core/core-module.js';
+import type { CoreModule } from '#engine/build/core/core-module.js';
+import type { CoreExternType } from '#engine/build/core/core-types.js';
 import type { ComponentAst, Decl } from '#engine/build/decode/ast.js';
 
 /** What an index of a type space stands for. Instance and component types keep the scope they were written in. */
@@ -30,9 +31,8 @@ export type Item =
   | { sort: 'core module'; value: CoreModule };
 
 export interface CoreItem {
-  kind: CoreKind;
   ref: CoreRef;
-  signature: Signature;
+  type: CoreExternType;
 }
 
 /** A core instance: that of a step, or a bag of definitions put together by the component. */

@@ -58,10 +58,10 @@ export function readShim(module: CoreModule): ShimModule | null {
   const slotOf = reader.vec((r) => forwardedSlot(r.sub(r.u32())));
   const slots = new Map<string, number>();
   let table: string | null = null;
-  for (const { name, kind, index } of module.exports) {
+  for (const { name, type, index } of module.exports) {
     const slot = slotOf[index];
-    if (kind === 'table' && table === null) table = name;
-    else if (kind === 'func' && slot !== null && slot !== undefined) slots.set(name, slot);
+    if (type.kind === 'table' && table === null) table = name;
+    else if (type.kind === 'func' && slot !== null && slot !== undefined) slots.set(name, slot);
     else return null;
   }
   return table === null ? null : { table, slots };
@@ -70,8 +70,8 @@ export function readShim(module: CoreModule): ShimModule | null {
 /** Recognises the module that fills such a shim's table once all instances exist. */
 export function readFixup(module: CoreModule): FixupModule | null {
   if (!has(module, 2, 9) || hasAny(module, 3, 4, 5, 6, 7, 8, 10, 11, 13)) return null;
-  const funcs = module.imports.filter(({ kind }) => kind === 'func');
-  const tables = module.imports.filter(({ kind }) => kind === 'table');
+  const funcs = module.imports.filter(({ type }) => type.kind === 'func');
+  const tables = module.imports.filter(({ type }) => type.kind === 'table');
   if (tables.length !== 1 || funcs.length + 1 !== module.imports.length) return null;
   const elements = section(module, 9)!;
   const reader = new Reader(module.bytes, elements.from, elements.to);

@@ -1,5 +1,5 @@
 import type { PlanFuncType } from '#engine/plan.js';
-import type { Signature } from '#engine/build/core/core-module.js';
+import type { Signature } from '#engine/build/core/core-types.js';
 import type { TypeTable } from './type-table.js';
 
 /** CanonicalABI.md: parameters of an async-lowered function that are passed as values before they go through memory. */

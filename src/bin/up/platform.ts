@@ -78,7 +78,7 @@ export class Platform {
     const { screen } = this;
     const api = `http://localhost:${this.apiPort}`;
     const token = `"Authorization: Bearer $(cat ${shown(this.secrets?.adminTokenFile ?? '')})"`;
-    const app = this.example?.app ?? 'APP';
+    const app = this.example?.app ?? 'tiny';
     screen.line();
     screen.item('API', `${api}/v1`);
     screen.item('API docs', `${api}/docs`);

@@ -27,7 +27,7 @@ export interface DescriptorFlags {
 }
 
 /** Most that one `read` hands over. */
-const MAX_READ_BYTES = 1024 * 1024;
+const MAX_READ_BYTES = 16 * 1024 * 1024;
 const STREAM_CHUNK_BYTES = 64 * 1024;
 
 /** An open file of this machine, shared by a descriptor and the streams made of it; closed at the latest when the slot is reset. */

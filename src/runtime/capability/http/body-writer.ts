@@ -10,6 +10,8 @@ export interface BodyDestination {
    * body is chunked). Called once.
    */
   start(length: number | null): ByteSink;
+  /** Instead of `start`: the body broke before anything was sent. */
+  abandon(reason: Error): void;
   /** The answer to HEAD, or a status that has no content: a declared length says nothing about what is written. */
   readonly bodiless: boolean;
 }
@@ -73,7 +75,7 @@ export class BodyWriter implements HeldBody {
   /** Says where it goes; may come before, between and after writes. */
   attach(destination: BodyDestination): void {
     this.destination = destination;
-    if (this.failure) destination.start(null).abort(this.failure);
+    if (this.failure) destination.abandon(this.failure);
     else if (this.ended) this.finish();
   }
 
@@ -103,7 +105,7 @@ export class BodyWriter implements HeldBody {
     this.failure = reason;
     this.held = [];
     if (this.sink) this.sink.abort(reason);
-    else this.destination?.start(null).abort(reason);
+    else this.destination?.abandon(reason);
     this.onDone?.();
   }
 

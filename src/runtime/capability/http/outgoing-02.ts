@@ -117,7 +117,10 @@ export class OutgoingRequest extends OutgoingMessage {
 
 /** `response-outparam`: what the guest answers with. */
 export class ResponseOutparam {
-  /** Whether the guest has answered; false when its handler has returned: the trigger answers 500. */
+  /**
+   * Whether the guest called `set`. The exchange may still be without an answer when the guest is done (its body broke before the head
+   * was sent): the stage that owns the exchange answers 500 then, as it does when this is false.
+   */
   answered = false;
 
   constructor(readonly exchange: HttpExchange) {}

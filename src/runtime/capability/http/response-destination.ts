@@ -20,6 +20,9 @@ export class ResponseDestination implements BodyDestination {
     if (says && !this.fields.has('content-length')) headers.push(['content-length', String(length)]);
     return this.exchange.respond(this.status, headers);
   }
+
+  /** The exchange stays unanswered: when the guest is done the component stage answers 500, which tells more than a broken 200. */
+  abandon(): void {}
 }
 
 /** Why a head cannot be sent as a final answer; null: it can. */

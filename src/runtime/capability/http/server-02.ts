@@ -15,8 +15,8 @@ export function incomingRequest02(exchange: HttpExchange): IncomingRequest {
 }
 
 /**
- * Second argument of `wasi:http/incoming-handler@0.2.x#handle`: the `response-outparam` resource. `answered` tells, when the handler has
- * returned or trapped, whether `exchange.respond` was or will be called; when it is false nobody has answered the exchange.
+ * Second argument of `wasi:http/incoming-handler@0.2.x#handle`: the `response-outparam` resource. When the guest is done and the slot is
+ * released, an exchange that has no answer yet is the owner's to answer with 500; `answered` tells whether the guest called `set` at all.
  */
 export function responseOutparam02(exchange: HttpExchange): ResponseOutparam {
   return new ResponseOutparam(exchange);

@@ -71,12 +71,16 @@ export class Loopback implements BodyDestination, Stoppable {
     return this.requestBody;
   }
 
+  abandon(reason: Error): void {
+    this.stop(reason);
+  }
+
   stop(reason: Error): void {
     this.requestBody.abort(reason);
     this.requestBody.cancel();
     this.responseBody.cancel();
     this.responseBody.abort(new HttpError({ tag: 'connection-terminated' }, { cause: reason }));
-    this.settle({ tag: 'connection-terminated' });
+    this.settle(reason instanceof HttpError ? reason.httpCode : { tag: 'connection-terminated' });
     this.over();
   }
 

@@ -58,6 +58,10 @@ export class NetworkExchange implements BodyDestination, Dispatcher.DispatchHand
     return body;
   }
 
+  abandon(reason: Error): void {
+    this.fail(reason);
+  }
+
   stop(reason: Error): void {
     this.fail(new HttpError({ tag: 'connection-terminated' }, { cause: reason }));
   }

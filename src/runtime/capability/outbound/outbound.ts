@@ -68,7 +68,7 @@ export function sendOutbound(
   return exchange;
 }
 
-const refuse: BodyDestination = { bodiless: true, start: () => DISCARD };
+const refuse: BodyDestination = { bodiless: true, start: () => DISCARD, abandon: () => undefined };
 
 interface Callbacks {
   done: (outcome: OutboundOutcome) => void;

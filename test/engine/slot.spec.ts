@@ -91,6 +91,30 @@ describe('slots', () => {
   });
 });
 
+describe('a guest that uses up the native stack', () => {
+  const RECURSE = `(component
+    (import "h:h/h" (instance $h (export "r" (type $r (sub resource))) (export "make" (func (result (own $r))))))
+    (core func $make (canon lower (func $h "make")))
+    (core module $m (import "h" "make" (func $make (result i32)))
+      (func $down (export "down") (drop (call $make)) (call $down)))
+    (core instance $i (instantiate $m (with "h" (instance (export "make" (func $make))))))
+    (func (export "down") (canon lift (core func $i "down"))))`;
+
+  it.each([['on the main stack', false], ['on a stack of its own', true]])('fails, and everything is settled: %s', async (_, stacked) => {
+    let held = 0;
+    const make = () => ++held && {};
+    const slot = await slotOf(RECURSE, { 'h:h/h#make': stacked ? waiting(make) : make, 'h:h/h#[resource-drop]r': () => --held }, { maxHandles: 1e6 });
+    for (let i = 0; i < 3; i++) {
+      await expect(slot.call(null, 'down', [])).rejects.toMatchObject({ name: 'RangeError' });
+      expect([slot.busy, slot.poisoned]).toEqual([false, true]);
+      // the last one may be lost between the host and the handle table: it is nobody's
+      expect(held).toBeLessThanOrEqual(i + 1);
+      slot.reset();
+      slot.instantiate(BUDGET_NS);
+    }
+  });
+});
+
 describe('host functions that wait', () => {
   it('suspend the guest and give it the value later, or at once', async () => {
     const seen: number[] = [];

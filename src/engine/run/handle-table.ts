@@ -90,11 +90,15 @@ export class HandleTable {
     for (const handle of handles) this.lends[handle]--;
   }
 
-  /** Everything still held, when the instance goes away. */
-  *entries(): Generator<{ kind: HandleKind; value: unknown; owned: boolean }> {
+  /** Gives out everything still held, each thing once, and is empty then. */
+  *drain(): Generator<{ kind: HandleKind; value: unknown; owned: boolean }> {
     for (let handle = 1; handle < this.kinds.length; handle++) {
       const kind = this.kinds[handle];
-      if (kind) yield { kind, value: this.values[handle], owned: this.scopes[handle] === null };
+      if (!kind) continue;
+      const entry = { kind, value: this.values[handle], owned: this.scopes[handle] === null };
+      this.kinds[handle] = null;
+      yield entry;
     }
+    this.clear();
   }
 }

@@ -10,6 +10,8 @@ import type { CoreSignature } from './thunk.js';
 export function importFunction(parts: Parts, id: number, signature: CoreSignature, call: (flat: Flat) => unknown): WebAssembly.CoreFunction {
   const { scheduler } = parts;
   const guarded = (flat: Flat): unknown => {
+    // code of a dead slot may still be on its way out of a stack, and may catch what it is thrown
+    if (scheduler.dead) throw scheduler.dead;
     try {
       return call(flat);
     } catch (error) {

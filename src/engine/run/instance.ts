@@ -152,7 +152,7 @@ export class ComponentInstance implements HandleScope {
 
   /** Lets go what the instance still holds: hosts see closed streams, `drop` gets the host's resources. */
   abandon(drop: (type: ResourceType, value: unknown) => void): void {
-    for (const { kind, value, owned } of this.handles.entries()) {
+    for (const { kind, value, owned } of this.handles.drain()) {
       if (value instanceof PipeEnd) value.abandon();
       else if (owned && (kind as ResourceType).isHost === true) drop(kind as ResourceType, value);
     }

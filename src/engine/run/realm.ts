@@ -220,7 +220,6 @@ export class Realm implements Parts {
         // the guest is gone, and so is the order in which it would have dropped things: there is nobody to tell
       }
     });
-    instance.handles.clear();
   }
 
   private renew(): void {

@@ -25,6 +25,8 @@ export class Scheduler implements Waker {
   current: Task | null = null;
   /** Set by the trap or kill that ended this slot's life. */
   dead: Error | null = null;
+  /** All that the death entails has been done. */
+  private buried = false;
   /** A stack trapped; the error is not known yet. */
   private doomed = false;
   /** Grows at each reset: whatever was begun before is ignored when it comes late. */
@@ -54,6 +56,7 @@ export class Scheduler implements Waker {
     this.generation++;
     this.current = null;
     this.dead = null;
+    this.buried = false;
     this.doomed = false;
     this.queue = [];
     this.live.clear();
@@ -80,15 +83,15 @@ export class Scheduler implements Waker {
 
   /** A call from the host; it waits while a guest of this slot runs. */
   startFromHost(task: Task): void {
-    if (this.current) {
-      this.live.add(task);
-      task.wait = 'enter';
-      task.gate.entering.push(task);
-      task.gate.admit(this);
+    if (!this.current) {
+      this.start(task);
+      this.pump();
       return;
     }
-    this.start(task);
-    this.pump();
+    this.live.add(task);
+    task.wait = 'enter';
+    task.gate.entering.push(task);
+    task.gate.admit(this);
   }
 
   private enter(task: Task): void {
@@ -219,8 +222,7 @@ export class Scheduler implements Waker {
     task.caller = null;
     this.live.delete(task);
     task.gate.unlock(task, this);
-    const { exit } = task.events;
-    if (exit) this.notices.push(exit);
+    if (task.events.exit) this.notices.push(task.events.exit);
   }
 
   // ---- the queue
@@ -253,8 +255,7 @@ export class Scheduler implements Waker {
     } finally {
       this.pumping = false;
     }
-    const notices = this.notices.splice(0);
-    for (const notice of notices) notice();
+    for (const notice of this.notices.splice(0)) notice();
   }
 
   pumpSoon(): void {
@@ -365,24 +366,29 @@ export class Scheduler implements Waker {
 
   /** A trap, a host error or a kill: nothing of this slot runs any more, and everything that waits is settled. */
   fail(cause: unknown): void {
-    if (this.dead) return;
-    const error = this.explain(cause);
-    this.dead = error;
+    if (this.buried) return;
+    const error = (this.dead ??= this.explain(cause));
+    // with the native stack used up, nothing of what is to be done would get done: once more from a shallow one
+    if (error.name === 'RangeError' && error === cause) queueMicrotask(() => this.dead === error && this.fail(null));
+    else this.bury(error);
+  }
+
+  private bury(error: Error): void {
     // what settles from now on comes too late
     this.generation++;
-    const stopped = [...this.live];
-    this.live.clear();
     this.queue = [];
     this.current = null;
     this.meter.stop();
-    for (const task of stopped) {
+    for (const task of this.live) {
       task.ended = true;
       task.suspension?.reject(error);
       task.suspension = null;
       const { fail } = task.events;
       if (fail) this.notices.push(() => fail(error));
+      this.live.delete(task);
     }
     this.owner.died(error);
+    this.buried = true;
     this.pump();
   }
 

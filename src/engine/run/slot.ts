@@ -37,7 +37,7 @@ export class Slot<State> {
   /** Forgets everything of the guest: memory, handles, tasks. What comes late from before touches nothing any more. */
   reset(): void {
     const { scheduler } = this.realm;
-    if (scheduler.isBusy) scheduler.fail(new Trap('the slot was reset'));
+    if (scheduler.isBusy || scheduler.dead) scheduler.fail(new Trap('the slot was reset'));
     if (!scheduler.isEntangled) {
       this.realm.reset();
       return;
@@ -64,7 +64,7 @@ export class Slot<State> {
 
   /** It trapped or was killed (or was never instantiated): reset and instantiate before the next call. */
   get poisoned(): boolean {
-    return !this.realm.ready;
+    return !this.realm.ready || this.realm.scheduler.dead !== null;
   }
 
   get memoryBytes(): number {

@@ -1,7 +1,7 @@
 import { BuildError, RewriteError } from '#engine/build/build-error.js';
 import { hex, Reader } from '#engine/build/decode/reader.js';
 import { skipConstantExpression } from './constant-expression.js';
-import { readCoreExternType, readCoreKind, readCoreValueType, readLimits, readSignature } from './core-types.js';
+import { readCoreExternDesc, readCoreKind, readCoreValueType, readLimits, readSignature, resolveDesc } from './core-types.js';
 import type { CoreExternType, CoreKind, CoreLimits, Signature } from './core-types.js';
 
 export interface CoreImport {
@@ -112,7 +112,7 @@ class CoreModuleReader {
     const { module } = this;
     const from = reader.name();
     const name = reader.name();
-    const type = readCoreExternType(reader, (index) => this.types[index] ?? null);
+    const type = resolveDesc(readCoreExternDesc(reader), (index) => this.types[index] ?? null);
     module.imports.push({ module: from, name, type });
     this.spaces[type.kind].push(type);
     if (type.kind === 'func') module.importedFuncs++;

@@ -73,18 +73,26 @@ export function readCoreKind(reader: Reader): CoreKind {
   return KINDS[byte] ?? reader.unsupported(`a core import or export of kind ${byte}`, reader.pos - 1);
 }
 
-/** Reads the type of a core import; `signature` resolves the type index of a function or tag. */
-export function readCoreExternType(reader: Reader, signature: (type: number) => Signature): CoreExternType {
+/** A `CoreExternType` as the binary has it, where functions and tags are named by the index of their type. */
+export type CoreExternDesc = Exclude<CoreExternType, { kind: 'func' | 'tag' }> | { kind: 'func' | 'tag'; type: number };
+
+/** Reads the type of a core import, or of an export in a module type. */
+export function readCoreExternDesc(reader: Reader): CoreExternDesc {
   const kind = readCoreKind(reader);
   switch (kind) {
-    case 'func': return { kind, signature: signature(reader.u32()) };
+    case 'func': return { kind, type: reader.u32() };
     case 'table': return { kind, element: readCoreValueType(reader), ...readLimits(reader, kind) };
     case 'memory': return { kind, ...readLimits(reader, kind) };
     case 'global': return { kind, value: readCoreValueType(reader), mutable: reader.flag('mutability') };
     case 'tag':
       reader.byte();
-      return { kind, signature: signature(reader.u32()) };
+      return { kind, type: reader.u32() };
   }
+}
+
+/** The type with its signature in place of the index. */
+export function resolveDesc(desc: CoreExternDesc, signature: (type: number) => Signature): CoreExternType {
+  return 'type' in desc ? { kind: desc.kind, signature: signature(desc.type) } : desc;
 }
 
 function limitsFit(wanted: CoreLimits, given: CoreLimits): boolean {

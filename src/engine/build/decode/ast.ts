@@ -3,6 +3,7 @@
  * each is into one of the index spaces that the linker keeps while it walks the list (Component Model, Binary.md).
  */
 import type { PrimitiveName } from '#engine/plan.js';
+import type { CoreExternDesc, Signature } from '#engine/build/core/core-types.js';
 
 export type CoreSort = 'func' | 'table' | 'memory' | 'global' | 'tag' | 'type' | 'module' | 'instance';
 export type Sort = `core ${CoreSort}` | 'func' | 'value' | 'type' | 'component' | 'instance';
@@ -10,6 +11,18 @@ export type Sort = `core ${CoreSort}` | 'func' | 'value' | 'type' | 'component' 
 export interface SortIndex {
   sort: Sort;
   index: number;
+}
+
+/** What is said about an import or export beside its name (Explainer.md, attribute); linking does not look at it. */
+export interface NameAttributes {
+  implements?: string;
+  versionSuffix?: string;
+  externalId?: string;
+}
+
+export interface ExternName {
+  name: string;
+  attributes?: NameAttributes;
 }
 
 /** A primitive by name, else an index into the type space. */
@@ -52,10 +65,16 @@ export type Decl =
   | Alias
   | { k: 'core type'; type: CoreTypeDef }
   | { k: 'type'; type: TypeDef }
-  | { k: 'import' | 'export'; name: string; type: ExternType };
+  | ({ k: 'import' | 'export'; type: ExternType } & ExternName);
 
-/** Core types name modules that are passed as values, which the linker refuses: only their place in the index space matters. */
-export type CoreTypeDef = { t: 'func' } | { t: 'module' };
+export type CoreTypeDef = { t: 'func'; signature: Signature } | { t: 'module'; decls: ModuleDecl[] };
+
+/** A declarator of a core module type. Function types are indices into the types that the module type itself declares. */
+export type ModuleDecl =
+  | { k: 'import'; module: string; name: string; type: CoreExternDesc }
+  | { k: 'export'; name: string; type: CoreExternDesc }
+  | { k: 'type'; signature: Signature }
+  | { k: 'outer type'; count: number; index: number };
 
 export interface CanonOptions {
   encoding: 'utf8' | 'utf16' | 'latin1+utf16';
@@ -94,7 +113,7 @@ export type CoreInstanceDef =
 
 export type InstanceDef =
   | { k: 'instance'; form: 'instantiate'; component: number; args: ({ name: string } & SortIndex)[] }
-  | { k: 'instance'; form: 'exports'; exports: ({ name: string } & SortIndex)[] };
+  | { k: 'instance'; form: 'exports'; exports: (ExternName & SortIndex)[] };
 
 export type Definition =
   | { k: 'core module'; bytes: Uint8Array; offset: number }
@@ -102,8 +121,8 @@ export type Definition =
   | { k: 'component'; component: ComponentAst }
   | { k: 'type'; type: TypeDef }
   | ({ k: 'canon' } & Canon)
-  | { k: 'import'; name: string; type: ExternType }
-  | ({ k: 'export'; name: string; type: ExternType | null } & SortIndex)
+  | ({ k: 'import'; type: ExternType } & ExternName)
+  | ({ k: 'export'; type: ExternType | null } & ExternName & SortIndex)
   | CoreInstanceDef
   | InstanceDef
   | Alias;

@@ -50,7 +50,7 @@ function readInstance(reader: Reader): InstanceDef {
       const args = reader.vec((r) => ({ name: r.name(), ...readSortIndex(r) }));
       return { k: 'instance', form: 'instantiate', component, args };
     }
-    case 0x01: return { k: 'instance', form: 'exports', exports: reader.vec((r) => ({ name: readExternName(r), ...readSortIndex(r) })) };
+    case 0x01: return { k: 'instance', form: 'exports', exports: reader.vec((r) => ({ ...readExternName(r), ...readSortIndex(r) })) };
     default: return reader.fail(`unknown form of instance ${hex(form)}`, reader.pos - 1);
   }
 }
@@ -63,8 +63,8 @@ const VECTOR_SECTIONS: Record<number, (reader: Reader) => Definition> = {
   6: readAlias,
   7: (r) => ({ k: 'type', type: readType(r) }),
   8: (r) => ({ k: 'canon', ...readCanon(r) }),
-  10: (r) => ({ k: 'import', name: readExternName(r), type: readExternType(r) }),
-  11: (r) => ({ k: 'export', name: readExternName(r), ...readSortIndex(r), type: r.optional(readExternType) }),
+  10: (r) => ({ k: 'import', ...readExternName(r), type: readExternType(r) }),
+  11: (r) => ({ k: 'export', ...readExternName(r), ...readSortIndex(r), type: r.optional(readExternType) }),
 };
 
 function readComponent(reader: Reader, depth: number): ComponentAst {

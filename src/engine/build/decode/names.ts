@@ -1,4 +1,4 @@
-import type { CoreSort, Sort, SortIndex } from './ast.js';
+import type { CoreSort, ExternName, NameAttributes, Sort, SortIndex } from './ast.js';
 import { hex, type Reader } from './reader.js';
 
 const CORE_SORTS: Record<number, CoreSort> = {
@@ -21,17 +21,20 @@ export function readSortIndex(reader: Reader): SortIndex {
   return { sort: readSort(reader), index: reader.u32() };
 }
 
-/** Binary.md, nameattributes: attributes (implements, version suffix, external id) carry no meaning for linking and are skipped. */
-export function readExternName(reader: Reader): string {
+const ATTRIBUTES = ['implements', 'versionSuffix', 'externalId'] as const;
+
+/** The name of an import or export with its attributes, each at most once (Binary.md, nameattributes). */
+export function readExternName(reader: Reader): ExternName {
   const form = reader.byte();
   if (form > 2) reader.fail(`unknown form of name ${hex(form)}`, reader.pos - 1);
   const name = reader.name();
-  if (form === 2) {
-    reader.vec((r) => {
-      const kind = r.byte();
-      if (kind > 2) r.fail(`unknown name attribute ${hex(kind)}`, r.pos - 1);
-      return r.name();
-    });
-  }
-  return name;
+  if (form !== 2) return { name };
+  const attributes: NameAttributes = {};
+  reader.vec((r) => {
+    const kind = r.byte();
+    const key = ATTRIBUTES[kind] ?? r.fail(`unknown name attribute ${hex(kind)}`, r.pos - 1);
+    if (attributes[key] !== undefined) r.fail(`the name attribute ${hex(kind)} stands twice`, r.pos - 1);
+    attributes[key] = r.name();
+  });
+  return { name, attributes };
 }

@@ -80,8 +80,8 @@ function readDecl(reader: Reader, inComponent: boolean, depth: number): Decl {
     case 0x02: return readAlias(reader);
     case 0x03:
       if (!inComponent) reader.fail('an import inside an instance type', at);
-      return { k: 'import', name: readExternName(reader), type: readExternType(reader) };
-    case 0x04: return { k: 'export', name: readExternName(reader), type: readExternType(reader) };
+      return { k: 'import', ...readExternName(reader), type: readExternType(reader) };
+    case 0x04: return { k: 'export', ...readExternName(reader), type: readExternType(reader) };
     default: return reader.fail(`unknown declarator ${hex(kind)}`, at);
   }
 }

@@ -2,7 +2,7 @@ import type { CoreRef } from '#engine/plan.js';
 import { LinkError } from '#engine/build/build-error.js';
 import type { CoreModule } from '#engine/build/core/core-module.js';
 import type { CoreExternType } from '#engine/build/core/core-types.js';
-import type { ComponentAst, Decl } from '#engine/build/decode/ast.js';
+import type { ComponentAst, CoreTypeDef, Decl } from '#engine/build/decode/ast.js';
 
 /** What an index of a type space stands for. Instance and component types keep the scope they were written in. */
 export type TypeEntity =
@@ -52,7 +52,7 @@ interface Spaces {
   'core memory': CoreItem;
   'core global': CoreItem;
   'core tag': CoreItem;
-  'core type': { t: 'func' | 'module' };
+  'core type': CoreTypeDef;
   'core module': CoreModule;
   'core instance': CoreInstanceEntity;
 }

@@ -23,6 +23,7 @@ const COUNTER = `(component
       (call $wait (i32.add (call $wait (local.get 0)) (i32.const 1))))
     (func (export "then-tell") (param i32) (call $tell (call $wait (local.get 0))))
     (func (export "loop") (loop $l (br $l)))
+    (func (export "wait-loop") (drop (call $wait (i32.const 1))) (loop $l (br $l)))
     (func (export "crash") unreachable)
     (func (export "grow") (param i32) (result i32) (memory.grow (local.get 0))))
   (core instance $i (instantiate $m (with "h" (instance (export "wait" (func $wait)) (export "tell" (func $tell))))))
@@ -30,6 +31,7 @@ const COUNTER = `(component
   (func (export "twice") (param "v" u32) (result u32) (canon lift (core func $i "twice")))
   (func (export "then-tell") (param "v" u32) (canon lift (core func $i "then-tell")))
   (func (export "loop") (canon lift (core func $i "loop")))
+  (func (export "wait-loop") (canon lift (core func $i "wait-loop")))
   (func (export "crash") (canon lift (core func $i "crash")))
   (func (export "grow") (param "pages" u32) (result s32) (canon lift (core func $i "grow"))))`;
 
@@ -236,6 +238,19 @@ describe('CPU time', () => {
     slot.instantiate(50_000_000n);
     expect(await slot.call(null, 'count', [])).toBe(101);
     expect(slot.cpuNs).toBeLessThan(50_000_000n);
+  });
+
+  it('stops a guest that loops after it was suspended', async () => {
+    const wait = waiting(() => new Promise((resolve) => setTimeout(() => resolve(1), 5)));
+    const slot = await slotOf(COUNTER, { ...never, 'host:h/h#wait': wait }, { clock: tickingClock() });
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    for (let i = 0; i < 2; i++) {
+      slot.setBudget(30_000_000n);
+      await expect(slot.call(null, 'wait-loop', [])).rejects.toMatchObject({ limit: 'cpu' });
+      expect(slot.cpuNs).toBeLessThan(400_000_000n);
+      slot.reset();
+      slot.instantiate(BUDGET_NS);
+    }
   });
 
   it('does not count the time in which a guest waits', async () => {

@@ -1,0 +1,142 @@
+import type { BuiltComponent } from '#contract/artifact.js';
+import type { HttpExecutor } from '#contract/bundle/locked-app.js';
+import { WhorlError } from '#contract/errors.js';
+import type { Plan } from '#engine/plan.js';
+import { LimitTrap } from '#engine/run/host.js';
+import { Program, type CpuClock } from '#engine/run/program.js';
+import { resolveHost } from '#runtime/capability/table.js';
+import type { Meter, MeterSource, UsageCounter } from '#runtime/meter/meter.js';
+import type { Deadlines } from './deadlines.js';
+import { Gate } from './gate.js';
+import type { ComponentGrant } from './grant.js';
+import { kindsOf, type Handler } from './handler/handler.js';
+import { HANDLERS } from './handler/table.js';
+import { InvocationLog } from './invocation-log.js';
+import { InvocationRun, type InvocationRequest, type RunContext } from './invocation-run.js';
+import { SHARED_LANE_CPU_MS, type Limits } from './limits.js';
+import type { ModuleCache } from './module-cache.js';
+import { SlotPool } from './slot-pool.js';
+import type { SlotState } from './slot-state.js';
+
+/** What all components of a runner share. */
+export interface ComponentHost {
+  lane: 'shared' | 'heavy';
+  clock: CpuClock;
+  deadlines: Deadlines;
+  modules: ModuleCache;
+  meter: Meter;
+}
+
+/** One component of one version. */
+export interface ComponentSource {
+  build: BuiltComponent;
+  grant: ComponentGrant;
+  limits: Limits;
+  meterSource: MeterSource;
+  /** An invocation struck the shared lane's CPU bound. */
+  onStrike(): void;
+  /** CPU that an invocation has used, in ms. */
+  onUsed(cpuMs: number): void;
+}
+
+/** Who calls a component, and how. */
+export interface TriggerBinding {
+  id: string;
+  executor: HttpExecutor;
+}
+
+/** Waiting requests of one component in a runner, and for how long they may wait. */
+const MAX_QUEUED = 512;
+const MAX_WAIT_MS = 10_000;
+
+/** One component of one version, compiled and warm in this runner. */
+export class ComponentProgram {
+  private readonly pool: SlotPool;
+  private readonly gate: Gate;
+  private readonly handlers = new Map<string, { handler: Handler; context: RunContext }>();
+
+  private constructor(private readonly program: Program<SlotState>, private readonly host: ComponentHost, private readonly source: ComponentSource) {
+    const { limits } = source;
+    const startCpuMs = Math.min(limits.cpuMs, SHARED_LANE_CPU_MS);
+    this.pool = new SlotPool(program, source.grant, BigInt(startCpuMs) * 1_000_000n, (error) => this.logStart('platform', `a slot could not be renewed: ${(error as Error).message}`));
+    this.gate = new Gate({ concurrency: limits.concurrency, maxQueued: MAX_QUEUED, maxWaitMs: Math.min(MAX_WAIT_MS, limits.wallMs) }, host.deadlines);
+  }
+
+  /**
+   * Reads plan and modules, compiles, and makes one instance. Throws a WhorlError: NODE_BLOB_CORRUPT, COMPONENT_COMPILE_FAILED,
+   * COMPONENT_IMPORT_MISSING, COMPONENT_MEMORY_LIMIT or COMPONENT_START_FAILED.
+   */
+  static async load(host: ComponentHost, source: ComponentSource): Promise<ComponentProgram> {
+    const { build, limits, grant } = source;
+    const [planBytes, ...modules] = await Promise.all([host.modules.bytes(build.plan), ...build.modules.map((digest) => host.modules.module(digest))]);
+    const plan = JSON.parse((planBytes as Buffer).toString('utf8')) as Plan;
+    const component = new ComponentProgram(makeProgram(plan, modules as WebAssembly.Module[], host, limits), host, source);
+    const { missing } = component.program;
+    if (missing.length > 0) throw new WhorlError('COMPONENT_IMPORT_MISSING', `${grant.component} imports ${missing.join(', ')}`);
+    try {
+      component.pool.prewarm((stream, text) => component.logStart(stream, text));
+    } catch (cause) {
+      if (cause instanceof LimitTrap && cause.limit === 'memory') throw new WhorlError('COMPONENT_MEMORY_LIMIT', `${grant.component}: ${cause.message}`, { cause });
+      throw new WhorlError('COMPONENT_START_FAILED', `${grant.component}: ${(cause as Error).message}`, { cause });
+    }
+    return component;
+  }
+
+  /** Makes ready for calls by a trigger. Throws COMPONENT_HANDLER_MISSING. */
+  bind({ id, executor }: TriggerBinding): void {
+    const wanted = kindsOf(executor);
+    const kind = wanted.find((each) => this.source.build.handlers.includes(each));
+    const handler = kind && HANDLERS[kind]({ executor, findExport: (prefix) => this.program.findExport(prefix) });
+    if (!handler) throw new WhorlError('COMPONENT_HANDLER_MISSING', `${this.source.grant.component} exports none of ${wanted.join(', ')} for the trigger ${id}`);
+    this.handlers.set(id, { handler, context: this.contextOf(this.host.meter.counter(this.source.meterSource, id)) });
+  }
+
+  setVariables(values: Readonly<Record<string, string>>): void {
+    this.source.grant.setVariables(values);
+  }
+
+  /** Starts an invocation for a trigger that was bound; it may be over when this returns. */
+  invoke(trigger: string, request: InvocationRequest): InvocationRun {
+    const { handler, context } = this.handlers.get(trigger)!;
+    const run = new InvocationRun(request, context, this.logOf(request));
+    handler.begin(run);
+    return run;
+  }
+
+  /** Lets the slots go; what runs, runs to its end. */
+  close(): void {
+    this.pool.close();
+  }
+
+  private contextOf(usage: UsageCounter): RunContext {
+    const { limits, onStrike, onUsed } = this.source;
+    return {
+      pool: this.pool,
+      gate: this.gate,
+      deadlines: this.host.deadlines,
+      usage,
+      cpuMs: { here: this.host.lane === 'shared' ? Math.min(limits.cpuMs, SHARED_LANE_CPU_MS) : limits.cpuMs, full: limits.cpuMs },
+      wallMs: limits.wallMs,
+      onStrike,
+      onUsed,
+    };
+  }
+
+  private logOf(request: InvocationRequest): InvocationLog {
+    return new InvocationLog(this.host.meter, this.source.meterSource, request.requestId, request.elsewhere !== null);
+  }
+
+  private logStart(stream: 'stdout' | 'stderr' | 'platform', text: string): void {
+    const log = { kind: 'log', at: Date.now(), ...this.source.meterSource, requestId: 'start', stream } as const;
+    for (const line of text.split('\n')) if (line !== '') this.host.meter.log({ ...log, line });
+  }
+}
+
+function makeProgram(plan: Plan, modules: WebAssembly.Module[], host: ComponentHost, limits: Limits): Program<SlotState> {
+  try {
+    return new Program<SlotState>(plan, modules, { resolve: resolveHost, clock: host.clock, maxMemoryBytes: limits.memoryBytes });
+  } catch (cause) {
+    if (cause instanceof LimitTrap) throw new WhorlError('COMPONENT_MEMORY_LIMIT', cause.message, { cause });
+    throw new WhorlError('COMPONENT_COMPILE_FAILED', (cause as Error).message, { cause });
+  }
+}

@@ -1,0 +1,237 @@
+import type { ErrorCode } from '#contract/errors.js';
+import { ERRORS } from '#contract/errors.js';
+import { LimitTrap } from '#engine/run/host.js';
+import type { ByteSink, ByteSource, Headers, HttpExchange, Invocation } from '#runtime/capability/guest.js';
+import type { UsageCounter } from '#runtime/meter/meter.js';
+import type { Deadlines, Expiring } from './deadlines.js';
+import { ClientGone, isCpuLimit, toFailure, type Failure } from './failure.js';
+import type { Entrant, Gate } from './gate.js';
+import type { HandlerEvents, HandlerRun, InvocationIo } from './handler/handler.js';
+import type { InvocationLog } from './invocation-log.js';
+import { MeteredExchange } from './metered-exchange.js';
+import type { GuestSlot, SlotPool } from './slot-pool.js';
+
+/** One request for a component. */
+export interface InvocationRequest {
+  exchange: HttpExchange;
+  requestId: string;
+  /** Calls of components by components so far; 0: from outside. */
+  depth: number;
+  chain(component: string | null, exchange: HttpExchange, from: { requestId: string; depth: number }): void;
+  /**
+   * Makes the invocation again where it may use more CPU; the exchange is untouched then, and `over` is left to the one who takes it.
+   * null: there is no such place.
+   */
+  elsewhere: (() => void) | null;
+  /** The invocation is over; called once, whatever became of it. */
+  over(): void;
+}
+
+/** What runs of one component share. */
+export interface RunContext {
+  pool: SlotPool;
+  gate: Gate;
+  deadlines: Deadlines;
+  usage: UsageCounter;
+  /** CPU that an invocation may use here, and altogether. */
+  cpuMs: { here: number; full: number };
+  wallMs: number;
+  /** An invocation has struck the CPU bound of this lane, below the component's own limit. */
+  onStrike(): void;
+  /** CPU that an invocation has used, in ms. */
+  onUsed(cpuMs: number): void;
+}
+
+const RETRY_AFTER_S = '1';
+
+/**
+ * One invocation, from the request to the reset of its slot:
+ *
+ *   begin ─▶ (body read) ─▶ waits at the gate ─▶ runs in a slot ─▶ over
+ *                  └────────────────┴───refused──────────────────────┘
+ */
+export class InvocationRun implements Invocation, HandlerRun, HandlerEvents, Entrant, Expiring {
+  readonly requestId: string;
+  readonly exchange: MeteredExchange;
+  deadlineAt: number;
+  stdin: ByteSource | null = null;
+  stdout: ByteSink | null = null;
+  args: readonly string[] = [];
+  environment: readonly (readonly [string, string])[] = [];
+  private slot: GuestSlot | null = null;
+  private launch: ((slot: GuestSlot, on: HandlerEvents) => void) | null = null;
+  private leaveQueue: (() => void) | null = null;
+  private abort: AbortController | null = null;
+  private startedAt = 0;
+  private hasEffect = false;
+  private usedMs = 0;
+  isOver = false;
+
+  constructor(private readonly request: InvocationRequest, private readonly context: RunContext, private readonly log: InvocationLog) {
+    this.requestId = request.requestId;
+    this.exchange = new MeteredExchange(request.exchange);
+    this.exchange.onTouch = () => this.log.release();
+    this.deadlineAt = Date.now() + context.wallMs;
+  }
+
+  get signal(): AbortSignal {
+    this.abort ??= new AbortController();
+    if (this.isOver) this.abort.abort();
+    return this.abort.signal;
+  }
+
+  write(stream: 'stdout' | 'stderr', bytes: Uint8Array): void {
+    this.log.write(stream, bytes);
+  }
+
+  note(line: string): void {
+    this.log.note(line);
+  }
+
+  effect(): void {
+    this.hasEffect = true;
+    this.log.release();
+  }
+
+  chain(component: string | null, exchange: HttpExchange): void {
+    this.effect();
+    this.request.chain(component, exchange, { requestId: this.requestId, depth: this.request.depth });
+  }
+
+  start(io: InvocationIo, launch: (slot: GuestSlot, on: HandlerEvents) => void): void {
+    if (this.isOver) return;
+    this.stdin = io.stdin;
+    this.stdout = io.stdout;
+    this.args = io.args;
+    this.environment = io.environment;
+    this.launch = launch;
+    this.leaveQueue = this.context.gate.arrive(this);
+  }
+
+  enter(): void {
+    const { pool, gate, cpuMs, deadlines } = this.context;
+    this.leaveQueue = null;
+    this.startedAt = performance.now();
+    this.deadlineAt = Date.now() + this.context.wallMs;
+    try {
+      this.slot = pool.acquire();
+    } catch (error) {
+      gate.leave();
+      this.close({ code: 'COMPONENT_START_FAILED', message: (error as Error).message }, true);
+      return;
+    }
+    this.slot.state.invocation = this;
+    this.slot.setBudget(BigInt(cpuMs.here) * 1_000_000n);
+    try {
+      this.launch!(this.slot, this);
+    } catch (error) {
+      this.fail(error);
+    }
+    if (!this.isOver) deadlines.add(this);
+  }
+
+  turnAway(why: string): void {
+    this.leaveQueue = null;
+    this.close({ code: 'COMPONENT_BUSY', message: why }, false);
+  }
+
+  refuse(code: ErrorCode, message: string): void {
+    this.close({ code, message }, true);
+  }
+
+  done(): void {
+    if (this.isOver) return;
+    // What the guest left unfinished is broken off now: after that it is known whether there was an answer.
+    this.releaseSlot();
+    if (this.exchange.status === 0) this.close({ code: 'COMPONENT_NO_RESPONSE', message: 'the handler returned without a response' }, true);
+    else if (this.exchange.broken) this.close({ code: 'COMPONENT_TRAP', message: 'the handler returned before its answer was complete' }, true);
+    else this.close(null, true);
+  }
+
+  fail(error: unknown): void {
+    if (this.isOver) return;
+    const struck = isCpuLimit(error) && this.context.cpuMs.here < this.context.cpuMs.full;
+    if (struck) this.context.onStrike();
+    if (struck && this.request.elsewhere && !this.exchange.touched && !this.hasEffect) return this.moveElsewhere(this.request.elsewhere);
+    if (error instanceof ClientGone) return this.close(null, true);
+    const failure = toFailure(error);
+    if (!failure) return this.done();
+    const message = struck ? `${failure.message}; it was past the point where it could be run again in the heavy lane, where later requests go` : failure.message;
+    this.close({ ...failure, message }, true);
+  }
+
+  expire(): void {
+    this.stop(new LimitTrap('wall', `the invocation took longer than ${this.context.wallMs} ms`));
+  }
+
+  /** Ends the invocation, wherever it is: its client is gone, or its time is up. */
+  stop(error: Error): void {
+    if (this.isOver) return;
+    this.leaveQueue?.();
+    if (this.slot) {
+      this.abort?.abort(error);
+      this.slot.kill(error);
+      // A slot whose guest is just done has nothing left to kill.
+      if (!this.isOver) this.fail(error);
+    } else {
+      this.close(error instanceof ClientGone ? null : (toFailure(error) ?? null), false);
+    }
+  }
+
+  private moveElsewhere(elsewhere: () => void): void {
+    const cpuMs = this.cpuMs();
+    this.isOver = true;
+    this.log.forget();
+    this.exchange.detach();
+    this.releaseSlot();
+    // The request is counted where it ends; the CPU was used here.
+    this.context.usage.add({ requests: 0, errors: 0, wallMs: 0, cpuMs, bytesIn: 0, bytesOut: 0 });
+    elsewhere();
+  }
+
+  /** @param counts whether the request reached the component */
+  private close(failure: Failure | null, counts: boolean): void {
+    if (this.isOver) return;
+    this.isOver = true;
+    const cpuMs = this.cpuMs();
+    if (failure) {
+      this.answer(failure);
+      this.log.note(`${failure.code}: ${failure.message}`);
+    }
+    this.exchange.detach();
+    this.releaseSlot();
+    this.log.end();
+    if (counts) {
+      const { bytesIn, bytesOut, status } = this.exchange;
+      const wallMs = this.startedAt === 0 ? 0 : performance.now() - this.startedAt;
+      this.context.usage.add({ requests: 1, errors: failure || status >= 500 ? 1 : 0, wallMs, cpuMs, bytesIn, bytesOut });
+      this.context.onUsed(cpuMs);
+    }
+    this.request.over();
+  }
+
+  private answer({ code, message }: Failure): void {
+    const { status } = ERRORS[code];
+    const headers: Headers = status === 503 ? [['retry-after', RETRY_AFTER_S]] : [];
+    if (this.exchange.broken) return;
+    this.exchange.fail(status, headers, new Error(`${code}: ${message}`));
+  }
+
+  private cpuMs(): number {
+    if (this.slot) this.usedMs = Number(this.slot.cpuNs) / 1e6;
+    return this.usedMs;
+  }
+
+  /** Runs what capabilities deferred, and gives the slot back. */
+  private releaseSlot(): void {
+    const { slot } = this;
+    if (!slot) return;
+    this.cpuMs();
+    this.slot = null;
+    this.context.deadlines.remove(this);
+    this.abort?.abort();
+    for (const error of slot.state.release()) this.log.note(`cleaning up: ${error instanceof Error ? error.message : String(error)}`);
+    this.context.pool.release(slot);
+    this.context.gate.leave();
+  }
+}

@@ -1,0 +1,47 @@
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { WhorlError } from '#contract/errors.js';
+import type { Digest } from '#contract/ids.js';
+
+/**
+ * Compiled modules of this process by the digest of their bytes: versions of an app mostly share them. Held weakly, so a module goes
+ * when the last version that uses it is released.
+ */
+export class ModuleCache {
+  private readonly modules = new Map<Digest, WeakRef<WebAssembly.Module>>();
+  private readonly pending = new Map<Digest, Promise<WebAssembly.Module>>();
+
+  constructor(private readonly blobPath: (digest: Digest) => string) {}
+
+  /** Throws NODE_BLOB_CORRUPT, or COMPONENT_COMPILE_FAILED. */
+  async module(digest: Digest): Promise<WebAssembly.Module> {
+    const known = this.modules.get(digest)?.deref();
+    if (known) return known;
+    const running = this.pending.get(digest);
+    if (running) return running;
+    const compiling = this.compile(digest).finally(() => this.pending.delete(digest));
+    this.pending.set(digest, compiling);
+    return compiling;
+  }
+
+  /** Bytes of a blob, compared with its digest. Throws NODE_BLOB_CORRUPT. */
+  async bytes(digest: Digest): Promise<Buffer> {
+    const bytes = await readFile(this.blobPath(digest)).catch((cause: unknown) => {
+      throw new WhorlError('NODE_BLOB_CORRUPT', `${digest} cannot be read from the node's cache`, { cause });
+    });
+    const actual = `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+    if (actual !== digest) throw new WhorlError('NODE_BLOB_CORRUPT', `the file for ${digest} has the digest ${actual}`);
+    return bytes;
+  }
+
+  private async compile(digest: Digest): Promise<WebAssembly.Module> {
+    const bytes = await this.bytes(digest);
+    try {
+      const module = await WebAssembly.compile(bytes);
+      this.modules.set(digest, new WeakRef(module));
+      return module;
+    } catch (cause) {
+      throw new WhorlError('COMPONENT_COMPILE_FAILED', (cause as Error).message, { cause });
+    }
+  }
+}

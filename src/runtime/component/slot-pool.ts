@@ -1,0 +1,89 @@
+import type { Program, Slot } from '#engine/run/program.js';
+import type { GuestGrant } from '#runtime/capability/guest.js';
+import { IdleInvocation } from './idle-invocation.js';
+import { SlotState } from './slot-state.js';
+
+export type GuestSlot = Slot<SlotState>;
+
+/** Slots kept when nobody uses them. A burst may have made more; their memory goes back. */
+const MAX_IDLE_SLOTS = 8;
+
+/**
+ * Slots of one component, the last used first (its memory is still in the CPU's caches). Each gets a fresh state after each invocation:
+ * behind the answer, when the thread has nothing else to do, or else when it is needed.
+ */
+export class SlotPool {
+  private readonly ready: GuestSlot[] = [];
+  private readonly used: GuestSlot[] = [];
+  private scheduled = false;
+  private closed = false;
+  private readonly idle = new IdleInvocation(null);
+
+  constructor(
+    private readonly program: Program<SlotState>,
+    private readonly grant: GuestGrant,
+    /** CPU time that start code may take. */
+    private readonly startCpuNs: bigint,
+    private readonly onError: (error: unknown) => void,
+  ) {}
+
+  /** A slot with a fresh state. Throws what start code throws. */
+  acquire(): GuestSlot {
+    const ready = this.ready.pop();
+    if (ready) return ready;
+    const used = this.used.pop();
+    return (used && this.renew(used)) ?? this.make(this.idle);
+  }
+
+  /** Makes the first slot. Throws what start code throws; `output` gets what it writes. */
+  prewarm(output: (stream: 'stdout' | 'stderr' | 'platform', text: string) => void): void {
+    const slot = this.make(new IdleInvocation(output));
+    slot.state.invocation = this.idle;
+    this.ready.push(slot);
+  }
+
+  /** Takes a slot back after its invocation, whatever became of it. */
+  release(slot: GuestSlot): void {
+    slot.state.invocation = this.idle;
+    if (this.closed || this.ready.length + this.used.length >= MAX_IDLE_SLOTS) return;
+    this.used.push(slot);
+    if (this.scheduled) return;
+    this.scheduled = true;
+    setImmediate(() => this.renewNext());
+  }
+
+  close(): void {
+    this.closed = true;
+    this.ready.length = 0;
+    this.used.length = 0;
+  }
+
+  /** One at a time, so that requests that came in meanwhile go first. */
+  private renewNext(): void {
+    this.scheduled = false;
+    const slot = this.used.pop();
+    if (!slot || this.closed) return;
+    const renewed = this.renew(slot);
+    if (renewed) this.ready.push(renewed);
+    if (this.used.length === 0) return;
+    this.scheduled = true;
+    setImmediate(() => this.renewNext());
+  }
+
+  private renew(slot: GuestSlot): GuestSlot | undefined {
+    try {
+      slot.reset();
+      slot.instantiate(this.startCpuNs);
+      return slot;
+    } catch (error) {
+      this.onError(error);
+      return undefined;
+    }
+  }
+
+  private make(invocation: IdleInvocation): GuestSlot {
+    const slot = this.program.newSlot(new SlotState(this.grant, invocation));
+    slot.instantiate(this.startCpuNs);
+    return slot;
+  }
+}

@@ -1,6 +1,7 @@
 import { randomFillSync } from 'node:crypto';
 import { LimitTrap } from '#engine/run/host.js';
-import { plain, type Capability } from './capability.js';
+import { perSlot, plain, type Capability } from './capability.js';
+import type { Invocation } from './guest.js';
 
 /** One request for bytes; more than this is a mistake or an attack on the host's memory. */
 const MAX_BYTES = 16 * 1024 * 1024;
@@ -37,7 +38,18 @@ function randomU64(): bigint {
   return value;
 }
 
-const seed = plain(() => [randomU64(), randomU64()]);
+/** One seed for an invocation: guests compare what they get twice (wasi:random/insecure-seed). */
+const seed = perSlot((state) => {
+  let drawnFor: Invocation | null = null;
+  let pair: [bigint, bigint] = [0n, 0n];
+  return () => {
+    if (drawnFor !== state.invocation) {
+      drawnFor = state.invocation;
+      pair = [randomU64(), randomU64()];
+    }
+    return pair;
+  };
+});
 const secure = { 'get-random-bytes': plain(randomBytes), 'get-random-u64': plain(randomU64) };
 const insecure = { 'get-insecure-random-bytes': plain(randomBytes), 'get-insecure-random-u64': plain(randomU64) };
 

@@ -59,6 +59,7 @@ const request: Capability['functions'] = {
   '[method]request.get-options': plain((it: Request03) => it.options),
   '[method]request.get-headers': plain((it: Request03) => it.headers),
   '[static]request.consume-body': plain((it: Request03, result: Pipe) => it.body.consume(result)),
+  '[resource-drop]request': plain((it: Request03) => it.body.drop()),
 };
 
 const response: Capability['functions'] = {
@@ -70,6 +71,7 @@ const response: Capability['functions'] = {
   '[method]response.set-status-code': plain((it: Response03, status: number) => it.setStatus(status)),
   '[method]response.get-headers': plain((it: Response03) => it.headers),
   '[static]response.consume-body': plain((it: Response03, result: Pipe) => it.body.consume(result)),
+  '[resource-drop]response': plain((it: Response03) => it.body.drop()),
 };
 
 /** `wasi:http/types` and `wasi:http/client` of the 0.3 line. */

@@ -19,6 +19,8 @@ export interface Body03 {
   consume(result: Pipe): [contents: Pipe, trailers: Pipe];
   /** Writes all of it into `writer`. */
   sendTo(writer: BodyWriter): void;
+  /** Nobody will take it: whoever writes it learns that. */
+  drop(): void;
   /** False: there is none, whatever the fields say. */
   readonly present: boolean;
 }
@@ -36,6 +38,12 @@ export class GuestBody implements Body03 {
   consume(result: Pipe): [Pipe, Pipe] {
     result.attach({ value: (sent: unknown) => this.sent.resolve(sent), end: () => this.sent.resolve(OK) });
     return [this.contents ?? hostStream({ pull: () => PIPE_EOF }), this.trailers];
+  }
+
+  drop(): void {
+    this.contents?.hostDrop();
+    this.trailers.hostDrop();
+    this.sent.resolve({ tag: 'err', val: { tag: 'connection-terminated' } });
   }
 
   sendTo(writer: BodyWriter): void {
@@ -120,6 +128,10 @@ export class WireBody implements Body03 {
     });
     source.onReadable = () => contents.more();
     return [contents, trailers];
+  }
+
+  drop(): void {
+    this.source.cancel();
   }
 
   sendTo(writer: BodyWriter): void {

@@ -32,7 +32,10 @@ export function isPathWithQuery(path: string): boolean {
   return path === '' || path === '*' || (/^[/?]/.test(path) && /^[\x21\x22\x24-\x7e]*$/.test(path));
 }
 
+const AUTHORITY = /^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9\-._~%!$&'()*+,;=]+)(?::(\d{0,5}))?$/;
+
 /** host[:port] without user information (RFC 9110, section 4.2.4 deprecates it). */
 export function isAuthority(authority: string): boolean {
-  return /^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9\-._~%!$&'()*+,;=]+)(:\d{0,5})?$/.test(authority);
+  const parsed = AUTHORITY.exec(authority);
+  return parsed !== null && Number(parsed[1] ?? 0) <= 65_535;
 }

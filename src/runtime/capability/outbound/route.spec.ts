@@ -32,7 +32,8 @@ describe(routeOf.name, () => {
   });
 
   it('refuses what is no HTTP origin', () => {
-    expect(route('ftp', 'example.com', ['*://*:*'])).toMatchObject({ code: { tag: 'HTTP-request-denied' } });
+    expect(route('ftp', 'example.com', ['http://*:*'])).toMatchObject({ code: { tag: 'HTTP-request-denied' } });
+    expect(route('ftp', 'example.com', ['*://*:*'])).toMatchObject({ code: { tag: 'HTTP-protocol-error' } });
     expect(route('http', 'example.com:99999', ['*://*:*'])).toMatchObject({ code: { tag: 'HTTP-request-URI-invalid' } });
     expect(route('http', 'user@example.com', ['*://*:*'])).toMatchObject({ code: { tag: 'HTTP-request-URI-invalid' } });
     expect(route('http', 'a b', ['*://*:*'])).toMatchObject({ code: { tag: 'HTTP-request-URI-invalid' } });

@@ -21,14 +21,12 @@ export function routeOf(request: OutboundRequest, policy: OutboundPolicy, compon
   if (request.authority === null || canonicalHost(request.authority.replace(/:\d*$/, '')) === 'self.alt') {
     return policy.allowsSelf() ? { to: 'self' } : { to: 'nowhere', code: DENIED, destination: 'http://self' };
   }
-  const url = scheme === 'http' || scheme === 'https' ? parseOrigin(scheme, request.authority) : null;
-  if (!url) {
-    const destination = `${scheme}://${request.authority}`;
-    return { to: 'nowhere', code: scheme === 'http' || scheme === 'https' ? BAD_URI : DENIED, destination };
-  }
+  const url = parseOrigin(scheme === 'https' ? 'https' : 'http', request.authority);
+  if (!url) return { to: 'nowhere', code: BAD_URI, destination: null };
   const host = canonicalHost(url.hostname);
   const destination = `${scheme}://${url.host}`;
   if (!policy.allows({ scheme, host, port: url.port === '' ? null : Number(url.port) })) return { to: 'nowhere', code: DENIED, destination };
+  if (scheme !== 'http' && scheme !== 'https') return { to: 'nowhere', code: { tag: 'HTTP-protocol-error' }, destination: null };
   if (!host.endsWith(CHAINING_SUFFIX)) return { to: 'network', origin: destination };
   const id = host.slice(0, -CHAINING_SUFFIX.length);
   // Host names are lower case, component ids need not be.

@@ -45,6 +45,11 @@ export class BuildPool {
     }
   }
 
+  /** Process ids of the workers that build. */
+  pids(): number[] {
+    return [...this.busy].flatMap(({ pid }) => pid ?? []);
+  }
+
   /** Ends every worker; builds that run fail. */
   close(): void {
     this.closed = true;

@@ -32,7 +32,8 @@ export class BuildProcess {
       execArgv: [
         // The rest is for code and buffers outside of the heap; the sum is checked while it runs.
         `--max-old-space-size=${Math.max(64, Math.floor(options.memoryBytes / 2 / 1024 / 1024))}`,
-        '--permission', '--allow-fs-read=*', `--allow-fs-write=${options.workFolder}`,
+        // The toolbox that makes components of core modules starts a thread and loads an add-on. No network, no processes.
+        '--permission', '--allow-worker', '--allow-addons', '--allow-fs-read=*', `--allow-fs-write=${options.workFolder}`,
       ],
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     });

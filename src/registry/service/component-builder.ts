@@ -13,6 +13,16 @@ import { type BuildFailure, type BuildSuccess, PLAN_FILE, moduleFile } from './b
 const BuildRecord = z.object({ built: BuiltComponent, initialMemoryBytes: z.int().nonnegative() });
 export type BuildRecord = z.infer<typeof BuildRecord>;
 
+export interface ComponentOrder {
+  component: Digest;
+  /** File with its bytes. */
+  source: string;
+  /** For what is made on the way; removed. */
+  folder: string;
+  /** Throws when the app cannot use what was built; called before anything of it is kept. */
+  check(record: BuildRecord): void;
+}
+
 /** Builds each component once for an engine version, whoever pushes it. */
 export class ComponentBuilder {
   /** The last build of a component in this process: the next one waits for it and finds its record. */
@@ -20,51 +30,55 @@ export class ComponentBuilder {
 
   constructor(private readonly storage: BlobStorage, private readonly pool: BuildPool) {}
 
-  /**
-   * What was built of a component, now or before; or why it is refused.
-   * @param source file with the component's bytes
-   * @param folder for what is made on the way; removed
-   */
-  async build(component: Digest, source: string, folder: string, signal: AbortSignal): Promise<BuildRecord | BuildFailure> {
-    const before = this.inTurn.get(component);
+  /** What was built of a component, now or before; or why it is refused. Throws what `check` throws: then nothing of it is kept. */
+  async build(order: ComponentOrder, signal: AbortSignal): Promise<BuildRecord | BuildFailure> {
+    const before = this.inTurn.get(order.component);
     const turn = (async () => {
       await before?.catch(() => {});
-      return (await this.findRecord(component)) ?? this.buildNow(component, source, folder, signal);
+      const found = await this.findRecord(order.component);
+      if (!found) return this.buildNow(order, signal);
+      order.check(found);
+      return found;
     })();
-    this.inTurn.set(component, turn);
+    this.inTurn.set(order.component, turn);
     try {
       return await turn;
     } finally {
-      if (this.inTurn.get(component) === turn) this.inTurn.delete(component);
+      if (this.inTurn.get(order.component) === turn) this.inTurn.delete(order.component);
     }
   }
 
-  private async buildNow(component: Digest, source: string, folder: string, signal: AbortSignal): Promise<BuildRecord | BuildFailure> {
+  private async buildNow({ component, source, folder, check }: ComponentOrder, signal: AbortSignal): Promise<BuildRecord | BuildFailure> {
     try {
       const report = await this.pool.build(source, folder, signal);
-      return report.ok ? await this.store(component, report, folder) : report;
+      if (!report.ok) return report;
+      const record = toRecord(component, report);
+      check(record);
+      await this.store(record, report, folder);
+      return record;
     } finally {
       await rm(folder, { recursive: true, force: true });
     }
   }
 
   /** The record comes last: where it is, so is everything it names. */
-  private async store(component: Digest, report: BuildSuccess, folder: string): Promise<BuildRecord> {
+  private async store(record: BuildRecord, report: BuildSuccess, folder: string): Promise<void> {
     const put = (blob: BlobStat, file: string) => this.storage.put(blob, () => createReadStream(join(folder, file)));
     await Promise.all([put(report.plan, PLAN_FILE), ...report.modules.map((module, i) => put(module, moduleFile(i)))]);
-    const { handlers, imports, exports, componentized, initialMemoryBytes } = report;
-    const record: BuildRecord = {
-      built: { engine: ENGINE_VERSION, component, plan: report.plan.digest, modules: report.modules.map(({ digest }) => digest), handlers, imports, exports, componentized },
-      initialMemoryBytes,
-    };
-    await this.storage.putRecord(recordName(component), JSON.stringify(record));
-    return record;
+    await this.storage.putRecord(recordName(record.built.component), JSON.stringify(record));
   }
 
   private async findRecord(component: Digest): Promise<BuildRecord | undefined> {
     const text = await this.storage.findRecord(recordName(component));
     return text === undefined ? undefined : BuildRecord.parse(JSON.parse(text));
   }
+}
+
+function toRecord(component: Digest, { plan, modules, handlers, imports, exports, componentized, initialMemoryBytes }: BuildSuccess): BuildRecord {
+  return {
+    built: { engine: ENGINE_VERSION, component, plan: plan.digest, modules: modules.map(({ digest }) => digest), handlers, imports, exports, componentized },
+    initialMemoryBytes,
+  };
 }
 
 const recordName = (component: Digest): string => `builds/${ENGINE_VERSION}/${component.slice('sha256:'.length)}`;

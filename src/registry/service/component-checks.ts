@@ -1,5 +1,5 @@
 import type { BuiltComponent, HandlerKind } from '#contract/artifact.js';
-import type { LockedApp, LockedComponent, LockedTrigger } from '#contract/bundle/locked-app.js';
+import type { LockedComponent, LockedTrigger } from '#contract/bundle/locked-app.js';
 import { WhorlError } from '#contract/errors.js';
 import { isSupportedInterface } from '#contract/interfaces.js';
 import type { BuildFailure } from './build-report.js';
@@ -13,12 +13,11 @@ export function checkImports(id: string, built: Pick<BuiltComponent, 'imports'>)
   throw new WhorlError('REGISTRY_IMPORT_UNKNOWN', `component "${id}" imports ${unknown.map((name) => `"${name}"`).join(', ')}, which nothing here answers`, { fields: { [`component.${id}.source`]: unknown.map((name) => `imports "${name}"`) } });
 }
 
-/** Refuses an app with a trigger that could call nothing of its component (REGISTRY_HANDLER_MISSING). */
-export function checkHandlers(app: Pick<LockedApp, 'triggers'>, builds: Record<string, Pick<BuiltComponent, 'handlers' | 'exports'>>): void {
-  for (const trigger of app.triggers) {
-    if (trigger.component === undefined) continue;
-    const problem = handlerProblem(trigger, builds[trigger.component]!);
-    if (problem) throw new WhorlError('REGISTRY_HANDLER_MISSING', `component "${trigger.component}", which trigger "${trigger.id}" calls, ${problem}`, { fields: { [`component.${trigger.component}.source`]: [problem] } });
+/** Refuses a component of which one of the app's triggers could call nothing (REGISTRY_HANDLER_MISSING). */
+export function checkHandlers(id: string, triggers: readonly LockedTrigger[], built: Pick<BuiltComponent, 'handlers' | 'exports'>): void {
+  for (const trigger of triggers.filter(({ component }) => component === id)) {
+    const problem = handlerProblem(trigger, built);
+    if (problem) throw new WhorlError('REGISTRY_HANDLER_MISSING', `component "${id}", which trigger "${trigger.id}" calls, ${problem}`, { fields: { [`component.${id}.source`]: [problem] } });
   }
 }
 

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { createReadStream, createWriteStream } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -5,7 +6,7 @@ import { pipeline } from 'node:stream/promises';
 import type { BuiltComponent } from '#contract/artifact.js';
 import { type BundleLimits, MANIFEST_MAX_BYTES, MANIFEST_NAME } from '#contract/bundle/limits.js';
 import { type RemoteSource, lockApp } from '#contract/bundle/lock.js';
-import type { LockedApp } from '#contract/bundle/locked-app.js';
+import type { LockedApp, LockedComponent, LockedTrigger } from '#contract/bundle/locked-app.js';
 import { parseManifest } from '#contract/bundle/manifest.js';
 import { type UnpackedBundle, contentPath, unpackBundle } from '#contract/bundle/unpack.js';
 import { WhorlError } from '#contract/errors.js';
@@ -50,7 +51,6 @@ export class RegistryService extends Registry {
       await this.fetchSources(remoteSources, { folder, located, signal });
       for (const component of app.components) component.sourceBytes = located.get(component.source)!.bytes;
       const builds = await this.buildAll(app, { folder, located, signal });
-      checkHandlers(app, builds);
       await this.storeAll(app, located, signal);
       return {
         digest: unpacked.digest, bytes: unpacked.bytes, manifest: text, app, builds,
@@ -80,41 +80,39 @@ export class RegistryService extends Registry {
     }
   }
 
-  /** Components with the same bytes are built once. */
-  private async buildAll(app: LockedApp, { folder, located, signal }: Push): Promise<Record<string, BuiltComponent>> {
-    const records = new Map<Digest, Promise<BuildRecord>>();
+  /** Components with the same bytes are built once, since a build waits for the one before it. */
+  private async buildAll(app: LockedApp, push: Push): Promise<Record<string, BuiltComponent>> {
     // One that is refused ends the builds of the others.
     const failed = new AbortController();
-    const ends = AbortSignal.any([signal, failed.signal]);
+    const signal = AbortSignal.any([push.signal, failed.signal]);
     const builds = await Promise.allSettled(app.components.map(async (component) => {
-      const { id, source } = component;
-      const known = records.get(source) ?? this.build(id, source, { folder, located, signal: ends });
-      records.set(source, known);
       try {
-        const { built, initialMemoryBytes } = await known;
-        checkImports(id, built);
-        checkMemory(component, initialMemoryBytes);
-        return [id, built] as const;
+        return [component.id, await this.build(component, app.triggers, { ...push, signal })] as const;
       } catch (error) {
         failed.abort(error);
         throw error;
       }
     }));
     // The first failure is the cause; the others were ended by it.
-    ends.throwIfAborted();
+    signal.throwIfAborted();
     return Object.fromEntries(builds.flatMap((build) => (build.status === 'fulfilled' ? [build.value] : [])));
   }
 
-  private async build(id: string, source: Digest, { folder, located, signal }: Push): Promise<BuildRecord> {
-    const built = await this.parts.builder
-      .build(source, located.get(source)!.path, join(folder, `build-${source.slice('sha256:'.length)}`), signal)
-      .catch((error: unknown) => {
-        // Limits and dead workers know of no component.
-        if (error instanceof WhorlError && error.code.startsWith('REGISTRY_BUILD_')) throw new WhorlError(error.code, `component "${id}": ${error.message}`, { cause: error.cause ?? error });
-        throw error;
-      });
+  private async build(component: LockedComponent, triggers: LockedTrigger[], { folder, located, signal }: Push): Promise<BuiltComponent> {
+    const { id, source } = component;
+    const check = ({ built, initialMemoryBytes }: BuildRecord): void => {
+      checkImports(id, built);
+      checkMemory(component, initialMemoryBytes);
+      checkHandlers(id, triggers, built);
+    };
+    const order = { component: source, source: located.get(source)!.path, folder: join(folder, `build-${id}`), check };
+    const built = await this.parts.builder.build(order, signal).catch((error: unknown) => {
+      // Limits and dead workers know of no component.
+      if (error instanceof WhorlError && error.code.startsWith('REGISTRY_BUILD_')) throw new WhorlError(error.code, `component "${id}": ${error.message}`, { cause: error.cause ?? error });
+      throw error;
+    });
     if ('ok' in built) throw buildRefusal(id, built);
-    return built;
+    return built.built;
   }
 
   private async storeAll(app: LockedApp, located: Located, signal: AbortSignal): Promise<void> {
@@ -143,10 +141,7 @@ function locate({ entries }: UnpackedBundle, directory: string): Located {
 async function readManifest({ entries }: UnpackedBundle, directory: string): Promise<string> {
   const { digest, bytes } = entries.get(MANIFEST_NAME)!;
   if (bytes > MANIFEST_MAX_BYTES) throw new WhorlError('BUNDLE_TOO_LARGE', `${MANIFEST_NAME} has ${bytes} bytes, more than the ${MANIFEST_MAX_BYTES} a manifest may have`);
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(await readFile(contentPath(directory, digest)));
-  } catch (cause) {
-    if (!(cause instanceof TypeError)) throw cause;
-    throw new WhorlError('BUNDLE_MANIFEST_SYNTAX', `${MANIFEST_NAME} is not UTF-8`, { cause });
-  }
+  const content = await readFile(contentPath(directory, digest));
+  if (!isUtf8(content)) throw new WhorlError('BUNDLE_MANIFEST_SYNTAX', `${MANIFEST_NAME} is not UTF-8`);
+  return content.toString('utf8');
 }

@@ -7,7 +7,7 @@ import { sweepLeftovers, unfinishedName } from '#registry/storage/leftovers.js';
  *   └── <host>-<pid>-<random>     one push
  *       ├── bundle/               its files, by digest (see contract/bundle/unpack.ts)
  *       ├── remote/<64 hex>       sources fetched by URL
- *       └── build-<64 hex>/       result of one build (see build-report.ts)
+ *       └── build-<component id>/ result of one build (see build-report.ts)
  */
 export class WorkFolder {
   private constructor(readonly root: string) {}

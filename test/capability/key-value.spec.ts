@@ -81,6 +81,21 @@ describe('fermyon:spin/key-value', () => {
     expect(failed).toMatchObject({ payload: { tag: 'other', val: 'the store cannot be reached' } });
   });
 
+  it('opens a new store in several processes at once', async () => {
+    const { guest } = guestWith(['default']);
+    const module = join(import.meta.dirname, '../../src/runtime/capability/key-value/store-file.ts');
+    const script = `
+      const { StoreFile } = await import(process.argv[1]);
+      while (Date.now() < Number(process.argv[3]));
+      for (let i = 0; i < 20; i++) new StoreFile(process.argv[2] + i).set(String(process.pid), new Uint8Array([1]));`;
+    const path = join(guest.grant.stateDir, 'key-value', 'shared');
+    const at = String(Date.now() + 500);
+    const children = [1, 2, 3, 4].map(() => spawn(process.execPath, ['--input-type=module', '--no-warnings', '-e', script, module, path, at], { stdio: ['ignore', 'ignore', 'inherit'] }));
+    const codes = await Promise.all(children.map(async (child) => (child.exitCode === null ? (await once(child, 'exit'))[0] : child.exitCode)));
+    expect(codes).toEqual([0, 0, 0, 0]);
+    for (let i = 0; i < 20; i += 1) expect(storeAt(`${path}${i}`).keys()).toHaveLength(4);
+  });
+
   it('takes writes of several processes at once and loses none', async () => {
     const { guest, kv } = guestWith(['default']);
     ok(kv('[static]store.open', 'default'));

@@ -9,6 +9,9 @@ export const MAX_KEY_BYTES = 64 * 1024;
 /** Files kept open in this process; the one unused for longest is closed. */
 const MAX_OPEN = 128;
 
+/** How long one call may wait for a writer of another process; the thread waits with it. */
+const BUSY_TIMEOUT_MS = 2_000;
+
 /** Something a guest should read about. */
 export class StoreError extends Error {
   override name = 'StoreError';
@@ -24,9 +27,7 @@ export class StoreFile {
 
   constructor(path: string) {
     mkdirSync(dirname(path), { recursive: true });
-    this.db = new DatabaseSync(path, { timeout: 5_000 });
-    this.db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;');
-    this.db.exec('CREATE TABLE IF NOT EXISTS key_value (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID');
+    this.db = openShared(path);
     this.statements = {
       get: this.db.prepare('SELECT value FROM key_value WHERE key = ?'),
       set: this.db.prepare('INSERT INTO key_value (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value'),
@@ -67,6 +68,29 @@ export class StoreFile {
     this.db.close();
   }
 }
+
+/**
+ * Opens a file that another process may be making at this moment. The switch to WAL needs the file for itself and does not heed the
+ * busy timeout (sqlite.org/wal.html), so it is tried again.
+ */
+function openShared(path: string): DatabaseSync {
+  const until = Date.now() + BUSY_TIMEOUT_MS;
+  for (;;) {
+    const db = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS });
+    try {
+      db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;');
+      db.exec('CREATE TABLE IF NOT EXISTS key_value (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID');
+      return db;
+    } catch (error) {
+      db.close();
+      if ((error as { errcode?: number }).errcode !== SQLITE_BUSY || Date.now() >= until) throw error;
+      Atomics.wait(SLEEP, 0, 0, 2);
+    }
+  }
+}
+
+const SQLITE_BUSY = 5;
+const SLEEP = new Int32Array(new SharedArrayBuffer(4));
 
 /** In order of use, the latest last. */
 const open = new Map<string, StoreFile>();

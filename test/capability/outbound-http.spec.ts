@@ -263,6 +263,11 @@ describe('an outgoing request that fails', () => {
     expect(error).toMatchObject({ tag: 'last-operation-failed', val: { httpCode: { tag: 'HTTP-response-incomplete' } } });
   });
 
+  it('says that the server speaks no TLS', async () => {
+    const { send, outcome } = guestWith(['*://*:*']);
+    expect(await outcome(send({ method: 'GET', scheme: 'https', authority: here(), path: '/' }).future)).toEqual({ tag: 'err', val: { tag: 'TLS-protocol-error' } });
+  });
+
   it('keeps the guest’s timeouts', async () => {
     const { send, outcome, response, read } = guestWith();
     const started = Date.now();

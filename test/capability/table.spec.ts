@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { isSupportedInterface, SUPPORTED_INTERFACES } from '#contract/interfaces.js';
-import { CAPABILITIES, resolveHost } from '#runtime/capability/table.js';
+import { CAPABILITIES, resolveHost, resolverFor } from '#runtime/capability/table.js';
 import { wasiFunctions } from './wit.js';
 
 const EXPORTED_ONLY = /^wasi:(cli\/run|http\/(incoming-handler|handler))@/;
@@ -48,5 +48,14 @@ describe('the capability table', () => {
       Object.entries(functions).filter(([, binding]) => binding.waits).map(([each]) => `${name}@${version} ${each}`));
     expect(waits.every((each) => /@0\.2 .*(blocking-|poll$|pollable\.block)/.test(each))).toBe(true);
     expect(waits).toHaveLength(8);
+  });
+
+  it('gives a component that speaks HTTP by 0.3 alone streams that never wait, with every function', () => {
+    const imports = ['wasi:http/types@0.3.0', 'wasi:io/streams@0.2.12'];
+    const streams = Object.keys(CAPABILITIES.find(({ name }) => name === 'wasi:io/streams')!.functions);
+    for (const name of streams) expect(resolverFor(imports)('wasi:io/streams@0.2.12', name)).toMatchObject({ waits: false });
+    expect(resolverFor(imports)('wasi:io/poll@0.2.12', 'poll')).toMatchObject({ waits: true });
+    expect(resolverFor([...imports, 'wasi:http/types@0.2.3'])).toBe(resolveHost);
+    expect(resolverFor(['wasi:io/streams@0.2.12'])).toBe(resolveHost);
   });
 });

@@ -95,3 +95,22 @@ function blockingSplice() {
     return now === PENDING ? waitFor(state, [to, from], attempt) : now;
   });
 }
+
+/**
+ * For guests whose 0.2 streams are standard streams and files alone (a 0.3 component whose standard library still speaks 0.2): those
+ * never make anybody wait, and a guest without waiting functions needs no stack that can be suspended.
+ */
+export const STREAMS_AT_ONCE: Capability['functions'] = {
+  ...STREAMS.functions,
+  '[method]input-stream.blocking-read': plain((stream: InputStream, len: bigint) => stream.read(len)),
+  '[method]input-stream.blocking-skip': plain(skip),
+  '[method]output-stream.blocking-write-and-flush': plain(putAtOnce),
+  '[method]output-stream.blocking-flush': plain((stream: OutputStream) => (stream.permit() === NO_MORE ? CLOSED : undefined)),
+  '[method]output-stream.blocking-write-zeroes-and-flush': plain((stream: OutputStream, len: bigint) =>
+    putAtOnce(stream, new Uint8Array(Number(len < WRITE_PERMIT_BYTES ? len : WRITE_PERMIT_BYTES)))),
+  '[method]output-stream.blocking-splice': plain((to: OutputStream, from: InputStream, len: bigint) => splice(to, from, len)),
+};
+
+function putAtOnce(stream: OutputStream, contents: Uint8Array): Failed | undefined {
+  return stream.permit() === NO_MORE ? CLOSED : stream.put(contents);
+}

@@ -17,7 +17,7 @@ export interface InvocationRequest {
   requestId: string;
   /** Calls of components by components so far; 0: from outside. */
   depth: number;
-  chain(component: string | null, exchange: HttpExchange, from: { requestId: string; depth: number }): void;
+  chain(component: string | null, exchange: HttpExchange, from: { requestId: string; depth: number; signal: AbortSignal }): void;
   /**
    * Makes the invocation again where it may use more CPU; the exchange is untouched then, and `over` is left to the one who takes it.
    * null: there is no such place.
@@ -95,7 +95,7 @@ export class InvocationRun implements Invocation, HandlerRun, HandlerEvents, Ent
 
   chain(component: string | null, exchange: HttpExchange): void {
     this.effect();
-    this.request.chain(component, exchange, { requestId: this.requestId, depth: this.request.depth });
+    this.request.chain(component, exchange, { requestId: this.requestId, depth: this.request.depth, signal: this.signal });
   }
 
   start(io: InvocationIo, launch: (slot: GuestSlot, on: HandlerEvents) => void): void {

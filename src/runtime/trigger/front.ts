@@ -1,0 +1,212 @@
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { VersionArtifact } from '#contract/artifact.js';
+import type { RouteMatch } from '#contract/bundle/routes.js';
+import type { AppName, ChannelName, Digest, VersionNumber } from '#contract/ids.js';
+import type { Log } from '#platform/log.js';
+import { ThreadCpuClock } from '#runtime/component/cpu-clock.js';
+import { ClientGone } from '#runtime/component/failure.js';
+import { Deadlines } from '#runtime/component/deadlines.js';
+import { SHARED_LANE_CPU_MS, type PlatformLimits } from '#runtime/component/limits.js';
+import { ModuleCache } from '#runtime/component/module-cache.js';
+import type { Meter } from '#runtime/meter/meter.js';
+import { answerStatic, AppVersion, type AppLane, type RouteTarget, type VersionHost } from './app-version.js';
+import { readTarget, toHostName } from './authority.js';
+import { ChannelTable, pickVersion, toChannelKey, type ServedChannel } from './channel-table.js';
+import { ClientExchange, type ClientCall } from './client-exchange.js';
+import { answerBusy, HeavyProxy } from './heavy-proxy.js';
+import { drainServer, makeHttpServer } from './http-server.js';
+import { readLaneHeaders } from './lane-headers.js';
+import { answerBadHost, answerNotFound, answerNotReady, answerUnknownHost, answerWellKnown, WELL_KNOWN } from './platform-answers.js';
+import { injectHeaders, toClientAddress, toGuestFields } from './request-headers.js';
+
+export interface FrontOptions {
+  /** In the shared lane an invocation may use little CPU, and heavy apps are handed over; the heavy lane takes them. */
+  lane: 'shared' | 'heavy';
+  /** Domain below which apps have their hosts, and the port of their URLs: for the answer to an unknown host. */
+  appDomain: string;
+  publicPort: number;
+  stateDir: string;
+  limits: PlatformLimits;
+  allowPrivateHosts: boolean;
+  meter: Meter;
+  log: Log;
+  /** Where a blob's file is; everything a version needs is there before it is prepared. */
+  blobPath(digest: Digest): string;
+  /** An app struck the shared lane's bound, or (in the heavy lane) still needs the heavy lane. */
+  onHeavy(app: AppName, channel: ChannelName): void;
+}
+
+/** On top of the longest invocation: waiting in the heavy lane. */
+const HEAVY_SLACK_MS = 15_000;
+
+/** What is known of a request when its route is found. */
+interface Routed {
+  call: ClientCall;
+  channel: ServedChannel;
+  version: AppVersion;
+  match: RouteMatch<RouteTarget>;
+  authority: string;
+  pathWithQuery: string;
+  requestId: string;
+  clientAddress: string;
+}
+
+/** The HTTP trigger of one runner: which app, which version, which component; and the way back. */
+export class Front {
+  readonly server: Server;
+  private readonly channels = new ChannelTable();
+  private readonly host: VersionHost;
+  private readonly heavy: HeavyProxy;
+  /** Without the ticker no guest would be stopped any more: its end is thrown where nobody catches it, and ends the process. */
+  private readonly clock = new ThreadCpuClock((cause) => {
+    throw new Error('the thread that keeps the clock of guests has ended', { cause });
+  });
+  private draining = false;
+
+  constructor(private readonly options: FrontOptions) {
+    const deadlines = new Deadlines();
+    const { limits, log } = options;
+    this.host = {
+      ...options,
+      clock: this.clock,
+      deadlines,
+      modules: new ModuleCache(options.blobPath),
+      onStrike: (lane) => {
+        this.heavy.mark(toChannelKey(lane.app, lane.channel));
+        options.onHeavy(lane.app, lane.channel);
+      },
+      onUsed: (lane, cpuMs) => {
+        if (options.lane === 'heavy' && cpuMs > SHARED_LANE_CPU_MS / 2) options.onHeavy(lane.app, lane.channel);
+      },
+    };
+    this.heavy = new HeavyProxy({
+      deadlines,
+      headTimeoutMs: limits.wallMs + HEAVY_SLACK_MS,
+      onError: (error, { app, requestId }) => log.warn('handing over to the heavy lane failed', { app, requestId, error }),
+    });
+    this.server = makeHttpServer(limits.wallMs, (request, response, expectsContinue) => this.handle(request, response, expectsContinue));
+  }
+
+  /** Compiles a version and makes one instance of each component. Throws a WhorlError; nothing has changed then. */
+  async prepare(lane: AppLane, artifact: VersionArtifact): Promise<void> {
+    this.channels.add(lane, await AppVersion.load(this.host, lane, artifact));
+  }
+
+  /** Switches a channel at once; a generation older than the one served is passed over. Throws COMPONENT_VARIABLE_MISSING. */
+  serve(lane: AppLane): void {
+    this.channels.serve(lane);
+  }
+
+  /** Resolves when no request runs any more on a version that is not served, at the latest after `timeoutMs`. */
+  async settled(app: AppName, channel: ChannelName, timeoutMs: number): Promise<void> {
+    const found = this.channels.find(app, channel);
+    if (!found) return;
+    const served = new Set(found.choices.map(({ version }) => version));
+    const replaced = [...found.versions.values()].filter((version) => !served.has(version));
+    const late = new AbortController();
+    await Promise.race([
+      Promise.all(replaced.map((version) => version.settled())),
+      sleep(timeoutMs, undefined, { signal: late.signal }).catch(() => undefined),
+    ]);
+    late.abort();
+  }
+
+  release(app: AppName, channel: ChannelName, version: VersionNumber): void {
+    const found = this.channels.find(app, channel);
+    found?.versions.get(version)?.close();
+    found?.versions.delete(version);
+  }
+
+  remove(app: AppName, channel: ChannelName): void {
+    this.channels.remove(app, channel);
+  }
+
+  /** The apps that the heavy lane answers, all of them; without a socket their requests wait for it. */
+  setHeavy(apps: readonly { app: AppName; channel: ChannelName }[], socketPath: string | null): void {
+    this.heavy.set(apps.map(({ app, channel }) => toChannelKey(app, channel)), socketPath);
+  }
+
+  /** Stops accepting, lets what runs finish, closes. */
+  async drain(timeoutMs: number): Promise<void> {
+    this.draining = true;
+    await drainServer(this.server, timeoutMs);
+    await this.clock.close();
+  }
+
+  private handle(request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void {
+    const call: ClientCall = {
+      request,
+      response,
+      expectsContinue,
+      isDraining: () => this.draining,
+      onFault: (error) => this.options.log.warn('an answer cannot be sent', { error }),
+    };
+    try {
+      if (this.options.lane === 'heavy') this.handleHandedOver(call);
+      else this.handleClient(call);
+    } catch (error) {
+      this.options.log.error('a request failed in the front', { error });
+      response.destroy();
+    }
+  }
+
+  private handleClient(call: ClientCall): void {
+    const { request } = call;
+    const target = readTarget(request.url!, request.rawHeaders);
+    if (!target) return answerBadHost(call);
+    const channel = this.channels.byHost(toHostName(target.authority));
+    if (!channel) return answerUnknownHost(call, toHostName(target.authority), this.options);
+    const version = pickVersion(channel, () => Math.random() * 100);
+    if (!version) return answerNotReady(call);
+    const path = pathOf(target.pathWithQuery);
+    if (path.startsWith(WELL_KNOWN)) return answerWellKnown(call, path, version.artifact.app, version.artifact.digest);
+    const match = version.match(path);
+    if (!match) return answerNotFound(call);
+    const { remoteAddress, remotePort } = request.socket;
+    this.dispatch({ call, channel, version, match, ...target, requestId: randomUUID(), clientAddress: toClientAddress(remoteAddress, remotePort) });
+  }
+
+  /** A request that the shared lane has chosen a version for. */
+  private handleHandedOver(call: ClientCall): void {
+    const { request } = call;
+    const handed = readLaneHeaders(request.headers);
+    const target = readTarget(request.url!, request.rawHeaders);
+    if (!handed || !target) return answerBadHost(call);
+    const channel = this.channels.find(handed.app, handed.channel);
+    const version = channel?.versions.get(handed.version as VersionNumber);
+    const match = version?.match(pathOf(target.pathWithQuery));
+    if (!channel || !version || !match) return answerBusy(call);
+    this.dispatch({ call, channel, version, match, ...target, ...pickIdentity(handed) });
+  }
+
+  private dispatch(routed: Routed): void {
+    const { call, channel, version, match, authority, pathWithQuery, requestId, clientAddress } = routed;
+    const { trigger, headers } = match.value;
+    const fields = toGuestFields(call.request.rawHeaders, authority);
+    const exchange = new ClientExchange(call, authority, pathWithQuery, injectHeaders(fields, headers, {
+      pathInfo: match.trailing,
+      fullUrl: `http://${authority}${pathWithQuery}`,
+      clientAddress,
+      params: match.params,
+    }));
+    if (trigger.staticResponse) return answerStatic(exchange, trigger.staticResponse);
+    const leave = version.enter();
+    const handOver = () => this.heavy.forward(channel.key, call, {
+      app: channel.lane.app, channel: channel.lane.channel, version: version.artifact.version, requestId, clientAddress,
+    }, leave);
+    if (this.heavy.isHeavy(channel.key)) return handOver();
+    const run = version.invoke(trigger, { exchange, requestId, elsewhere: this.options.lane === 'shared' ? handOver : null, over: leave });
+    if (!run.isOver) exchange.watch(() => run.stop(new ClientGone()));
+  }
+}
+
+function pathOf(pathWithQuery: string): string {
+  const query = pathWithQuery.indexOf('?');
+  return query < 0 ? pathWithQuery : pathWithQuery.slice(0, query);
+}
+
+function pickIdentity({ requestId, clientAddress }: { requestId: string; clientAddress: string }): { requestId: string; clientAddress: string } {
+  return { requestId, clientAddress };
+}

@@ -1,0 +1,51 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+export type RequestListener = (request: IncomingMessage, response: ServerResponse, expectsContinue: boolean) => void;
+
+/** A head must be complete within this: slow senders hold a connection, not more. */
+const HEADERS_TIMEOUT_MS = 15_000;
+/** Longer than what load balancers keep (60 s), so that they close first and no request meets a closing connection. */
+const KEEP_ALIVE_MS = 65_000;
+const MAX_HEADER_BYTES = 64 * 1024;
+/** On top of the longest invocation: a request's body must have come within both. */
+const REQUEST_SLACK_MS = 30_000;
+/** Busy clients get `Connection: close` with an answer within this; idle connections are closed after it. */
+const DRAIN_IDLE_MS = 300;
+
+/** Node's HTTP server with the bounds of a front. */
+export function makeHttpServer(maxInvocationMs: number, listener: RequestListener): Server {
+  const server = createServer(
+    {
+      maxHeaderSize: MAX_HEADER_BYTES,
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      requestTimeout: maxInvocationMs + REQUEST_SLACK_MS,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      connectionsCheckingInterval: 2_000,
+      noDelay: true,
+    },
+    (request, response) => listener(request, response, false),
+  );
+  server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => listener(request, response, true));
+  return server;
+}
+
+/**
+ * Stops accepting and waits for what runs, `timeoutMs` at most; then closes what is left. A connection is closed only after an answer
+ * that says so, or when it was idle for a moment: closing it at once would race a request that is on its way.
+ */
+export async function drainServer(server: Server, timeoutMs: number): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  const until = performance.now() + timeoutMs;
+  const done = new AbortController();
+  const watch = async () => {
+    await sleep(Math.min(DRAIN_IDLE_MS, timeoutMs), undefined, { signal: done.signal });
+    while (performance.now() < until) {
+      server.closeIdleConnections();
+      await sleep(50, undefined, { signal: done.signal });
+    }
+    server.closeAllConnections();
+  };
+  await Promise.race([closed, watch().catch(() => undefined)]);
+  done.abort();
+}

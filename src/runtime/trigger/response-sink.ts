@@ -1,0 +1,132 @@
+import type { ServerResponse } from 'node:http';
+import type { ByteSink, Headers } from '#runtime/capability/guest.js';
+import { hasField, hasNoContent, toClientHeaders } from './response-headers.js';
+
+/** Answers whose first bytes were not followed by an end in the same turn: they leave now. */
+let held: ResponseSink[] = [];
+
+function flushHeld(): void {
+  const sinks = held;
+  held = [];
+  for (const sink of sinks) sink.flush();
+}
+
+/** The head of an answer as the front writes it. */
+export interface AnswerHead {
+  status: number;
+  headers: Headers;
+  /** The connection ends with this answer (drain, or a body that the client was not asked for): the one case that says so. */
+  close: boolean;
+}
+
+/**
+ * An answer on its way to a client. Head and first bytes wait for the rest of this turn of the event loop, so that a small answer is one
+ * write.
+ */
+export class ResponseSink implements ByteSink {
+  onDrain: (() => void) | null = null;
+  onClose: (() => void) | null = null;
+  private headSent = false;
+  private first: Uint8Array | null = null;
+  private finished = false;
+  private waits = false;
+
+  constructor(
+    private readonly response: ServerResponse,
+    private readonly head: AnswerHead,
+    private readonly onFault: (error: Error) => void,
+  ) {
+    this.hold();
+  }
+
+  get closed(): boolean {
+    return this.response.destroyed || this.response.closed;
+  }
+
+  write(chunk: Uint8Array): boolean {
+    if (this.closed || this.finished) return true;
+    if (!this.headSent && this.first === null && chunk.length > 0) {
+      this.first = chunk;
+      return true;
+    }
+    this.flush();
+    return this.pass(chunk);
+  }
+
+  end(trailers?: Headers): void {
+    if (this.finished) return;
+    this.finished = true;
+    if (this.closed) return;
+    if (!this.headSent && !this.sendHead(this.first === null)) return;
+    if (trailers && trailers.length > 0) this.response.addTrailers(trailers.map(([name, value]): [string, string] => [name, value]));
+    if (this.first) this.response.end(this.first);
+    else this.response.end();
+    this.first = null;
+  }
+
+  /** Before the head has left, nothing of the answer was seen: then it is an empty 500 instead. */
+  abort(_reason: Error): void {
+    if (this.finished) return;
+    this.finished = true;
+    if (this.headSent) this.response.destroy();
+    else this.answerFault();
+  }
+
+  /** The client is gone. */
+  hangUp(): void {
+    this.onClose?.();
+  }
+
+  flush(): void {
+    if (this.headSent || this.finished || this.closed || !this.sendHead(false)) return;
+    const { first } = this;
+    this.first = null;
+    if (first) this.pass(first);
+    else this.response.flushHeaders();
+  }
+
+  private pass(chunk: Uint8Array): boolean {
+    if (chunk.length === 0 || this.finished || this.response.write(chunk)) return true;
+    if (!this.waits) {
+      this.waits = true;
+      this.response.on('drain', () => this.onDrain?.());
+    }
+    return false;
+  }
+
+  private hold(): void {
+    if (held.push(this) === 1) setImmediate(flushHeld);
+  }
+
+  /** False: the head cannot be sent, and the client has got a 500. */
+  private sendHead(empty: boolean): boolean {
+    const { status, headers, close } = this.head;
+    const fields = toClientHeaders(headers);
+    if (empty && !hasNoContent(status) && this.response.req.method !== 'HEAD' && !hasField(fields, 'content-length')) fields.push('content-length', '0');
+    try {
+      writeHead(this.response, status, fields, close);
+    } catch (error) {
+      // A name or value that HTTP cannot carry.
+      this.finished = true;
+      this.answerFault();
+      this.onFault(error as Error);
+      return false;
+    }
+    this.headSent = true;
+    return true;
+  }
+
+  private answerFault(): void {
+    writeHead(this.response, 500, ['content-length', '0'], this.head.close);
+    this.response.end();
+  }
+}
+
+/** Writes a head without the connection fields that Node adds: connections stay open without them (RFC 9112, section 9.3). */
+export function writeHead(response: ServerResponse, status: number, fields: string[], close: boolean): void {
+  if (close) fields.push('connection', 'close');
+  else response.removeHeader('connection');
+  // A client of HTTP/1.0 takes a missing field for the end of the connection.
+  if (response.req.httpVersionMinor === 0) response.shouldKeepAlive = false;
+  response.writeHead(status, fields);
+}

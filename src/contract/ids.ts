@@ -12,8 +12,8 @@ export const AppName = z
   .brand<'AppName'>();
 export type AppName = z.infer<typeof AppName>;
 
-/** Counts 1, 2, 3 for each app. */
-export const VersionNumber = z.int().min(1).brand<'VersionNumber'>();
+/** Counts 1, 2, 3 for each app; an `integer` of PostgreSQL. */
+export const VersionNumber = z.int().min(1).max(2_147_483_647).brand<'VersionNumber'>();
 export type VersionNumber = z.infer<typeof VersionNumber>;
 
 export const ChannelName = z.string().regex(/^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?$/).brand<'ChannelName'>();

@@ -43,10 +43,10 @@ export class AppRepository {
 
   /** As `find`; nobody else changes the app, its channel or their rollouts before the transaction ends. */
   async lock(db: Db, name: string): Promise<AppRecord | undefined> {
-    // First the lock alone: what was waited for must be read as it is afterwards.
+    // The app's row is the one lock of all that belongs to it: a second one, on the channel, would end in deadlocks, since foreign keys
+    // are checked against the app. And first the lock alone: what was waited for must be read as it is afterwards.
     const locked = await db.$queryRaw<unknown[]>`
-      SELECT 1 FROM app a JOIN channel c ON c.app_id = a.id AND c.name = ${DEFAULT_CHANNEL}
-      WHERE a.name = ${name} AND a.deleted_at IS NULL AND a.org_id = ${ORG_ID} FOR UPDATE OF a, c`;
+      SELECT 1 FROM app a WHERE a.name = ${name} AND a.deleted_at IS NULL AND a.org_id = ${ORG_ID} FOR NO KEY UPDATE`;
     return locked.length > 0 ? this.find(name, db) : undefined;
   }
 

@@ -67,7 +67,7 @@ describe(rollUp.name, () => {
 
 describe(storable.name, () => {
   it('replaces what PostgreSQL cannot hold', () => {
-    const record = { kind: 'log', line: 'a\0b\ud800c', requestId: 'r' } as LogRecord;
-    expect(storable(record)).toEqual({ kind: 'log', line: 'a\uFFFDb\uFFFDc', requestId: 'r' });
+    const record = { kind: 'log', at: -1, line: 'a\0b\ud800c', requestId: 'r' } as LogRecord;
+    expect(storable(record)).toEqual({ kind: 'log', at: 0, line: 'a\uFFFDb\uFFFDc', requestId: 'r' });
   });
 });

@@ -66,9 +66,14 @@ export function rollUp(records: readonly { record: UsageRecord; identity: AppIde
   return [...sums.values()];
 }
 
-/** PostgreSQL's text holds neither U+0000 nor half of a surrogate pair; a guest may write both. */
+/** Milliseconds that both a Date and a timestamp of PostgreSQL can hold. */
+const MAX_AT_MS = 8_640_000_000_000_000;
+
+/**
+ * PostgreSQL's text holds neither U+0000 nor half of a surrogate pair, and a guest may write both. A record that could not be stored
+ * would hold up its journal for ever.
+ */
 export function storable<T extends JournalRecord>(record: T): T {
-  return Object.fromEntries(
-    Object.entries(record).map(([key, value]) => [key, typeof value === 'string' ? value.replaceAll('\0', '\uFFFD').toWellFormed() : value]),
-  ) as T;
+  const texts = Object.entries(record).map(([key, value]) => [key, typeof value === 'string' ? value.replaceAll('\0', '\uFFFD').toWellFormed() : value]);
+  return { ...(Object.fromEntries(texts) as T), at: Math.min(Math.max(record.at, 0), MAX_AT_MS) };
 }

@@ -12,7 +12,7 @@ import { RolloutRepository, type RolloutRecord } from './rollout.repository.js';
 /** How often deadlines and lost nodes are looked for; everything else is taken up when a node reports. */
 const TICK_MS = 1_000;
 
-/** Moves rollouts along. Any replica may, under the lock of the channel: what to do is decided from the tables alone. */
+/** Moves rollouts along. Any replica may, under the lock of the app: what to do is decided from the tables alone. */
 @Injectable()
 export class AdvanceService implements OnApplicationBootstrap {
   constructor(

@@ -7,7 +7,7 @@ import { MAX_WAIT_S } from '../rollouts/rollout.schema.js';
 /** The `.tar.gz` types that curl users and tools send. */
 export const BUNDLE_TYPES = ['application/gzip', 'application/x-gzip', 'application/octet-stream'] as const;
 
-export const VersionParams = AppParams.extend({ version: z.coerce.number().int().min(1).describe('Number of the version.') });
+export const VersionParams = AppParams.extend({ version: z.coerce.number().pipe(VersionNumber).describe('Number of the version.') });
 
 export const PushQuery = z.object({
   rollout: z.enum(['now', 'none']).default('now').describe('`none` stores the version without serving it.'),

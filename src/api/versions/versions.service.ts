@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { z } from 'zod';
 import { WhorlError } from '#contract/errors.js';
-import type { AppName, VersionNumber } from '#contract/ids.js';
+import { type AppName, VersionNumber } from '#contract/ids.js';
 import { type IngestedBundle, Registry } from '#contract/registry.js';
 import { type Page, type PageQuery, readCursor, toPage } from '#platform/http/page.js';
 import type { AppRecord } from '../apps/app.js';
@@ -51,7 +51,7 @@ export class VersionsService {
 
   async list(name: string, { limit, cursor }: PageQuery): Promise<Page<VersionSummary>> {
     const app = await this.apps.get(name);
-    const rows = await this.repository.list(app.id, readCursor(cursor, z.coerce.number().int().min(1)), limit + 1);
+    const rows = await this.repository.list(app.id, readCursor(cursor, z.coerce.number().pipe(VersionNumber)), limit + 1);
     return toPage(rows, limit, (row) => String(row.number), (row) => toSummary(app, row));
   }
 

@@ -16,9 +16,9 @@ let dir: DataDir;
 let shown: string;
 let children: Child[];
 
-beforeEach(() => {
+beforeEach(async () => {
   parent = mkdtempSync(join(tmpdir(), 'whorl-child-'));
-  dir = DataDir.open(join(parent, 'data'));
+  dir = await DataDir.open(join(parent, 'data'));
   shown = '';
   children = [];
 });

@@ -13,12 +13,18 @@ interface Started {
 interface Owner {
   pid: number;
   since: string;
+  /** It is on its way out: worth waiting for. */
+  stopping: boolean;
   children: Started[];
 }
+
+/** The longest orderly stop: requests under way are finished. */
+const STOPPING_PATIENCE_MS = 60_000;
 
 /** The folder that `whorl up` keeps everything in, held by one process at a time. */
 export class DataDir {
   private readonly children = new Map<number, Started>();
+  private stopping = false;
 
   private constructor(
     readonly path: string,
@@ -28,12 +34,15 @@ export class DataDir {
   ) {}
 
   /**
-   * Makes the folder when it is missing and takes it. What a killed predecessor left running is ended first.
+   * Makes the folder when it is missing and takes it. A predecessor that is just stopping is waited for, what a killed one left
+   * running is ended first.
    * Throws UP_DATA_DIR_UNWRITABLE or UP_DATA_DIR_IN_USE.
    */
-  static open(wanted: string): DataDir {
+  static async open(wanted: string): Promise<DataDir> {
     const path = makeWritable(wanted);
-    const lock = FileLock.tryAcquire(join(path, 'lock'));
+    const lockFile = join(path, 'lock');
+    let lock = FileLock.tryAcquire(lockFile);
+    if (!lock && readOwner(path)?.stopping) lock = await FileLock.acquire(lockFile, STOPPING_PATIENCE_MS).catch(() => undefined);
     const owner = readOwner(path);
     if (!lock) {
       const who = owner ? `pid ${owner.pid}, running since ${owner.since}` : 'one that is just starting';
@@ -67,6 +76,12 @@ export class DataDir {
     this.write();
   }
 
+  /** Says that `close` will come soon. */
+  markStopping(): void {
+    this.stopping = true;
+    this.write();
+  }
+
   close(): void {
     rmSync(this.at('owner.json'), { force: true });
     this.lock.release();
@@ -74,7 +89,7 @@ export class DataDir {
 
   private write(): void {
     const since = new Date(performance.timeOrigin).toISOString();
-    writeFileSync(this.at('owner.json'), JSON.stringify({ pid: process.pid, since, children: [...this.children.values()] } satisfies Owner), { mode: 0o600 });
+    writeFileSync(this.at('owner.json'), JSON.stringify({ pid: process.pid, since, stopping: this.stopping, children: [...this.children.values()] } satisfies Owner), { mode: 0o600 });
   }
 }
 

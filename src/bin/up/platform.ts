@@ -53,7 +53,7 @@ export class Platform {
 
   /** Returns when everything serves, or early when `stop` aborts. Throws a WhorlError with an UP_… code. */
   async start(stop: AbortSignal): Promise<void> {
-    const dir = (this.dir = DataDir.open(this.flags.dataDir));
+    const dir = (this.dir = await DataDir.open(this.flags.dataDir));
     await this.reservePorts(dir);
     this.screen.line(`whorl keeps its data in ${dir.path}`);
     this.secrets = openSecrets(dir);
@@ -67,6 +67,7 @@ export class Platform {
   /** Stops what runs, what depends on others first. `force` cuts the waiting short. */
   async stop(force: AbortSignal): Promise<void> {
     clearInterval(this.watch);
+    this.dir?.markStopping();
     await this.node?.stop(force);
     await this.control?.stop(force);
     await this.reviving;

@@ -9,9 +9,9 @@ import { openSecrets } from './secrets.js';
 let parent: string;
 let dir: DataDir;
 
-beforeEach(() => {
+beforeEach(async () => {
   parent = mkdtempSync(join(tmpdir(), 'whorl-secrets-'));
-  dir = DataDir.open(join(parent, 'data'));
+  dir = await DataDir.open(join(parent, 'data'));
 });
 afterEach(() => {
   dir.close();

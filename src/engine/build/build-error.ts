@@ -34,6 +34,7 @@ export class DecodeError extends BuildError {
 /** The component reads well but cannot be linked to a plan. */
 export class LinkError extends BuildError {
   override name = 'LinkError';
+  declare readonly kind: 'unsupported' | 'invalid' | 'limit';
   constructor(kind: 'unsupported' | 'invalid' | 'limit', message: string) {
     super(kind, message);
   }

@@ -65,7 +65,8 @@ export type Decl =
   | Alias
   | { k: 'core type'; type: CoreTypeDef }
   | { k: 'type'; type: TypeDef }
-  | ({ k: 'import' | 'export'; type: ExternType } & ExternName);
+  | ({ k: 'import'; type: ExternType } & ExternName)
+  | ({ k: 'export'; type: ExternType } & ExternName);
 
 export type CoreTypeDef = { t: 'func'; signature: Signature } | { t: 'module'; decls: ModuleDecl[] };
 

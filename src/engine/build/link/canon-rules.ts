@@ -28,8 +28,9 @@ export class CanonRules {
     const shape = coreShape(this.table, type, 'lift', { async: options.async, callback: options.callback !== null });
     expect('the lifted core function', core('core func', canon.func), signature(shape.params, shape.results));
     const intoGuest = type.params.some(([, param]) => this.table.factsOf(param).pointers) || shape.paramsSpill;
-    const fromGuest = this.pointers(type.result) && !options.async;
-    this.checkNeeds('lift', options, { realloc: intoGuest, memory: fromGuest || shape.resultSpills });
+    // an asynchronous lift gets its result from `task.return`, which must be given the same memory
+    const spills = shape.resultSpills || (options.async && type.result !== null && this.table.factsOf(type.result).flat === null);
+    this.checkNeeds('lift', options, { realloc: intoGuest, memory: this.pointers(type.result) || spills });
     this.checkReferences(options, core, signature(shape.results, []));
   }
 

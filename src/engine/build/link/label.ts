@@ -3,6 +3,11 @@ import { LinkError } from '#engine/build/build-error.js';
 /** Explainer.md, label: words of one letter case joined by hyphens. A word fits one alternative only, so that matching stays linear. */
 const LABEL = /^(?:[a-z][a-z0-9]*|[A-Z][A-Z0-9]*)(?:-(?:[a-z0-9]+|[0-9]*[A-Z][A-Z0-9]*))*$/;
 
+/** Whether a name is a label (Explainer.md, label). */
+export function isLabel(name: string): boolean {
+  return LABEL.test(name);
+}
+
 function camelCase(label: string): string {
   return label.toLowerCase().replace(/-([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
 }
@@ -14,7 +19,7 @@ function camelCase(label: string): string {
 export function checkLabels(what: string, labels: string[]): void {
   const seen = new Set<string>();
   for (const label of labels) {
-    if (!LABEL.test(label)) throw new LinkError('invalid', `${what}: ${JSON.stringify(label)} is not a label in kebab-case`);
+    if (!isLabel(label)) throw new LinkError('invalid', `${what}: ${JSON.stringify(label)} is not a label in kebab-case`);
     const key = camelCase(label);
     if (seen.has(key)) throw new LinkError('invalid', `${what}: the name ${JSON.stringify(label)} stands twice`);
     seen.add(key);

@@ -1,15 +1,17 @@
 import type { Plan, PlanExport } from '#engine/plan.js';
 import { ENGINE_VERSION } from '#engine/plan.js';
 import { LinkError } from '#engine/build/build-error.js';
-import { readCoreModule, type CoreModule } from '#engine/build/core/core-module.js';
+import type { CoreModule } from '#engine/build/core/core-module.js';
 import { signatureOf } from '#engine/build/core/core-types.js';
 import type { Alias, ComponentAst, Definition, InstanceDef, SortIndex, TypeDef } from '#engine/build/decode/ast.js';
+import { validateComponent } from '#engine/build/validate/component-validator.js';
 import { addItem, Binder } from './binding.js';
 import { CanonLinker } from './canon-linker.js';
 import { CoreLinker } from './core-linker.js';
 import { HostImports } from './host-imports.js';
 import { checkKey } from './label.js';
 import { LinkBudget } from './link-budget.js';
+import { ModuleCache } from './module-cache.js';
 import { Scope, type CoreInstanceEntity, type InstanceEntity, type Item, type TypeEntity } from './scope.js';
 import { TypeEvaluator } from './type-evaluator.js';
 import { TypeTable } from './type-table.js';
@@ -36,8 +38,9 @@ class Linker {
   private readonly host = new HostImports(this.types, this.binder);
   private readonly canons = new CanonLinker(this.types);
   private readonly core = new CoreLinker(this.budget);
-  private readonly modules = new Map<Definition, CoreModule>();
   private instances = 0;
+
+  constructor(private readonly modules: ModuleCache) {}
 
   link(ast: ComponentAst): LinkedComponent {
     const root = this.component(ast, null, null);
@@ -89,7 +92,7 @@ class Linker {
 
   private define(scope: Scope, def: Exclude<Definition, { k: 'import' | 'export' }>): void {
     switch (def.k) {
-      case 'core module': scope.add('core module', this.coreModule(def)); break;
+      case 'core module': scope.add('core module', this.modules.get(def)); break;
       case 'core type': scope.add('core type', def.type); break;
       case 'core instance': scope.add('core instance', this.core.coreInstance(scope, def)); break;
       case 'component': scope.add('component', { ast: def.component, scope }); break;
@@ -98,15 +101,6 @@ class Linker {
       case 'type': scope.add('type', this.type(scope, def.type)); break;
       case 'canon': this.canons.define(scope, def); break;
     }
-  }
-
-  private coreModule(def: Extract<Definition, { k: 'core module' }>): CoreModule {
-    let module = this.modules.get(def);
-    if (module === undefined) {
-      module = readCoreModule(def.bytes, `core module ${this.modules.size} (at byte ${def.offset})`);
-      this.modules.set(def, module);
-    }
-    return module;
   }
 
   private import(scope: Scope, def: Extract<Definition, { k: 'import' }>, args: Args): Item {
@@ -179,10 +173,12 @@ class Linker {
 }
 
 /**
- * Links a decoded component: nested components, instances and aliases are resolved and gone, what is left are core
+ * Validates and links a decoded component: nested components, instances and aliases are resolved and gone, what is left are core
  * instantiations and the functions between them. Throws `LinkError` for what is invalid or not covered, `RewriteError` for a core
  * module that is not valid by itself.
  */
 export function linkComponent(ast: ComponentAst): LinkedComponent {
-  return new Linker().link(ast);
+  const modules = new ModuleCache();
+  validateComponent(ast, modules);
+  return new Linker(modules).link(ast);
 }

@@ -56,6 +56,30 @@ export function planFuncType(table: TypeTable, def: FuncTypeDef, resolver: TypeR
   return { async: def.async, params, result };
 }
 
+/** The type with other types in place of those it is made of. */
+export function mapType(type: PlanType, part: (type: number) => number, resource: (id: number) => number): PlanType {
+  const optional = (type: number | null) => (type === null ? null : part(type));
+  switch (type.t) {
+    case 'record': return { ...type, fields: type.fields.map(([name, field]) => [name, part(field)]) };
+    case 'variant': return { ...type, cases: type.cases.map(([name, payload]) => [name, optional(payload)]) };
+    case 'tuple': return { ...type, of: type.of.map(part) };
+    case 'list': case 'option': return { ...type, of: part(type.of) };
+    case 'result': return { ...type, ok: optional(type.ok), err: optional(type.err) };
+    case 'stream': case 'future': return { ...type, of: optional(type.of) };
+    case 'own': case 'borrow': return { ...type, resource: resource(type.resource) };
+    default: return type;
+  }
+}
+
+/** As `mapType`, for the parameters and the result of a function type. */
+export function mapFuncType(type: PlanFuncType, part: (type: number) => number): PlanFuncType {
+  return {
+    ...type,
+    params: type.params.map(([name, param]) => [name, part(param)]),
+    result: type.result === null ? null : part(type.result),
+  };
+}
+
 function element(table: TypeTable, what: 'stream' | 'future', of: number | null): number | null {
   if (of !== null && table.factsOf(of).borrow) throw new LinkError('invalid', `a ${what} of borrows`);
   if (what === 'stream' && of !== null && table.get(of).t === 'char') throw new LinkError('invalid', 'a stream of chars');

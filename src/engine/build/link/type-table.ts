@@ -3,7 +3,10 @@ import { LinkError } from '#engine/build/build-error.js';
 
 /** Flat values beyond this many never travel one by one (CanonicalABI.md, MAX_FLAT_PARAMS), so longer lists are not kept. */
 const MAX_FLAT = 16;
-/** Binary.md: the element size of every value type is below this. It also bounds what the ABI compiles per type. */
+/**
+ * CanonicalABI.md, Element Size: that of every value type is below this, whatever the width of a pointer. It also bounds what the
+ * ABI compiles per type.
+ */
 const MAX_ELEMENT_BYTES = 2 ** 28;
 /** Nesting of value types; the ABI recurses along it. */
 const MAX_TYPE_DEPTH = 100;
@@ -20,7 +23,11 @@ export interface TypeFacts {
   /** Holds a string or a list, so lowering it allocates. */
   pointers: boolean;
   borrow: boolean;
+  /** Names a resource type somewhere in it. */
+  resources: boolean;
   depth: number;
+  /** Size and alignment with 64-bit pointers, which the bound on sizes is about too. */
+  wide: Layout;
 }
 
 const PRIMITIVES: Record<PrimitiveName, [size: number, flat: FlatType[]]> = {
@@ -29,7 +36,11 @@ const PRIMITIVES: Record<PrimitiveName, [size: number, flat: FlatType[]]> = {
   'error-context': [4, ['i32']],
 };
 
-const HANDLE: TypeFacts = { size: 4, align: 4, flat: ['i32'], pointers: false, borrow: false, depth: 1 };
+const WIDE_PAIR = { size: 16, align: 8 };
+
+const SCALAR: TypeFacts = {
+  size: 4, align: 4, flat: ['i32'], pointers: false, borrow: false, resources: false, depth: 1, wide: { size: 4, align: 4 },
+};
 
 function alignTo(size: number, align: number): number {
   return Math.ceil(size / align) * align;
@@ -47,6 +58,37 @@ function concat(lists: (FlatType[] | null)[]): FlatType[] | null {
     all.push(...list);
   }
   return all;
+}
+
+interface Layout {
+  size: number;
+  align: number;
+}
+
+function tupleLayout(fields: Layout[]): Layout {
+  let size = 0;
+  let align = 1;
+  for (const field of fields) {
+    align = Math.max(align, field.align);
+    size = alignTo(size, field.align) + field.size;
+  }
+  return { size: alignTo(size, align), align };
+}
+
+function variantLayout(tag: number, payloads: Layout[]): Layout {
+  const payloadAlign = payloads.reduce((align, payload) => Math.max(align, payload.align), 1);
+  const payloadSize = payloads.reduce((size, payload) => Math.max(size, payload.size), 0);
+  const align = Math.max(tag, payloadAlign);
+  return { size: alignTo(alignTo(tag, payloadAlign) + payloadSize, align), align };
+}
+
+function joined(parts: TypeFacts[]): Pick<TypeFacts, 'pointers' | 'borrow' | 'resources' | 'depth'> {
+  return {
+    pointers: parts.some((part) => part.pointers),
+    borrow: parts.some((part) => part.borrow),
+    resources: parts.some((part) => part.resources),
+    depth: 1 + parts.reduce((depth, part) => Math.max(depth, part.depth), 0),
+  };
 }
 
 function isPrimitive(type: PlanType): type is { t: PrimitiveName } {
@@ -70,7 +112,7 @@ export class TypeTable {
     if (known !== undefined) return known;
     if (this.types.length >= MAX_TYPES) throw new LinkError('limit', `more than ${MAX_TYPES} types`);
     const facts = this.measure(type);
-    if (facts.size >= MAX_ELEMENT_BYTES) throw new LinkError('limit', `a ${type.t} type is larger than ${MAX_ELEMENT_BYTES} bytes`);
+    if (Math.max(facts.size, facts.wide.size) >= MAX_ELEMENT_BYTES) throw new LinkError('invalid', `a ${type.t} type is larger than ${MAX_ELEMENT_BYTES} bytes`);
     if (facts.depth > MAX_TYPE_DEPTH) throw new LinkError('limit', `value types are nested deeper than ${MAX_TYPE_DEPTH}`);
     const index = this.types.push(type) - 1;
     this.facts.push(facts);
@@ -104,18 +146,22 @@ export class TypeTable {
   private measure(type: PlanType): TypeFacts {
     if (isPrimitive(type)) {
       const [size, flat] = PRIMITIVES[type.t];
-      return { size, align: type.t === 'string' ? 4 : size, flat, pointers: type.t === 'string', borrow: false, depth: 1 };
+      if (type.t === 'string') return { ...SCALAR, size, flat, pointers: true, wide: WIDE_PAIR };
+      return { ...SCALAR, size, align: size, flat, wide: { size, align: size } };
     }
     switch (type.t) {
-      case 'own': return HANDLE;
-      case 'borrow': return { ...HANDLE, borrow: true };
-      case 'stream': case 'future': return { ...HANDLE, depth: 1 + (type.of === null ? 0 : this.factsOf(type.of).depth) };
+      case 'own': return { ...SCALAR, resources: true };
+      case 'borrow': return { ...SCALAR, resources: true, borrow: true };
+      case 'stream': case 'future': {
+        const element = type.of === null ? SCALAR : this.factsOf(type.of);
+        return { ...SCALAR, resources: element.resources, depth: 1 + element.depth };
+      }
       case 'list': return this.measureList(type.of, type.length);
       case 'record': return this.measureTuple(type.fields.map(([, field]) => field));
       case 'tuple': return this.measureTuple(type.of);
       case 'flags': {
         const size = type.names.length <= 8 ? 1 : type.names.length <= 16 ? 2 : 4;
-        return { ...HANDLE, size, align: size };
+        return { ...SCALAR, size, align: size, wide: { size, align: size } };
       }
       case 'enum': return this.measureVariant(type.names.map(() => null));
       case 'option': return this.measureVariant([null, type.of]);
@@ -126,42 +172,23 @@ export class TypeTable {
 
   private measureList(of: number, length?: number): TypeFacts {
     const item = this.factsOf(of);
-    if (length === undefined) return { ...item, size: 8, align: 4, flat: ['i32', 'i32'], pointers: true, depth: item.depth + 1 };
+    const depth = item.depth + 1;
+    if (length === undefined) return { ...item, size: 8, align: 4, flat: ['i32', 'i32'], pointers: true, depth, wide: WIDE_PAIR };
     const flat = length > MAX_FLAT ? null : concat(Array.from({ length }, () => item.flat));
-    return { ...item, size: item.size * length, flat, depth: item.depth + 1 };
+    return { ...item, size: item.size * length, flat, depth, wide: { size: item.wide.size * length, align: item.wide.align } };
   }
 
   private measureTuple(fields: number[]): TypeFacts {
     const facts = fields.map((field) => this.factsOf(field));
-    let size = 0;
-    let align = 1;
-    for (const field of facts) {
-      align = Math.max(align, field.align);
-      size = alignTo(size, field.align) + field.size;
-    }
-    return {
-      size: alignTo(size, align),
-      align,
-      flat: concat(facts.map((field) => field.flat)),
-      pointers: facts.some((field) => field.pointers),
-      borrow: facts.some((field) => field.borrow),
-      depth: 1 + facts.reduce((depth, field) => Math.max(depth, field.depth), 0),
-    };
+    return { ...tupleLayout(facts), flat: concat(facts.map((field) => field.flat)), ...joined(facts), wide: tupleLayout(facts.map((field) => field.wide)) };
   }
 
   private measureVariant(cases: (number | null)[]): TypeFacts {
     const tag = cases.length <= 2 ** 8 ? 1 : cases.length <= 2 ** 16 ? 2 : 4;
     const payloads = cases.filter((payload) => payload !== null).map((payload) => this.factsOf(payload));
-    const payloadAlign = payloads.reduce((align, payload) => Math.max(align, payload.align), 1);
-    const payloadSize = payloads.reduce((size, payload) => Math.max(size, payload.size), 0);
-    const align = Math.max(tag, payloadAlign);
     return {
-      size: alignTo(alignTo(tag, payloadAlign) + payloadSize, align),
-      align,
-      flat: this.joinPayloads(payloads),
-      pointers: payloads.some((payload) => payload.pointers),
-      borrow: payloads.some((payload) => payload.borrow),
-      depth: 1 + payloads.reduce((depth, payload) => Math.max(depth, payload.depth), 0),
+      ...variantLayout(tag, payloads), flat: this.joinPayloads(payloads), ...joined(payloads),
+      wide: variantLayout(tag, payloads.map((payload) => payload.wide)),
     };
   }
 

@@ -1,0 +1,77 @@
+import { LinkError } from '#engine/build/build-error.js';
+import type { CoreExternType, Signature } from '#engine/build/core/core-types.js';
+import { NameScope } from './name-scope.js';
+import type { TypeStore } from './type-store.js';
+import type { Binder, ComponentType, Extern, FuncType, InstanceType, ModuleType, Type } from './types.js';
+import { Visibility } from './visibility.js';
+
+interface Spaces {
+  func: FuncType;
+  type: Type;
+  instance: InstanceType;
+  component: ComponentType;
+  value: never;
+  'core func': CoreExternType;
+  'core table': CoreExternType;
+  'core memory': CoreExternType;
+  'core global': CoreExternType;
+  'core tag': CoreExternType;
+  'core type': ModuleType | { k: 'core func'; signature: Signature };
+  'core module': ModuleType;
+  'core instance': Map<string, CoreExternType>;
+}
+
+export type SpaceName = keyof Spaces;
+
+/** The index spaces of a component, a component type or an instance type while it is walked. */
+export class Space {
+  /** Introduces the resource types that the component defines or gets. */
+  readonly binder: Binder;
+  /** Resource types that the component itself defines: their representation is known here. */
+  readonly local = new Set<number>();
+  readonly imports: NameScope;
+  readonly exports: NameScope;
+  readonly visibility: Visibility;
+  private readonly spaces: { [K in SpaceName]?: Spaces[K][] } = {};
+
+  constructor(readonly kind: 'component' | 'component type' | 'instance type', readonly parent: Space | null, store: TypeStore) {
+    this.binder = Symbol(kind);
+    this.imports = new NameScope('import', store);
+    this.exports = new NameScope('export', store);
+    this.visibility = new Visibility(store);
+  }
+
+  add<K extends SpaceName>(space: K, entity: Spaces[K]): void {
+    const list = (this.spaces[space] ??= [] as never) as Spaces[K][];
+    list.push(entity);
+  }
+
+  get<K extends SpaceName>(space: K, index: number): Spaces[K] {
+    const list = this.spaces[space] as Spaces[K][] | undefined;
+    const entity = list?.[index];
+    if (entity === undefined) throw new LinkError('invalid', `there is no ${space} ${index}`);
+    return entity;
+  }
+
+  addExtern(extern: Extern): void {
+    switch (extern.sort) {
+      case 'func': this.add('func', extern.type); break;
+      case 'type': this.add('type', extern.type); break;
+      case 'instance': this.add('instance', extern.type); break;
+      case 'component': this.add('component', extern.type); break;
+      case 'core module': this.add('core module', extern.type); break;
+    }
+  }
+
+  /** The space `count` levels out, 0 is this one, and whether the way there leaves a component. */
+  outer(count: number): { space: Space; leavesComponent: boolean } {
+    let space: Space = this;
+    let leavesComponent = false;
+    for (let i = 0; i < count; i++) {
+      leavesComponent ||= space.kind === 'component';
+      if (space.parent === null) throw new LinkError('invalid', 'an outer alias reaches beyond the root');
+      space = space.parent;
+    }
+    return { space, leavesComponent };
+  }
+}

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { WhorlError } from '#contract/errors.js';
+import { Random } from '../../../test/fixtures/random.js';
 import { type RawEntry, pax, rawHeader, rawTar, rawTarGz } from '../../../test/fixtures/raw-tar.js';
 import { type BundleLimits, DEFAULT_BUNDLE_LIMITS } from './limits.js';
 import { packBundle } from './pack.js';
@@ -198,6 +199,20 @@ describe(unpackBundle.name, () => {
     expect(error.code).toBe('BUNDLE_MANIFEST_MISSING');
   });
 
+  it('reads or refuses whatever damage is done to an archive, and leaves nothing behind', async () => {
+    const seed = Date.now() % 1e6;
+    const random = new Random(seed);
+    const whole = rawTar([manifest, pax({ path: `${'d/'.repeat(60)}long` }), { name: 'short', content: 'x'.repeat(700) }, { name: 'a/', type: '5' }]);
+    for (let round = 0; round < 300; round++) {
+      const damaged = Buffer.from(whole);
+      for (let changes = 1 + random.below(4); changes > 0; changes--) damaged[random.below(damaged.length)] = random.below(256);
+      const error = await unpack(gzipSync(random.below(5) > 0 ? withChecksums(damaged) : damaged)).then(() => undefined, (reason: unknown) => reason);
+      if (error !== undefined && !(error instanceof WhorlError)) throw new Error(`seed ${seed}, round ${round}`, { cause: error });
+      expect(existsSync(target)).toBe(error === undefined);
+      await rm(target, { recursive: true, force: true });
+    }
+  });
+
   it('leaves a directory alone that is not empty', async () => {
     await mkdir(target);
     await writeFile(join(target, 'mine'), '');
@@ -228,6 +243,17 @@ describe(packBundle.name, () => {
   it.each(['/abs', '../up', 'a\\b', './a', 'a/'])('refuses to pack "%s"', (path) => expect(packBundle([entry(path)])).rejects.toThrow(/cannot pack/));
   it('refuses to pack a path twice', () => expect(packBundle([entry('a'), entry('a')])).rejects.toThrow(/twice/));
 });
+
+/** Damage that a wrong checksum does not give away. */
+function withChecksums(tar: Buffer): Buffer {
+  for (let at = 0; at < tar.length; at += 512) {
+    const block = tar.subarray(at, at + 512);
+    if (block.toString('latin1', 257, 262) !== 'ustar') continue;
+    block.fill(' ', 148, 156);
+    block.write(`${block.reduce((sum, byte) => sum + byte, 0).toString(8).padStart(6, '0')}\0 `, 148, 'latin1');
+  }
+  return tar;
+}
 
 function withSize(header: Buffer, size: string): Buffer {
   header.write(size, 124, 'latin1');

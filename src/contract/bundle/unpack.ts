@@ -26,6 +26,8 @@ export interface UnpackedBundle {
 
 /** Below this a file is hashed in memory and written in one call. */
 const SMALL_FILE_BYTES = 64 * 1024;
+/** Node's 16 KiB halve the speed for a component of 12 MB. */
+const GUNZIP_CHUNK_BYTES = 256 * 1024;
 /** A ratio says nothing before this many bytes: a short run of zeros packs a thousandfold. */
 const RATIO_FROM_BYTES = 16 * 1024 * 1024;
 
@@ -56,7 +58,7 @@ export async function unpackBundle(input: AsyncIterable<Uint8Array>, directory: 
 
 async function unpack(input: AsyncIterable<Uint8Array>, directory: string, limits: BundleLimits, signal: AbortSignal | undefined): Promise<UnpackedBundle> {
   const sent = new SentBytes(limits.bundleBytes);
-  const gunzip = createGunzip();
+  const gunzip = createGunzip({ chunkSize: GUNZIP_CHUNK_BYTES });
   const store = new FileStore(directory);
   await pipeline(
     sent.pass(input),

@@ -15,7 +15,7 @@ export const REGISTRY_ERRORS = {
   },
   REGISTRY_IMPORT_UNKNOWN: {
     status: 422, title: 'A component imports an interface that nothing here answers', fault: 'user',
-    hint: 'Build the component for a world that is supported (docs/compatibility.md), or compose it with one that exports the interface.',
+    hint: 'Build the component for WASI 0.2 or 0.3 and the Spin interfaces that are supported, or compose it with one that exports the interface.',
   },
   REGISTRY_HANDLER_MISSING: {
     status: 422, title: 'A component exports nothing that its trigger could call', fault: 'user',

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { LockedApp } from './bundle/locked-app.js';
 import { Digest, VersionNumber } from './ids.js';
 
-/** How the exports of a component answer HTTP (spin.md §2.1); `command` is `wasi:cli/run`, for the WAGI executor. */
+/** How the exports of a component answer HTTP (Spin's HTTP trigger); `command` is `wasi:cli/run`, for the WAGI executor. */
 export const HandlerKind = z.enum(['wasi-http-0.2', 'wasi-http-0.3', 'spin-http', 'command']);
 export type HandlerKind = z.infer<typeof HandlerKind>;
 

@@ -7,7 +7,7 @@ import { parseRoute, routeShape } from './routes.js';
 const WAGI_ARGV = '${SCRIPT_NAME} ${ARGS}';
 const RESERVED_PREFIX = '/.well-known/spin/';
 
-/** Checks the triggers' references, routes and answers (spin.md §1.8) and gives them as they are locked. */
+/** Checks the triggers' references, routes and answers (Spin's manifest) and gives them as they are locked. */
 export function checkTriggers(draft: Draft, components: ReadonlySet<string>, problems: Problems): LockedTrigger[] {
   const triggers = draft.triggers.map((trigger) => checkTrigger(trigger, components, problems));
   const ids = new Set<string>();

@@ -17,7 +17,7 @@ export interface BundleContent {
 const MAX_GLOB_MATCHES = 2_000_000;
 
 /**
- * Resolves `files` and `exclude_files` of components against the bundle (spin.md §1.2). Later mounts win over earlier ones at the same
+ * Resolves `files` and `exclude_files` of components against the bundle (Spin's manifest). Later mounts win over earlier ones at the same
  * path, as Spin copies them one after another.
  */
 export class ComponentFiles {

@@ -1,5 +1,5 @@
 /**
- * Names in a manifest (spin.md §1.3, §1.5). Each check returns why a name is refused, or undefined.
+ * Names in a manifest (Spin's manifest). Each check returns why a name is refused, or undefined.
  */
 
 export function checkKebabId(name: string): string | undefined {

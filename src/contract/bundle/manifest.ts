@@ -22,7 +22,7 @@ export interface Manifest {
 }
 
 /**
- * Parses and checks the text of a `spin.toml`, version 2 or 1 (spin.md §1). Throws BUNDLE_MANIFEST_SYNTAX, BUNDLE_MANIFEST_INVALID or
+ * Parses and checks the text of a `spin.toml`, version 2 or 1 (Spin's manifest). Throws BUNDLE_MANIFEST_SYNTAX, BUNDLE_MANIFEST_INVALID or
  * BUNDLE_UNSUPPORTED; the message names keys with their lines, `fields` holds all of them by path.
  */
 export function parseManifest(text: string): Manifest {

@@ -2,7 +2,7 @@ import type { Draft } from './draft.js';
 import { checkKebabId } from './identifiers.js';
 
 /**
- * Makes up the ids that the manifest leaves out, as Spin does (spin.md §1.4), so that they stay the same from push to push. Changes
+ * Makes up the ids that the manifest leaves out, as Spin does (Spin's manifest), so that they stay the same from push to push. Changes
  * `draft` in place: afterwards every trigger has an id and names its component.
  */
 export function normalize(draft: Draft): void {

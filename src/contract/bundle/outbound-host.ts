@@ -3,7 +3,7 @@ import { isIPv4, isIPv6 } from 'node:net';
 const WELL_KNOWN_SCHEMES = new Set(['http', 'https', 'postgres', 'mysql', 'redis', 'mqtt']);
 
 /**
- * Checks the syntax of one entry of `allowed_outbound_hosts`, `scheme://host[:port]` (spin.md §1.6). Returns why it is refused, or
+ * Checks the syntax of one entry of `allowed_outbound_hosts`, `scheme://host[:port]` (Spin's manifest). Returns why it is refused, or
  * undefined. What it allows is decided where guests run; entries with templates are checked there too, once their values are known.
  */
 export function checkOutboundHost(entry: string): string | undefined {
@@ -52,7 +52,7 @@ function checkPort(port: string | undefined, scheme: string): string | undefined
 }
 
 /**
- * Converts the deprecated `allowed_http_hosts` (spin.md §1.7). Returns the entries of `allowed_outbound_hosts` that mean the same, or why
+ * Converts the deprecated `allowed_http_hosts` (Spin's manifest). Returns the entries of `allowed_outbound_hosts` that mean the same, or why
  * the host is refused.
  */
 export function convertHttpHost(host: string): { hosts: string[] } | { refused: string } {

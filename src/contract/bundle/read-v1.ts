@@ -6,7 +6,7 @@ import { describe } from './schema.js';
 import { RawHttpTriggerV1, RawManifestV1 } from './schema-v1.js';
 import type { RawComponentV1 } from './schema-v1.js';
 
-/** Version 1 allowed every database and Redis; that stays so where no outbound hosts are given (spin.md §1.7). */
+/** Version 1 allowed every database and Redis; that stays so where no outbound hosts are given (Spin's manifest). */
 const V1_OUTBOUND_HOSTS = ['redis://*:*', 'mysql://*:*', 'postgres://*:*'];
 
 /** Reads a version 1 manifest as the version 2 that means the same. What is wrong goes to `problems`. */

@@ -64,7 +64,7 @@ function readApplicationTriggers(settings: Record<string, unknown> | undefined, 
   }
 }
 
-/** Spin dropped the base path; the one that changes nothing is let through (spin.md §1.8). */
+/** Spin dropped the base path; the one that changes nothing is let through (Spin's manifest). */
 export function checkBase(base: string, at: TomlPath, problems: Problems): void {
   if (base === '/') problems.warn(at, 'is deprecated: leave it out');
   else problems.invalid(at, `a base path is not supported any more: put "${base}" into the routes`);

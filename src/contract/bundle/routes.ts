@@ -1,7 +1,7 @@
 import { WhorlError } from '#contract/errors.js';
 
 /**
- * Routes of the HTTP trigger (spin.md §1.8: the rules of Spin's router, routefinder 0.5). Pure: the manifest's check and the trigger
+ * Routes of the HTTP trigger (Spin's manifest: the rules of Spin's router, routefinder 0.5). Pure: the manifest's check and the trigger
  * that serves use this one implementation.
  *
  *   /users/42        exact

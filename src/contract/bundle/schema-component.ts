@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { checkKebabId, checkLowerSnakeId, checkStoreLabel } from './identifiers.js';
 import { anyTable, checked, choose, isTable, stringMap, strings, table } from './schema.js';
 
-/** `[component.<id>]` of a version 2 manifest (spin.md §1.2). */
+/** `[component.<id>]` of a version 2 manifest (Spin's manifest). */
 
 const RemoteSource = table({ url: z.string(), digest: z.string().regex(/^sha256:[0-9a-f]{64}$/, 'expected sha256:<64 hex digits>') });
 const PackageSource = table({ registry: z.string().optional(), package: z.string(), version: z.string() });

@@ -3,7 +3,7 @@ import { RawBuild, RawComponent, RawFiles, RawSource, RawTool, RawVariables } fr
 import { RawExecutor, RawRoute } from './schema-v2.js';
 import { anyTable, strings, table } from './schema.js';
 
-/** The tables of a version 1 manifest (spin.md §1.7). */
+/** The tables of a version 1 manifest (Spin's manifest). */
 
 const component = RawComponent.shape;
 

@@ -3,7 +3,7 @@ import { checkKebabId } from './identifiers.js';
 import { RawComponent, RawTargets, RawVariables } from './schema-component.js';
 import { anyTable, checked, choose, isTable, stringMap, strings, table } from './schema.js';
 
-/** The tables of a version 2 manifest (spin.md §1.2, §1.8). */
+/** The tables of a version 2 manifest (Spin's manifest). */
 
 export const RawManifestV2 = table({
   spin_manifest_version: z.literal(2),

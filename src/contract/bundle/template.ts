@@ -4,7 +4,7 @@ import { checkLowerSnakeId } from './identifiers.js';
 export type TemplatePart = { text: string } | { variable: string };
 
 /**
- * Parses a template: text with `{{ name }}` in it, blanks inside do not count, there is no escape (spin.md §1.5). Throws
+ * Parses a template: text with `{{ name }}` in it, blanks inside do not count, there is no escape (Spin's manifest). Throws
  * BUNDLE_TEMPLATE_INVALID for an unmatched `{{` or what is no name of a variable.
  */
 export function parseTemplate(template: string): TemplatePart[] {

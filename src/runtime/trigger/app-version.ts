@@ -114,7 +114,7 @@ export class AppVersion {
     for (const program of this.programs.values()) program.close();
   }
 
-  /** Service chaining and self requests (spin.md §5.3). Throws COMPONENT_CHAIN_REFUSED. */
+  /** Service chaining and self requests (Spin's manifest). Throws COMPONENT_CHAIN_REFUSED. */
   private chain(component: string | null, exchange: HttpExchange, from: Caller): void {
     if (from.depth >= MAX_CHAIN_DEPTH) throw new WhorlError('COMPONENT_CHAIN_REFUSED', `components call each other more than ${MAX_CHAIN_DEPTH} deep`);
     const [path = '/'] = exchange.pathWithQuery.split('?', 1);

@@ -7,7 +7,7 @@ import { writeHead } from './response-sink.js';
 
 export const WELL_KNOWN = '/.well-known/spin/';
 
-/** Spin's own endpoints, for any method (spin.md §2.1); the rest below the prefix is reserved. */
+/** Spin's own endpoints, for any method (Spin's HTTP trigger); the rest below the prefix is reserved. */
 export function answerWellKnown(call: ClientCall, path: string, app: LockedApp, digest: string): void {
   const name = path.slice(WELL_KNOWN.length);
   if (name === 'health') return answer(call, 200, 'OK', 'text/plain; charset=utf-8');

@@ -1,7 +1,7 @@
 import type { Headers } from '#runtime/capability/guest.js';
 
 /**
- * What a guest gets of a request's header fields (spin.md §2.1): none of the connection's own (RFC 9110, section 7.6.1), none that
+ * What a guest gets of a request's header fields (Spin's HTTP trigger): none of the connection's own (RFC 9110, section 7.6.1), none that
  * claims to come from the platform, and behind the rest those that the platform adds. Pure.
  */
 

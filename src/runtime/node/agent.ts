@@ -1,0 +1,218 @@
+import { setMaxListeners } from 'node:events';
+import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { NodeAssignments, NodeReport } from '#contract/assignment.js';
+import { WhorlError } from '#contract/errors.js';
+import type { Digest } from '#contract/ids.js';
+import type { NodeConfig } from '#platform/config.js';
+import type { Log } from '#platform/log.js';
+import { JournalShipper } from '#runtime/meter/journal-shipper.js';
+import { adopt } from './adopt.js';
+import { AppHolder, type AppRunners } from './app-holder.js';
+import { toKey } from './app-lane.js';
+import { blobsOf, fetchArtifact } from './artifact-blobs.js';
+import { Backoff } from './backoff.js';
+import { BlobCache } from './blob-cache.js';
+import { ControlPlaneClient } from './control-plane.client.js';
+import { NodeDir } from './node-dir.js';
+import { checkPort } from './port-check.js';
+import { Reporter } from './reporter.js';
+import { Snapshot } from './snapshot.js';
+import { Supervisor } from './supervisor.js';
+
+const POLL_WAIT_S = 25;
+const POLL_RETRY_MIN_MS = 100;
+const POLL_RETRY_MAX_MS = 3_000;
+/** Without a snapshot the control plane is waited for so long before the port opens; with none to answer, it opens all the same. */
+const FIRST_ANSWER_MS = 3_000;
+/** What is prepared before the port opens; a version that takes longer is served later. */
+const FIRST_STATE_MS = 30_000;
+const DRAIN_MS = 10_000;
+const LAST_SHIPPING_MS = 5_000;
+const LOCK_PATIENCE_MS = 5_000;
+const SWEEP_EVERY_MS = 10 * 60_000;
+
+export interface AgentOptions {
+  config: NodeConfig;
+  runners: number;
+  /** For runners, as `cluster.fork` wants it. */
+  environment: Record<string, string | undefined>;
+  log: Log;
+}
+
+/** One node: holds what it is assigned, keeps it through restarts, and has its runners serve it. */
+export class Agent {
+  private readonly incarnation = randomBytes(9).toString('base64url').replaceAll(/[-_]/g, 'x');
+  private readonly holders = new Map<string, AppHolder>();
+  private readonly stopping = new AbortController();
+  private readonly loops: Promise<void>[] = [];
+  private readonly client: ControlPlaneClient;
+  private readonly reporter: Reporter;
+  private readonly snapshot: Snapshot;
+  private readonly supervisor: Supervisor;
+  private readonly shipper: JournalShipper;
+  private readonly runners: AppRunners;
+  private sweeper: NodeJS.Timeout | undefined;
+  private held: NodeAssignments | undefined;
+  private readonly firstAnswer = Promise.withResolvers<void>();
+
+  private constructor(private readonly options: AgentOptions, private readonly dir: NodeDir, private readonly blobs: BlobCache, client: ControlPlaneClient) {
+    const { config, log } = options;
+    setMaxListeners(0, this.stopping.signal);
+    this.client = client;
+    this.snapshot = new Snapshot(dir.snapshot, log);
+    this.reporter = new Reporter(() => this.report(), (report, signal) => client.report(report, signal), log);
+    this.supervisor = new Supervisor({
+      runners: options.runners,
+      incarnation: this.incarnation,
+      environment: options.environment,
+      drainMs: DRAIN_MS,
+      log,
+      config: {
+        blobsDir: dir.blobs,
+        journalsDir: dir.journals,
+        stateDir: dir.state,
+        appDomain: config.WHORL_APP_DOMAIN,
+        publicPort: config.WHORL_HTTP_PORT,
+        limits: { cpuMs: config.WHORL_LIMIT_CPU_MS, wallMs: config.WHORL_LIMIT_WALL_MS, memoryBytes: config.WHORL_LIMIT_MEMORY_BYTES },
+        allowPrivateHosts: config.WHORL_ALLOW_PRIVATE_HOSTS,
+        logLevel: config.WHORL_LOG_LEVEL,
+      },
+      onRefused: (app, version, failure) => this.holders.get(toKey(app))?.refuse(version, { code: failure.code, message: failure.message }),
+      onChange: () => this.reporter.change(),
+    });
+    this.shipper = new JournalShipper({
+      dir: dir.journals,
+      send: (batch) => client.ship(batch),
+      isWriting: (writer) => this.supervisor.isWriting(writer),
+      log,
+    });
+    this.runners = {
+      prepare: async (app, artifact) => {
+        await fetchArtifact(blobs, artifact);
+        await this.supervisor.prepare(app, artifact);
+      },
+      serve: (app) => this.supervisor.serve(app),
+      release: (app, version) => this.supervisor.release(app, version),
+      remove: (app) => this.supervisor.remove(app),
+    };
+  }
+
+  /**
+   * Starts a node and returns when it accepts requests: at once with what its snapshot holds, whether the control plane is there or not.
+   * Throws NODE_DIR_UNUSABLE, NODE_PORT_IN_USE or NODE_LISTEN_FAILED.
+   */
+  static async start(options: AgentOptions): Promise<{ agent: Agent; port: number }> {
+    const { config, log } = options;
+    const target = { host: config.WHORL_LISTEN, port: config.WHORL_HTTP_PORT };
+    await checkPort(target);
+    const dir = await NodeDir.open(config.WHORL_NODE_DIR, LOCK_PATIENCE_MS);
+    const client = new ControlPlaneClient({ url: config.WHORL_API_URL, token: config.WHORL_NODE_TOKEN, node: config.WHORL_NODE_NAME });
+    const blobs = await BlobCache.open({ dir: dir.blobs, fetch: (digest) => client.blob(digest), log });
+    const agent = new Agent(options, dir, blobs, client);
+    try {
+      await agent.begin();
+      return { agent, port: await agent.supervisor.listen(target) };
+    } catch (error) {
+      await agent.stop();
+      throw error;
+    }
+  }
+
+  /** Drains: what is under way ends, what was counted is shipped when the control plane takes it. */
+  async stop(): Promise<void> {
+    clearInterval(this.sweeper);
+    this.stopping.abort();
+    for (const holder of this.holders.values()) holder.stop();
+    await this.supervisor.stop();
+    await Promise.all(this.loops);
+    const late = sleep(LAST_SHIPPING_MS, undefined, { ref: false });
+    await Promise.race([this.shipper.pass().catch((error: unknown) => this.options.log.warn('journals are left for the next start', { error })), late]);
+    await this.client.close();
+    await this.shipper.close();
+    this.dir.close();
+  }
+
+  /** Takes up the snapshot, or waits for the first answer, and starts the loops. */
+  private async begin(): Promise<void> {
+    const { signal } = this.stopping;
+    const { log } = this.options;
+    const held = await this.snapshot.load();
+    if (held) {
+      log.info('starting from the snapshot', { apps: held.assignments.length });
+      this.take(held);
+    }
+    this.loops.push(this.poll(signal), this.reporter.run(signal), this.shipper.run(signal));
+    if (!held) await Promise.race([this.firstAnswer.promise, sleep(FIRST_ANSWER_MS, undefined, { ref: false })]);
+    const settled = Promise.all([...this.holders.values()].map((holder) => holder.settled()));
+    await Promise.race([settled, sleep(FIRST_STATE_MS, undefined, { ref: false })]);
+    this.sweeper = setInterval(() => void this.sweep(), SWEEP_EVERY_MS);
+  }
+
+  private async poll(signal: AbortSignal): Promise<void> {
+    const { log } = this.options;
+    const backoff = new Backoff(POLL_RETRY_MIN_MS, POLL_RETRY_MAX_MS);
+    let failing = false;
+    while (!signal.aborted) {
+      try {
+        const answer = await this.client.assignments(this.held?.revision, POLL_WAIT_S, signal);
+        if (failing) log.info('the control plane answers again');
+        failing = false;
+        backoff.reset();
+        if (answer.revision !== this.held?.revision) {
+          const next = adopt(this.held, answer);
+          this.take(next);
+          void this.snapshot.save(next);
+        }
+        this.firstAnswer.resolve();
+      } catch (error) {
+        if (signal.aborted) return;
+        const refused = error instanceof WhorlError && error.code === 'NODE_CONTROL_PLANE_REFUSED';
+        if (!failing) log[refused ? 'error' : 'warn']('no assignments from the control plane; what is held goes on being served', { error });
+        failing = true;
+        await sleep(backoff.nextMs(), undefined, { signal }).catch(() => {});
+      }
+    }
+  }
+
+  private take(next: NodeAssignments): void {
+    this.held = next;
+    const targets = new Map(next.assignments.map((assignment) => [toKey(assignment), assignment]));
+    for (const [key, assignment] of targets) {
+      if (!this.holders.has(key)) {
+        const { app, channel } = assignment;
+        this.holders.set(key, new AppHolder({ app, channel }, this.runners, () => this.reporter.change(), this.options.log));
+      }
+    }
+    for (const [key, holder] of this.holders) {
+      holder.assign(targets.get(key));
+      if (holder.isGone) this.holders.delete(key);
+    }
+    this.reporter.change();
+  }
+
+  private report(): NodeReport {
+    const statuses = [...this.holders].sort(([a], [b]) => (a < b ? -1 : 1)).flatMap(([, holder]) => holder.status() ?? []);
+    return { node: this.options.config.WHORL_NODE_NAME as NodeReport['node'], incarnation: this.incarnation, runners: this.supervisor.count, statuses };
+  }
+
+  private async sweep(): Promise<void> {
+    const used = new Set<Digest>();
+    const collect = (): void => {
+      used.clear();
+      for (const assignment of this.held?.assignments ?? []) for (const artifact of assignment.versions) for (const digest of blobsOf(artifact)) used.add(digest);
+    };
+    let seen: NodeAssignments | undefined;
+    const isUsed = (digest: Digest): boolean => {
+      if (seen !== this.held) {
+        collect();
+        seen = this.held;
+      }
+      return used.has(digest);
+    };
+    await this.blobs.sweep(isUsed).then(
+      (deleted) => deleted > 0 && this.options.log.info('unused blobs deleted', { deleted }),
+      (error: unknown) => this.options.log.warn('unused blobs could not be deleted', { error }),
+    );
+  }
+}

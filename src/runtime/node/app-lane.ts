@@ -1,0 +1,17 @@
+import type { AppName, ChannelName } from '#contract/ids.js';
+import type { AppLane } from '#runtime/trigger/app-version.js';
+
+/** Names one channel of one app. */
+export interface AppKey {
+  app: AppName;
+  channel: ChannelName;
+}
+
+/** The key as text, for maps; neither name can hold a slash. */
+export function toKey({ app, channel }: AppKey): string {
+  return `${app}/${channel}`;
+}
+
+export function toAppLane({ org, app, channel, generation, hosts, serve, variables, variablesRevision }: AppLane): AppLane {
+  return { org, app, channel, generation, hosts, serve, variables, variablesRevision };
+}

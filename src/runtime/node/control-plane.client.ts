@@ -1,0 +1,119 @@
+import type { Readable } from 'node:stream';
+import { Agent, request, type Dispatcher } from 'undici';
+import { NodeAssignments, type NodeReport } from '#contract/assignment.js';
+import { WhorlError } from '#contract/errors.js';
+import type { Digest } from '#contract/ids.js';
+import { type JournalBatch, JournalReceipt } from '#contract/journal.js';
+import { NODE_ROUTES } from '#contract/node-routes.js';
+
+const TIMEOUT_MS = 15_000;
+const CONNECT_TIMEOUT_MS = 3_000;
+/** Assignments of a fleet's node with many large manifests stay far below. */
+const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
+
+export interface ControlPlaneOptions {
+  /** With or without a path. */
+  url: string;
+  token: string;
+  node: string;
+}
+
+interface Call {
+  path: string;
+  method?: Dispatcher.HttpMethod;
+  body?: unknown;
+  timeoutMs?: number;
+  signal?: AbortSignal;
+}
+
+/**
+ * What the node asks of the control plane. Every method throws a WhorlError: NODE_CONTROL_PLANE_UNREACHABLE when it does not answer
+ * (ask again), NODE_CONTROL_PLANE_REFUSED when it answers no.
+ */
+export class ControlPlaneClient {
+  private readonly agent = new Agent({ connect: { timeout: CONNECT_TIMEOUT_MS }, connections: 16, keepAliveTimeout: 30_000 });
+  private readonly base: string;
+
+  constructor(private readonly options: ControlPlaneOptions) {
+    this.base = options.url.replace(/\/+$/, '');
+  }
+
+  /** What this node should hold: at once when it differs from `after`, else when it changes or after `waitS` seconds. */
+  async assignments(after: string | undefined, waitS: number, signal: AbortSignal): Promise<NodeAssignments> {
+    const query = new URLSearchParams({ wait: String(waitS), ...(after !== undefined && { after }) });
+    const path = `${this.path('assignments')}?${query}`;
+    return NodeAssignments.parse(await this.json({ path, timeoutMs: waitS * 1_000 + TIMEOUT_MS, signal }));
+  }
+
+  async report(report: NodeReport, signal?: AbortSignal): Promise<void> {
+    await this.json({ path: this.path('report'), method: 'PUT', body: report, ...(signal && { signal }) });
+  }
+
+  /** Hands over a batch of a journal. */
+  async ship(batch: JournalBatch, signal?: AbortSignal): Promise<JournalReceipt> {
+    return JournalReceipt.parse(await this.json({ path: this.path('journal'), method: 'POST', body: batch, ...(signal && { signal }) }));
+  }
+
+  /** The bytes of a blob, unchecked. */
+  async blob(digest: Digest): Promise<Readable> {
+    return (await this.send({ path: NODE_ROUTES.blob.path.replace(':digest', digest) })).body;
+  }
+
+  async close(): Promise<void> {
+    await this.agent.destroy();
+  }
+
+  private path(route: 'assignments' | 'report' | 'journal'): string {
+    return NODE_ROUTES[route].path.replace(':node', this.options.node);
+  }
+
+  private async json(call: Call): Promise<unknown> {
+    const { body } = await this.send(call);
+    try {
+      const text = await readText(body);
+      return text === '' ? undefined : JSON.parse(text);
+    } catch (error) {
+      throw unreachable(call, error);
+    }
+  }
+
+  private async send(call: Call): Promise<Dispatcher.ResponseData> {
+    const { path, method = 'GET', body, timeoutMs = TIMEOUT_MS, signal } = call;
+    let response: Dispatcher.ResponseData;
+    try {
+      response = await request(this.base + path, {
+        dispatcher: this.agent,
+        method,
+        headers: { authorization: `Bearer ${this.options.token}`, ...(body !== undefined && { 'content-type': 'application/json' }) },
+        body: body === undefined ? null : JSON.stringify(body),
+        headersTimeout: timeoutMs,
+        bodyTimeout: TIMEOUT_MS,
+        ...(signal && { signal }),
+      });
+    } catch (error) {
+      throw unreachable(call, error);
+    }
+    const { statusCode } = response;
+    if (statusCode >= 200 && statusCode < 300) return response;
+    const text = await readText(response.body).catch(() => '');
+    const message = `${method} ${withoutQuery(path)}: status ${statusCode}${text ? ` ${text.slice(0, 500)}` : ''}`;
+    throw new WhorlError(statusCode >= 500 || statusCode === 429 ? 'NODE_CONTROL_PLANE_UNREACHABLE' : 'NODE_CONTROL_PLANE_REFUSED', message);
+  }
+}
+
+async function readText(body: Readable): Promise<string> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of body as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > MAX_ANSWER_BYTES) throw new Error(`an answer of more than ${MAX_ANSWER_BYTES} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+function unreachable({ path, method = 'GET' }: Call, cause: unknown): WhorlError {
+  return new WhorlError('NODE_CONTROL_PLANE_UNREACHABLE', `${method} ${withoutQuery(path)}: ${(cause as Error).message}`, { cause });
+}
+
+const withoutQuery = (path: string): string => path.split('?', 1)[0]!;

@@ -1,0 +1,309 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { VersionArtifact } from '#contract/artifact.js';
+import { WhorlError } from '#contract/errors.js';
+import type { VersionNumber } from '#contract/ids.js';
+import type { Log } from '#platform/log.js';
+import type { AppLane } from '#runtime/trigger/app-version.js';
+import { type AppKey, toKey } from './app-lane.js';
+import { Backoff } from './backoff.js';
+import { catchUp, type DesiredApp, type Held, note } from './catch-up.js';
+import { RunnerGone, RunnerLate, type RunnerProcess } from './runner-process.js';
+import type { ListenTarget, RunnerCommand } from './runner-protocol.js';
+
+const START_TIMEOUT_MS = 30_000;
+const PREPARE_TIMEOUT_MS = 60_000;
+/** A guest of the shared lane holds the thread for a second at most; several may do so in a row. */
+const SWITCH_TIMEOUT_MS = 5_000;
+/** Requests that run on the version served before are waited for no longer. */
+const SETTLE_TIMEOUT_MS = 1_000;
+const DRAIN_EXTRA_MS = 1_000;
+const RESPAWN_MIN_MS = 50;
+const RESPAWN_MAX_MS = 10_000;
+/** One that lived this long is not in a crash loop. */
+const HEALTHY_AFTER_MS = 30_000;
+/** A version that was being prepared in so many runners that died is the likely cause. */
+const MAX_DEATHS = 2;
+
+/** A place for a runner: filled again when it dies, until it is given up. */
+interface Slot {
+  runner: RunnerProcess | undefined;
+  readonly ending: AbortController;
+  done: Promise<void>;
+}
+
+/** A version that runners prepare or have prepared. */
+interface Prepared {
+  artifact: VersionArtifact;
+  deaths: number;
+  /** Rejected when it kills runners. */
+  readonly refused: PromiseWithResolvers<never>;
+}
+
+interface LaneApp extends DesiredApp {
+  versions: Map<VersionNumber, Prepared>;
+}
+
+export interface LaneOptions {
+  name: string;
+  log: Log;
+  /** Starts a process and its part of the supervisor; the lane sends everything after `init`. */
+  spawn(): { runner: RunnerProcess; init: RunnerCommand };
+  /** A version that was prepared has to go, since it kills runners. What served it serves nothing until the app is served again. */
+  onRefused(app: AppKey, version: VersionNumber, failure: WhorlError): void;
+  /** The number of runners that accept has changed. */
+  onAccepting(): void;
+}
+
+/**
+ * Runners that all hold the same. A runner that starts is first brought to what the others hold, then joins them (from then on it gets
+ * every command), and accepts once the lane is open:
+ *
+ *     spawned ──up──▶ catching up ──nothing left──▶ joined ──open──▶ accepting ──drain or death──▶ gone
+ *                        ▲    │
+ *                        └────┘ commands that came meanwhile
+ */
+export class Lane {
+  /** What every runner should hold. */
+  readonly desired = new Map<string, LaneApp>();
+  private readonly joined = new Set<RunnerProcess>();
+  private readonly accepting = new Set<RunnerProcess>();
+  private readonly preparing = new Map<RunnerProcess, Set<Prepared>>();
+  private slots: Slot[] = [];
+  private target: ListenTarget | undefined;
+  private heavy: RunnerCommand | undefined;
+  private joinedChanged = Promise.withResolvers<void>();
+
+  constructor(private readonly options: LaneOptions) {}
+
+  get runners(): RunnerProcess[] {
+    return [...this.accepting];
+  }
+
+  /** Runs so many; what is too much is drained. */
+  resize(count: number, drainMs: number): void {
+    while (this.slots.length < count) this.slots.push(this.fill());
+    for (const slot of this.slots.splice(count)) void this.retire(slot, drainMs);
+  }
+
+  /** Lets every runner accept, those to come too. The port, where there is one. Throws NODE_PORT_IN_USE or NODE_LISTEN_FAILED. */
+  async open(target: ListenTarget): Promise<number | undefined> {
+    for (;;) {
+      await this.anyJoined();
+      // The first one alone, since port 0 becomes a port by it.
+      const [first] = this.joined;
+      try {
+        const port = await first!.call({ type: 'listen', target }, SWITCH_TIMEOUT_MS);
+        this.target = 'port' in target ? { ...target, port: port! } : target;
+        this.accepts(first!);
+        await Promise.all([...this.joined].filter((runner) => runner !== first).map((runner) => this.listen(runner)));
+        return port;
+      } catch (error) {
+        if (!(error instanceof RunnerGone)) throw error;
+      }
+    }
+  }
+
+  /**
+   * Returns when every runner has the version prepared; from then on a runner that starts prepares it before it accepts. Throws a
+   * WhorlError when it cannot be prepared; then no runner keeps it.
+   */
+  async prepare(app: AppLane, artifact: VersionArtifact): Promise<void> {
+    const version: Prepared = { artifact, deaths: 0, refused: Promise.withResolvers<never>() };
+    version.refused.promise.catch(() => {});
+    const key = toKey(app);
+    const known = this.desired.get(key);
+    if (known) known.app = app;
+    else this.desired.set(key, { app, versions: new Map(), served: undefined });
+    const { versions } = this.desired.get(key)!;
+    versions.set(artifact.version, version);
+    try {
+      await Promise.race([this.prepareEverywhere(app, version), version.refused.promise]);
+    } catch (error) {
+      if (versions.get(artifact.version) === version) this.release(app, artifact.version);
+      throw error instanceof RunnerLate ? new WhorlError('NODE_PREPARE_TIMEOUT', error.message, { cause: error }) : error;
+    }
+  }
+
+  /**
+   * Switches every runner to what `app` says and returns when they have, and requests on versions not served any more have ended (or
+   * their time is up). A runner that does not switch is replaced. Throws when none can.
+   */
+  async serve(app: AppLane): Promise<void> {
+    const entry = this.desired.get(toKey(app));
+    if (!entry) throw new WhorlError('NODE_RUNNER_FAILED', `${toKey(app)} is not held`);
+    const before = entry.served;
+    entry.served = app;
+    const results = await Promise.all([...this.joined].map((runner) => this.attempt(runner, { type: 'serve', app }, SWITCH_TIMEOUT_MS)));
+    const refused = results.filter(({ error }) => error && !(error instanceof RunnerGone));
+    if (refused.length > 0 && refused.length === results.length && refused.every(({ error }) => error instanceof WhorlError)) {
+      entry.served = before;
+      throw refused[0]!.error;
+    }
+    for (const { runner, error } of refused) {
+      this.options.log.error('a runner does not switch and is replaced', { pid: runner.pid, app: toKey(app), error });
+      runner.kill();
+    }
+    const settled: RunnerCommand = { type: 'settled', app, timeoutMs: SETTLE_TIMEOUT_MS };
+    await Promise.all([...this.joined].map((runner) => this.attempt(runner, settled, SETTLE_TIMEOUT_MS * 2)));
+  }
+
+  release(app: AppKey, version: VersionNumber): void {
+    this.desired.get(toKey(app))?.versions.delete(version);
+    this.tell({ type: 'release', app: { app: app.app, channel: app.channel }, version });
+  }
+
+  remove(app: AppKey): void {
+    if (this.desired.delete(toKey(app))) this.tell({ type: 'remove', app: { app: app.app, channel: app.channel } });
+  }
+
+  /** Tells every runner, those to come too, which apps another lane serves. */
+  setHeavy(apps: AppKey[], socketPath: string | null): void {
+    this.heavy = { type: 'heavy', apps, socketPath };
+    this.tell(this.heavy);
+  }
+
+  /** Ends every runner after what it has under way; by force when the time is up. */
+  async stop(drainMs: number): Promise<void> {
+    await Promise.all(this.slots.splice(0).map((slot) => this.retire(slot, drainMs)));
+  }
+
+  private tell(command: RunnerCommand): void {
+    for (const runner of this.joined) void this.attempt(runner, command, SWITCH_TIMEOUT_MS);
+  }
+
+  private async attempt(runner: RunnerProcess, command: RunnerCommand, timeoutMs: number): Promise<{ runner: RunnerProcess; error?: unknown }> {
+    return runner.call(command, timeoutMs).then(() => ({ runner }), (error: unknown) => ({ runner, error }));
+  }
+
+  private async prepareEverywhere(app: AppLane, version: Prepared): Promise<void> {
+    const results = await Promise.allSettled([...this.joined].map((runner) => this.prepareIn(runner, app, version)));
+    const failed = results.find((result) => result.status === 'rejected' && !(result.reason instanceof RunnerGone));
+    if (failed) throw (failed as PromiseRejectedResult).reason;
+    // Where a runner died, its successor prepares the version before it joins.
+    await this.anyJoined();
+  }
+
+  private async prepareIn(runner: RunnerProcess, app: AppLane, version: Prepared): Promise<void> {
+    const under = this.preparing.get(runner) ?? new Set();
+    this.preparing.set(runner, under.add(version));
+    // What is still under way when the runner dies stays in the set, and is blamed.
+    await runner.call({ type: 'prepare', app, artifact: version.artifact }, PREPARE_TIMEOUT_MS).catch((error: unknown) => {
+      if (!(error instanceof RunnerGone)) under.delete(version);
+      throw error;
+    });
+    under.delete(version);
+  }
+
+  private async anyJoined(): Promise<void> {
+    const deadline = AbortSignal.timeout(PREPARE_TIMEOUT_MS);
+    while (this.joined.size === 0) {
+      const late = sleep(PREPARE_TIMEOUT_MS, undefined, { ref: false });
+      await Promise.race([this.joinedChanged.promise, late]);
+      if (deadline.aborted) throw new WhorlError('NODE_PREPARE_TIMEOUT', `no runner of the ${this.options.name} lane came up within ${PREPARE_TIMEOUT_MS} ms`);
+    }
+  }
+
+  private fill(): Slot {
+    const slot: Slot = { runner: undefined, ending: new AbortController(), done: Promise.resolve() };
+    slot.done = this.keep(slot);
+    return slot;
+  }
+
+  private async keep(slot: Slot): Promise<void> {
+    const { log, name } = this.options;
+    const backoff = new Backoff(RESPAWN_MIN_MS, RESPAWN_MAX_MS);
+    while (!slot.ending.signal.aborted) {
+      const { runner, init } = this.options.spawn();
+      slot.runner = runner;
+      const bornMs = performance.now();
+      this.start(runner, init).catch((error: unknown) => {
+        if (!(error instanceof RunnerGone)) log.error('a runner cannot start', { lane: name, pid: runner.pid, error });
+        runner.kill();
+      });
+      const how = await runner.exited;
+      this.forget(runner);
+      if (slot.ending.signal.aborted) return;
+      log.warn('a runner ended and is started again', { lane: name, pid: runner.pid, how });
+      if (performance.now() - bornMs > HEALTHY_AFTER_MS) backoff.reset();
+      await sleep(backoff.nextMs(), undefined, { signal: slot.ending.signal }).catch(() => {});
+    }
+  }
+
+  /** Brings a runner to what the lane holds, and lets it join. */
+  private async start(runner: RunnerProcess, init: RunnerCommand): Promise<void> {
+    const late = sleep(START_TIMEOUT_MS, 'late', { ref: false });
+    if ((await Promise.race([runner.up, late])) === 'late') throw new RunnerLate(`not up within ${START_TIMEOUT_MS} ms`);
+    await runner.call(init, START_TIMEOUT_MS);
+    const held: Held = new Map();
+    for (let commands = catchUp(this.desired, held); commands.length > 0; commands = catchUp(this.desired, held)) {
+      for (const command of commands) {
+        if (command.type === 'prepare') await this.replay(runner, command.app, command.artifact);
+        else await runner.call(command, SWITCH_TIMEOUT_MS);
+        note(held, command);
+      }
+    }
+    if (this.heavy) void this.attempt(runner, this.heavy, SWITCH_TIMEOUT_MS);
+    this.joined.add(runner);
+    this.joinedChanged.resolve();
+    this.joinedChanged = Promise.withResolvers();
+    if (this.target) await this.listen(runner);
+  }
+
+  /** One that this runner alone cannot prepare matters when it is to be served: then `serve` fails here. */
+  private async replay(runner: RunnerProcess, app: AppLane, artifact: VersionArtifact): Promise<void> {
+    const version = this.desired.get(toKey(app))?.versions.get(artifact.version);
+    if (version?.artifact !== artifact) return;
+    await this.prepareIn(runner, app, version).catch((error: unknown) => {
+      if (!(error instanceof WhorlError)) throw error;
+      this.options.log.warn('a runner cannot prepare what others have', { pid: runner.pid, app: toKey(app), version: artifact.version, error });
+    });
+  }
+
+  private async listen(runner: RunnerProcess): Promise<void> {
+    const { error } = await this.attempt(runner, { type: 'listen', target: this.target! }, SWITCH_TIMEOUT_MS);
+    if (!error) return this.accepts(runner);
+    if (!(error instanceof RunnerGone)) this.options.log.error('a runner cannot listen', { pid: runner.pid, error });
+    runner.kill();
+  }
+
+  private accepts(runner: RunnerProcess): void {
+    this.accepting.add(runner);
+    this.options.onAccepting();
+  }
+
+  private forget(runner: RunnerProcess): void {
+    this.joined.delete(runner);
+    if (this.accepting.delete(runner)) this.options.onAccepting();
+    const blamed = this.preparing.get(runner) ?? [];
+    this.preparing.delete(runner);
+    for (const version of blamed) {
+      if (++version.deaths >= MAX_DEATHS) this.refuse(version);
+    }
+  }
+
+  private refuse(version: Prepared): void {
+    const failure = new WhorlError('NODE_RUNNER_FAILED', `${version.deaths} runners died while they prepared version ${version.artifact.version}`);
+    version.refused.reject(failure);
+    for (const entry of this.desired.values()) {
+      if (entry.versions.get(version.artifact.version) !== version) continue;
+      if (entry.served?.serve.some((share) => share.version === version.artifact.version)) entry.served = undefined;
+      this.release(entry.app, version.artifact.version);
+      this.options.onRefused(entry.app, version.artifact.version, failure);
+    }
+  }
+
+  private async retire(slot: Slot, drainMs: number): Promise<void> {
+    slot.ending.abort();
+    const { runner } = slot;
+    if (runner && this.joined.delete(runner)) {
+      if (this.accepting.delete(runner)) this.options.onAccepting();
+      const { error } = await this.attempt(runner, { type: 'drain', timeoutMs: drainMs }, drainMs + DRAIN_EXTRA_MS);
+      if (error instanceof RunnerLate) runner.kill();
+    } else {
+      runner?.kill();
+    }
+    await Promise.race([slot.done, sleep(DRAIN_EXTRA_MS, undefined, { ref: false })]);
+    runner?.kill();
+    await slot.done;
+  }
+}

@@ -1,0 +1,44 @@
+import { accessSync, constants, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { WhorlError } from '#contract/errors.js';
+import { FileLock } from '#platform/file-lock.js';
+
+/**
+ * The folder of a node, held by one process at a time:
+ *
+ *   <dir>/
+ *   ├── lock
+ *   ├── snapshot.json    the newest assignments
+ *   ├── blobs/           artifacts by digest: can be fetched again
+ *   ├── journals/        usage and logs not shipped yet
+ *   └── state/           the apps' own data
+ */
+export class NodeDir {
+  readonly snapshot: string;
+  readonly blobs: string;
+  readonly journals: string;
+  readonly state: string;
+
+  private constructor(dir: string, private readonly lock: FileLock) {
+    this.snapshot = join(dir, 'snapshot.json');
+    this.blobs = join(dir, 'blobs');
+    this.journals = join(dir, 'journals');
+    this.state = join(dir, 'state');
+    for (const folder of [this.blobs, this.journals, this.state]) mkdirSync(folder, { recursive: true, mode: 0o700 });
+  }
+
+  /** Waits for the lock for a moment, since a predecessor may just be ending. Throws NODE_DIR_UNUSABLE. */
+  static async open(dir: string, patienceMs: number): Promise<NodeDir> {
+    try {
+      mkdirSync(dir, { recursive: true, mode: 0o700 });
+      accessSync(dir, constants.W_OK);
+      return new NodeDir(dir, await FileLock.acquire(join(dir, 'lock'), patienceMs));
+    } catch (error) {
+      throw new WhorlError('NODE_DIR_UNUSABLE', `${dir}: ${(error as Error).message}`, { cause: error });
+    }
+  }
+
+  close(): void {
+    this.lock.release();
+  }
+}

@@ -1,0 +1,89 @@
+import type { VersionArtifact } from '#contract/artifact.js';
+import type { Assignment } from '#contract/assignment.js';
+import type { Digest, VersionNumber } from '#contract/ids.js';
+import type { AppLane } from '#runtime/trigger/app-version.js';
+import { toAppLane } from './app-lane.js';
+import type { CommandFailure } from './runner-protocol.js';
+
+export interface VersionState {
+  digest: Digest;
+  state: 'preparing' | 'prepared' | 'failed';
+  failure?: CommandFailure;
+  /** When a failed one is tried again, ms since the epoch. */
+  retryAt?: number;
+  /** Failed tries so far. */
+  tries: number;
+}
+
+/** What the runners of this node have of one channel of one app. */
+export interface AppState {
+  org: string;
+  versions: Map<VersionNumber, VersionState>;
+  /** What the runners were last told to serve; they may not all have switched. */
+  told: AppLane | undefined;
+  /** What every runner has switched to. */
+  switched: AppLane | undefined;
+  /** A switch or the removal is under way. */
+  switching: boolean;
+  /** After a switch that failed, when it is tried again, ms since the epoch. */
+  switchRetryAt: number;
+}
+
+export type Action =
+  | { kind: 'prepare'; artifact: VersionArtifact }
+  | { kind: 'serve'; app: AppLane }
+  | { kind: 'release'; version: VersionNumber }
+  /** Everything of it, since it is not assigned any more or another app has its name. */
+  | { kind: 'remove' };
+
+/**
+ * What can be begun now to get from what the runners have to what is assigned. Versions are prepared side by side; what is served
+ * changes when all its versions are prepared, one change at a time; a version goes when nothing serves it and nobody assigns it.
+ *
+ *     (not held) ──prepare──▶ preparing ──▶ prepared ──serve──▶ served ──serve (others)──▶ prepared ──release──▶ (not held)
+ *                                 │ ▲
+ *                                 ▼ │ after a while
+ *                                failed
+ */
+export function reconcile(target: Assignment | undefined, state: AppState, nowMs: number): Action[] {
+  if (!target || isAnother(target, state)) {
+    const busy = state.switching || [...state.versions.values()].some((version) => version.state === 'preparing');
+    const empty = state.versions.size === 0 && !state.told;
+    return busy || empty ? [] : [{ kind: 'remove' }];
+  }
+  const actions: Action[] = target.versions.filter(({ version }) => isDue(state.versions.get(version), nowMs)).map((artifact) => ({ kind: 'prepare', artifact }));
+  if (state.switching) return actions;
+  const ready = target.serve.every(({ version }) => state.versions.get(version)?.state === 'prepared');
+  if (ready && nowMs >= state.switchRetryAt && !isSame(target, state.switched)) return [...actions, { kind: 'serve', app: toAppLane(target) }];
+  // Its hosts say that it is not ready, rather than that there is no such app.
+  if (!ready && !state.told) return [...actions, { kind: 'serve', app: { ...toAppLane(target), generation: 0, serve: [] } }];
+  const assigned = new Set([...target.versions, ...target.serve, ...(state.switched?.serve ?? [])].map(({ version }) => version));
+  for (const [version, { state: is }] of state.versions) {
+    if (!assigned.has(version) && is !== 'preparing') actions.push({ kind: 'release', version });
+  }
+  return actions;
+}
+
+/** When `reconcile` would say more than now without anything else happening; undefined: never. */
+export function nextLookAt(state: AppState, nowMs: number): number | undefined {
+  const times = [...state.versions.values()].flatMap(({ retryAt }) => (retryAt === undefined ? [] : [retryAt]));
+  const ahead = [...times, state.switchRetryAt].filter((time) => time > nowMs);
+  return ahead.length > 0 ? Math.min(...ahead) : undefined;
+}
+
+function isDue(version: VersionState | undefined, nowMs: number): boolean {
+  return !version || (version.state === 'failed' && version.retryAt !== undefined && nowMs >= version.retryAt);
+}
+
+/** An app of that name was deleted and made again: what is held of its predecessor has the same numbers and other bytes. */
+function isAnother(target: Assignment, state: AppState): boolean {
+  const differs = target.versions.some(({ version, digest }) => state.versions.has(version) && state.versions.get(version)!.digest !== digest);
+  return differs || (state.versions.size > 0 && target.org !== state.org);
+}
+
+function isSame(target: AppLane, own: AppLane | undefined): boolean {
+  return (
+    own !== undefined && own.generation === target.generation && own.variablesRevision === target.variablesRevision &&
+    JSON.stringify([own.hosts, own.serve]) === JSON.stringify([target.hosts, target.serve])
+  );
+}

@@ -1,0 +1,98 @@
+import type { Worker } from 'node:cluster';
+import { WhorlError } from '#contract/errors.js';
+import type { AppKey } from './app-lane.js';
+import { BLOCKED_AFTER_MS, type CommandMessage, type RunnerCommand, type RunnerMessage } from './runner-protocol.js';
+
+/** The runner ended, or was ended, before it answered. */
+export class RunnerGone extends Error {
+  override name = 'RunnerGone';
+}
+
+/** The runner did not answer in time. */
+export class RunnerLate extends Error {
+  override name = 'RunnerLate';
+}
+
+interface Call {
+  resolve(port: number | undefined): void;
+  reject(error: Error): void;
+  timer: NodeJS.Timeout;
+}
+
+/** One runner, seen from the supervisor. */
+export class RunnerProcess {
+  /** Fulfilled with how it ended. */
+  readonly exited: Promise<string>;
+  /** Fulfilled when it takes commands; rejected when it ends first. */
+  readonly up: Promise<void>;
+  private readonly calls = new Map<number, Call>();
+  private lastId = 0;
+  private lastSignMs = performance.now();
+  private gone = false;
+
+  constructor(private readonly worker: Worker, readonly writer: string, onHeavy: (app: AppKey) => void) {
+    const up = Promise.withResolvers<void>();
+    const exited = Promise.withResolvers<string>();
+    this.up = up.promise;
+    this.exited = exited.promise;
+    up.promise.catch(() => {});
+    worker.on('message', (message: RunnerMessage) => {
+      this.lastSignMs = performance.now();
+      if (message.type === 'reply') this.settle(message);
+      else if (message.type === 'heavy') onHeavy(message.app);
+      else if (message.type === 'up') up.resolve();
+    });
+    // A message that meets a dying process: its end is told by 'exit'.
+    worker.on('error', () => {});
+    worker.once('exit', (code, signal) => {
+      this.gone = true;
+      const how = signal ? `killed by ${signal}` : `exit status ${code}`;
+      up.reject(new RunnerGone(how));
+      for (const call of this.calls.values()) {
+        clearTimeout(call.timer);
+        call.reject(new RunnerGone(how));
+      }
+      this.calls.clear();
+      exited.resolve(how);
+    });
+  }
+
+  get pid(): number | undefined {
+    return this.worker.process.pid;
+  }
+
+  /** True when its thread has been held for long. */
+  get isBlocked(): boolean {
+    return performance.now() - this.lastSignMs > BLOCKED_AFTER_MS;
+  }
+
+  /**
+   * Sends a command and waits for its reply; of `listen`, the port. Throws a WhorlError when the runner reports one, RunnerGone when
+   * it ends first, RunnerLate when the time is up.
+   */
+  call(command: RunnerCommand, timeoutMs: number): Promise<number | undefined> {
+    if (this.gone) return Promise.reject(new RunnerGone('ended'));
+    const id = ++this.lastId;
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.calls.delete(id);
+        reject(new RunnerLate(`no answer to ${command.type} within ${timeoutMs} ms`));
+      }, timeoutMs);
+      this.calls.set(id, { resolve, reject, timer });
+      this.worker.send({ id, command } satisfies CommandMessage);
+    });
+  }
+
+  kill(): void {
+    this.worker.process.kill('SIGKILL');
+  }
+
+  private settle({ id, failure, port }: Extract<RunnerMessage, { type: 'reply' }>): void {
+    const call = this.calls.get(id);
+    if (!call) return;
+    this.calls.delete(id);
+    clearTimeout(call.timer);
+    if (failure) call.reject(new WhorlError(failure.code, failure.message));
+    else call.resolve(port);
+  }
+}

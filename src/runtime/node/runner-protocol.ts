@@ -1,0 +1,69 @@
+import type { VersionArtifact } from '#contract/artifact.js';
+import type { ErrorCode } from '#contract/errors.js';
+import type { VersionNumber } from '#contract/ids.js';
+import type { LogLevel } from '#platform/log.js';
+import type { PlatformLimits } from '#runtime/component/limits.js';
+import type { AppLane } from '#runtime/trigger/app-version.js';
+import type { AppKey } from './app-lane.js';
+
+/**
+ * What the supervisor and a runner say to each other. Both are of one release and talk over a channel that nobody else has, so nothing
+ * is parsed.
+ *
+ *     runner ──up──▶ supervisor ──init, prepare…, serve…, heavy, listen──▶ runner ──beat, heavy──▶ supervisor … drain
+ */
+
+/** `shared`: serves every app, accepts on the node's port. `heavy`: serves apps that need much CPU, behind the shared one. */
+export type LaneKind = 'shared' | 'heavy';
+
+/** All a runner knows of the node: no token, no address of the control plane. */
+export interface RunnerConfig {
+  lane: LaneKind;
+  /** Names its journal: unique for all time on this node. */
+  writer: string;
+  blobsDir: string;
+  journalsDir: string;
+  /** Where the apps' own data is. */
+  stateDir: string;
+  appDomain: string;
+  publicPort: number;
+  limits: PlatformLimits;
+  allowPrivateHosts: boolean;
+  logLevel: LogLevel;
+}
+
+export type ListenTarget = { host: string; port: number } | { path: string };
+
+export type RunnerCommand =
+  | { type: 'init'; config: RunnerConfig }
+  | { type: 'prepare'; app: AppLane; artifact: VersionArtifact }
+  | { type: 'serve'; app: AppLane }
+  | { type: 'settled'; app: AppKey; timeoutMs: number }
+  | { type: 'release'; app: AppKey; version: VersionNumber }
+  | { type: 'remove'; app: AppKey }
+  | { type: 'heavy'; apps: AppKey[]; socketPath: string | null }
+  | { type: 'listen'; target: ListenTarget }
+  | { type: 'drain'; timeoutMs: number };
+
+export interface CommandMessage {
+  id: number;
+  command: RunnerCommand;
+}
+
+export interface CommandFailure {
+  code: ErrorCode;
+  message: string;
+}
+
+export type RunnerMessage =
+  | { type: 'up' }
+  | { type: 'beat' }
+  /** `port`: of `listen` alone. */
+  | { type: 'reply'; id: number; failure?: CommandFailure; port?: number }
+  /** An app struck the CPU bound of its lane, or used much of it. */
+  | { type: 'heavy'; app: AppKey };
+
+/** How often a runner shows that its thread is free. */
+export const BEAT_MS = 500;
+/** Without a sign for this long, a runner is taken for blocked. */
+export const BLOCKED_AFTER_MS = 2_000;

@@ -1,0 +1,98 @@
+import { join } from 'node:path';
+import type { AddressInfo } from 'node:net';
+import { WhorlError } from '#contract/errors.js';
+import type { Digest } from '#contract/ids.js';
+import { Log } from '#platform/log.js';
+import { Journal } from '#runtime/meter/journal.js';
+import { Meter } from '#runtime/meter/meter.js';
+import { Front } from '#runtime/trigger/front.js';
+import { toBlobPath } from './blob-path.js';
+import { BEAT_MS, type CommandMessage, type ListenTarget, type RunnerCommand, type RunnerConfig, type RunnerMessage } from './runner-protocol.js';
+
+/** The process that runs guests: a front, driven by the supervisor's commands. It holds no secret of the node and decides nothing. */
+
+let front: Front | undefined;
+let meter: Meter | undefined;
+let log = new Log({ process: 'runner', pid: process.pid });
+
+const say = (message: RunnerMessage, then?: () => void): void => {
+  if (process.connected) process.send?.(message, undefined, {}, () => then?.());
+  else then?.();
+};
+
+function init(config: RunnerConfig): void {
+  log = new Log({ process: 'runner', lane: config.lane, pid: process.pid }, config.logLevel);
+  meter = new Meter(new Journal({ dir: config.journalsDir, writer: config.writer, onError: (error) => log.error('the journal is not written', { error }) }));
+  front = new Front({
+    lane: config.lane,
+    appDomain: config.appDomain,
+    publicPort: config.publicPort,
+    stateDir: config.stateDir,
+    limits: config.limits,
+    allowPrivateHosts: config.allowPrivateHosts,
+    meter,
+    log,
+    blobPath: (digest: Digest) => join(config.blobsDir, toBlobPath(digest)),
+    onHeavy: (app, channel) => say({ type: 'heavy', app: { app, channel } }),
+  });
+}
+
+/** The port, where there is one. */
+function listen({ server }: Front, target: ListenTarget): Promise<number | undefined> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(target, () => {
+      server.off('error', reject);
+      const address = server.address() as AddressInfo | string | null;
+      resolve(typeof address === 'object' ? address?.port : undefined);
+    });
+  });
+}
+
+async function run(command: RunnerCommand): Promise<number | undefined> {
+  if (command.type === 'init') return void init(command.config);
+  if (!front) throw new Error(`${command.type} before init`);
+  switch (command.type) {
+    case 'prepare': return void (await front.prepare(command.app, command.artifact));
+    case 'serve': return void front.serve(command.app);
+    case 'settled': return void (await front.settled(command.app.app, command.app.channel, command.timeoutMs));
+    case 'release': return void front.release(command.app.app, command.app.channel, command.version);
+    case 'remove': return void front.remove(command.app.app, command.app.channel);
+    case 'heavy': return void front.setHeavy(command.apps, command.socketPath);
+    case 'listen': return listen(front, command.target);
+    case 'drain':
+      await front.drain(command.timeoutMs);
+      meter?.close();
+      return undefined;
+  }
+}
+
+function toFailure(error: unknown, { type }: RunnerCommand) {
+  if (error instanceof WhorlError) return { code: error.code, message: error.message };
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (type === 'listen') return { code: code === 'EADDRINUSE' ? 'NODE_PORT_IN_USE' as const : 'NODE_LISTEN_FAILED' as const, message };
+  log.error(`${type} failed`, { error });
+  return { code: 'NODE_RUNNER_FAILED' as const, message: `${type}: ${message}` };
+}
+
+process.on('message', ({ id, command }: CommandMessage) => {
+  const ending = command.type === 'drain';
+  run(command).then(
+    (port) => say({ type: 'reply', id, ...(port !== undefined && { port }) }, () => ending && process.exit(0)),
+    (error: unknown) => say({ type: 'reply', id, failure: toFailure(error, command) }, () => ending && process.exit(1)),
+  );
+});
+// Whoever started the node stops it by the supervisor, which drains its runners; a Ctrl-C reaches every process of the terminal.
+process.on('SIGINT', () => {});
+process.on('SIGTERM', () => {});
+process.on('disconnect', () => {
+  meter?.close();
+  process.exit(0);
+});
+process.on('uncaughtException', (error) => {
+  log.error('the runner fails', { error });
+  meter?.flush();
+  process.exit(1);
+});
+setInterval(() => say({ type: 'beat' }), BEAT_MS);
+say({ type: 'up' });

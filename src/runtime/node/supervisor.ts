@@ -1,0 +1,213 @@
+import cluster from 'node:cluster';
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { VersionArtifact } from '#contract/artifact.js';
+import type { WhorlError } from '#contract/errors.js';
+import type { VersionNumber } from '#contract/ids.js';
+import type { Log } from '#platform/log.js';
+import type { AppLane } from '#runtime/trigger/app-version.js';
+import { toKey, type AppKey } from './app-lane.js';
+import { HeavyApps } from './heavy-apps.js';
+import { Lane } from './lane.js';
+import { RunnerProcess } from './runner-process.js';
+import type { LaneKind, ListenTarget, RunnerCommand, RunnerConfig } from './runner-protocol.js';
+
+/** A runner's own heap; the memory of guests is outside of it and has limits of its own. */
+const RUNNER_HEAP_MB = 1_024;
+const HEAVY_RUNNERS = 2;
+const MAX_EXTRA_RUNNERS = 2;
+const WATCH_MS = 500;
+/** Extra runners go when there was no need of them for so long. */
+const EXTRA_IDLE_MS = 60_000;
+/** sockaddr_un holds 108 bytes on Linux, 104 elsewhere. */
+const MAX_SOCKET_PATH_BYTES = 100;
+
+export interface SupervisorOptions {
+  runners: number;
+  /** Random for each start of the node. */
+  incarnation: string;
+  config: Omit<RunnerConfig, 'lane' | 'writer'>;
+  /** As for `cluster.fork`. */
+  environment: Record<string, string | undefined>;
+  drainMs: number;
+  log: Log;
+  onRefused(app: AppKey, version: VersionNumber, failure: WhorlError): void;
+  /** The number of runners has changed. */
+  onChange(): void;
+}
+
+/**
+ * The runners of this node, in two lanes. The shared one serves all apps. An app that needs much CPU in one request is marked and
+ * served by the heavy lane, behind the shared one, so that it holds up nobody but its like.
+ */
+export class Supervisor {
+  private readonly shared: Lane;
+  private readonly heavy: Lane;
+  private readonly heavyApps = new HeavyApps();
+  private readonly writers = new Set<string>();
+  private readonly socketDir: string;
+  private readonly watch: NodeJS.Timeout;
+  private lastRunner = 0;
+  private extra = 0;
+  private extraNeededMs = 0;
+  private heavyOpen = false;
+
+  constructor(private readonly options: SupervisorOptions) {
+    // The primary only holds the listening socket: every runner accepts from it by itself, and a blocked one keeps nobody waiting.
+    cluster.schedulingPolicy = cluster.SCHED_NONE;
+    cluster.setupPrimary({
+      exec: fileURLToPath(new URL('./runner.js', import.meta.url)),
+      args: [],
+      serialization: 'advanced',
+      execArgv: [`--max-old-space-size=${RUNNER_HEAP_MB}`],
+    });
+    this.socketDir = makeSocketDir();
+    this.shared = this.lane('shared', () => options.onChange());
+    this.heavy = this.lane('heavy', () => this.announceHeavy());
+    this.shared.resize(options.runners, options.drainMs);
+    this.watch = setInterval(() => this.look(), WATCH_MS);
+  }
+
+  /** Runners that accept. */
+  get count(): number {
+    return this.shared.runners.length;
+  }
+
+  /** Whether a runner may still append to the journal of this writer. */
+  isWriting(writer: string): boolean {
+    return this.writers.has(writer);
+  }
+
+  /** Lets the runners accept. The port. Throws NODE_PORT_IN_USE or NODE_LISTEN_FAILED. */
+  async listen(target: ListenTarget): Promise<number> {
+    return (await this.shared.open(target))!;
+  }
+
+  /** Prepares a version in every runner. Throws a WhorlError. */
+  async prepare(app: AppLane, artifact: VersionArtifact): Promise<void> {
+    await Promise.all([this.shared.prepare(app, artifact), this.heavyApps.has(app) && this.heavy.prepare(app, artifact)]);
+  }
+
+  /** Switches every runner; see `Lane.serve`. */
+  async serve(app: AppLane): Promise<void> {
+    await Promise.all([this.shared.serve(app), this.heavyApps.has(app) && this.heavy.desired.has(toKey(app)) && this.heavy.serve(app)]);
+  }
+
+  release(app: AppKey, version: VersionNumber): void {
+    this.shared.release(app, version);
+    this.heavy.release(app, version);
+  }
+
+  remove(app: AppKey): void {
+    this.shared.remove(app);
+    if (this.heavyApps.has(app)) this.leaveHeavy([app]);
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.watch);
+    await this.shared.stop(this.options.drainMs);
+    // Only now: what the shared lane had under way may have been handed over.
+    await this.heavy.stop(0);
+    rmSync(this.socketDir, { recursive: true, force: true });
+  }
+
+  private lane(kind: LaneKind, onAccepting: () => void): Lane {
+    return new Lane({
+      name: kind,
+      log: this.options.log,
+      spawn: () => this.spawn(kind),
+      onRefused: (app, version, failure) => this.options.onRefused(app, version, failure),
+      onAccepting,
+    });
+  }
+
+  private spawn(lane: LaneKind): { runner: RunnerProcess; init: RunnerCommand } {
+    const writer = `${this.options.incarnation}-${++this.lastRunner}`;
+    this.writers.add(writer);
+    const runner = new RunnerProcess(cluster.fork(this.options.environment), writer, (app) => void this.onHeavy(app));
+    void runner.exited.then(() => this.writers.delete(writer));
+    return { runner, init: { type: 'init', config: { ...this.options.config, lane, writer } } };
+  }
+
+  /** An app needs the heavy lane, or goes on needing it. */
+  private async onHeavy(app: AppKey): Promise<void> {
+    const key = toKey(app);
+    const held = this.shared.desired.get(key);
+    if (!held || !this.heavyApps.mark(app, Date.now())) return;
+    this.options.log.info('an app moves to the heavy lane', { app: key });
+    this.heavy.resize(HEAVY_RUNNERS, 0);
+    this.announceHeavy();
+    try {
+      await this.openHeavy();
+      await Promise.all([...held.versions.values()].map(({ artifact }) => this.heavy.prepare(held.app, artifact)));
+      // As it is now: it may have been switched, or removed, meanwhile.
+      if (this.shared.desired.get(key) !== held) return;
+      if (held.served) await this.heavy.serve(held.served);
+    } catch (error) {
+      this.options.log.error('an app cannot move to the heavy lane', { app: key, error });
+      this.leaveHeavy([app]);
+    }
+    this.announceHeavy();
+  }
+
+  private async openHeavy(): Promise<void> {
+    if (this.heavyOpen) return;
+    this.heavyOpen = true;
+    await this.heavy.open({ path: this.socketPath }).catch((error: unknown) => {
+      this.heavyOpen = false;
+      throw error;
+    });
+  }
+
+  private get socketPath(): string {
+    return join(this.socketDir, 'heavy.sock');
+  }
+
+  /** Without a runner that accepts, requests wait in the shared lane until there is one. */
+  private announceHeavy(): void {
+    const up = this.heavy.runners.length > 0;
+    this.shared.setHeavy(this.heavyApps.list(), up ? this.socketPath : null);
+  }
+
+  private leaveHeavy(apps: AppKey[]): void {
+    for (const app of apps) {
+      this.heavyApps.unmark(app);
+      this.heavy.remove(app);
+    }
+    this.announceHeavy();
+    if (this.heavyApps.list().length === 0) this.heavy.resize(0, this.options.drainMs);
+  }
+
+  /** Sees that one runner at least is free to accept, and that heavy apps do not stay for ever. */
+  private look(): void {
+    const expired = this.heavyApps.expire(Date.now());
+    if (expired.length > 0) {
+      this.options.log.info('apps leave the heavy lane', { apps: expired.map(toKey) });
+      this.leaveHeavy(expired);
+    }
+    const { runners } = this.shared;
+    const blocked = runners.filter((runner) => runner.isBlocked);
+    if (blocked.length > 0) this.options.log.warn('runners are blocked', { pids: blocked.map(({ pid }) => pid), of: runners.length });
+    if (blocked.length === runners.length && runners.length > 0) {
+      this.extraNeededMs = performance.now();
+      this.resizeExtra(Math.min(this.extra + 1, MAX_EXTRA_RUNNERS));
+    } else if (performance.now() - this.extraNeededMs > EXTRA_IDLE_MS) {
+      this.resizeExtra(0);
+    }
+  }
+
+  private resizeExtra(extra: number): void {
+    if (extra === this.extra) return;
+    this.extra = extra;
+    this.shared.resize(this.options.runners + extra, this.options.drainMs);
+  }
+}
+
+function makeSocketDir(): string {
+  const dir = [tmpdir(), '/tmp'].find((each) => Buffer.byteLength(join(each, 'whorl-XXXXXX', 'heavy.sock')) <= MAX_SOCKET_PATH_BYTES) ?? '/tmp';
+  const made = mkdtempSync(join(dir, 'whorl-'));
+  chmodSync(made, 0o700);
+  return made;
+}

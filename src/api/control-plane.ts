@@ -31,17 +31,20 @@ export interface ControlPlane {
 
 /** The control plane in one piece: migrates the database, registers the configured tokens, listens. */
 export async function startControlPlane({ config, log, registry }: ControlPlaneOptions): Promise<ControlPlane> {
-  const applied = await migrate(config.DATABASE_URL, MIGRATIONS);
-  if (applied.length > 0) log.info('migrated the database', { applied });
   const lifetime = new Lifetime();
   const wakeups = new Wakeups(config.DATABASE_URL, log, lifetime.signal);
-  await wakeups.start();
 
   @Module({ imports: [PlatformModule.with({ config, log, wakeups, lifetime }), ApiModule.with(registry)] })
   class ControlPlaneModule {}
 
-  const app = await createHttpApp(ControlPlaneModule, { log, version: VERSION, lifetime });
+  const [applied, app] = await Promise.all([
+    migrate(config.DATABASE_URL, MIGRATIONS),
+    createHttpApp(ControlPlaneModule, { log, version: VERSION, lifetime }),
+    wakeups.start(),
+  ]);
+  if (applied.length > 0) log.info('migrated the database', { applied });
   await app.get(AuthService).registerConfigured();
+  await app.init();
   const server = app.getHttpServer() as Server;
   server.listen(config.WHORL_API_PORT, config.WHORL_LISTEN);
   await once(server, 'listening');

@@ -6,7 +6,7 @@ import express from 'express';
 import swaggerUi from 'swagger-ui-express';
 import type { Lifetime } from '../lifetime.js';
 import type { Log } from '../log.js';
-import { describeApi } from './openapi.js';
+import { ApiDocs } from './api-docs.js';
 import { ProblemFilter } from './problem.filter.js';
 import { requestId } from './request-id.js';
 
@@ -27,7 +27,7 @@ export interface HttpAppOptions {
 
 /**
  * A Nest application with the platform's manners: request ids, problems as the single exit of errors, JSON bodies alone (streamed ones
- * are left to their handlers), `/openapi.json` and `/docs`. The caller listens.
+ * are left to their handlers), `/openapi.json` and `/docs`. The caller initialises it, which begins its work, and listens.
  */
 export async function createHttpApp(module: NonNullable<ModuleMetadata['imports']>[number], { log, version, lifetime }: HttpAppOptions): Promise<NestExpressApplication> {
   const app = await NestFactory.create<NestExpressApplication>(module, { bodyParser: false, logger: toNestLogger(log), abortOnError: false });
@@ -39,13 +39,12 @@ export async function createHttpApp(module: NonNullable<ModuleMetadata['imports'
   app.use(closeWhenEnded(lifetime));
   app.use(express.json({ limit: MAX_JSON_BYTES }));
   app.useGlobalFilters(new ProblemFilter(log));
-  const document = describeApi(app, version);
-  app.use('/openapi.json', (_request: express.Request, response: express.Response) => void response.json(document));
-  app.use('/docs', swaggerUi.serve, swaggerUi.setup(document as swaggerUi.JsonObject));
+  const docs = new ApiDocs(app, version);
+  app.use('/openapi.json', docs.json);
+  app.use('/docs', swaggerUi.serve, docs.page);
   const server = app.getHttpServer() as Server;
   server.requestTimeout = REQUEST_TIMEOUT_MS;
   server.keepAliveTimeout = KEEP_ALIVE_TIMEOUT_MS;
-  await app.init();
   return app;
 }
 

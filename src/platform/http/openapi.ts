@@ -2,7 +2,7 @@ import type { INestApplication } from '@nestjs/common';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
 import { z } from 'zod';
 import { ERRORS, type ErrorCode, Problem } from '#contract/errors.js';
-import { ENDPOINT_EXTENSION, findEndpoint } from './endpoint.decorator.js';
+import { findEndpoint, operationId } from './endpoint.decorator.js';
 import type { EndpointSpec, ResponseSpec } from './endpoint.js';
 
 type Json = Record<string, unknown>;
@@ -29,18 +29,19 @@ export function describeApi(app: INestApplication, version: string): OpenAPIObje
     .setVersion(version)
     .addBearerAuth({ type: 'http', scheme: 'bearer' }, 'token')
     .build();
-  const document = SwaggerModule.createDocument(app, base);
+  const document = SwaggerModule.createDocument(app, base, { operationIdFactory: operationId });
   for (const operations of Object.values(document.paths)) {
     for (const [method, operation] of Object.entries(operations as Record<string, Json>)) {
-      const spec = findEndpoint(String(operation[ENDPOINT_EXTENSION]));
-      if (spec) (operations as Record<string, Json>)[method] = describeOperation(String(operation['operationId']), spec);
+      const id = String(operation['operationId']);
+      const spec = findEndpoint(id);
+      if (spec) (operations as Record<string, Json>)[method] = describeOperation(id, spec);
     }
   }
   document.components = { ...document.components, schemas: { ...document.components?.schemas, Problem: jsonSchema(Problem, 'output') } };
   return document;
 }
 
-function describeOperation(operationId: string, spec: EndpointSpec): Json {
+function describeOperation(id: string, spec: EndpointSpec): Json {
   const errors: ErrorCode[] = [...(spec.errors ?? []), ...(spec.public ? [] : PROTECTED_ERRORS), 'INTERNAL'];
   if (spec.params || spec.query || spec.body) errors.push('API_INPUT_INVALID');
   if (spec.body) errors.push('API_BODY_MALFORMED', 'API_BODY_TOO_LARGE', 'API_MEDIA_TYPE_UNSUPPORTED');
@@ -48,7 +49,7 @@ function describeOperation(operationId: string, spec: EndpointSpec): Json {
   if (spec.conditional) errors.push('API_STATE_CHANGED');
   const body = requestBody(spec);
   return {
-    operationId,
+    operationId: id,
     tags: [spec.tag],
     summary: spec.summary,
     ...(spec.description && { description: spec.description }),

@@ -1,7 +1,7 @@
 import { BuildError, RewriteError } from '#engine/build/build-error.js';
 import { hex, Reader } from '#engine/build/decode/reader.js';
 import { skipConstantExpression } from './constant-expression.js';
-import { readCoreExternDesc, readCoreKind, readCoreValueType, readLimits, readSignature, resolveDesc } from './core-types.js';
+import { readCoreExternDesc, readCoreKind, readCoreValueType, readFuncType, readLimits, resolveDesc } from './core-types.js';
 import type { CoreExternType, CoreKind, CoreLimits, Signature } from './core-types.js';
 
 export interface CoreImport {
@@ -30,6 +30,13 @@ export interface OwnTable extends CoreLimits {
   limitsTo: number;
 }
 
+/** `value` as in `CoreExternType`. */
+export interface OwnGlobal {
+  index: number;
+  value: string | null;
+  mutable: boolean;
+}
+
 /** What the linker and the rewriter know of a core module. Made by `readCoreModule` only, so the bytes are valid WebAssembly. */
 export interface CoreModule {
   bytes: Uint8Array;
@@ -38,6 +45,9 @@ export interface CoreModule {
   exports: CoreExport[];
   ownTables: OwnTable[];
   ownMemories: CoreLimits[];
+  ownGlobals: OwnGlobal[];
+  /** Number of parameters of each function that is not imported. */
+  ownFuncParams: number[];
   importedFuncs: number;
   importedMemories: number;
   funcs: number;
@@ -47,13 +57,15 @@ export interface CoreModule {
 
 class CoreModuleReader {
   readonly types: Signature[] = [];
+  /** Number of parameters of each type. */
+  private readonly typeParams: number[] = [];
   /** Types of what the index spaces hold. */
   private readonly spaces: Record<CoreKind, CoreExternType[]> = { func: [], table: [], memory: [], global: [], tag: [] };
   readonly module: CoreModule;
 
   constructor(bytes: Uint8Array) {
     this.module = {
-      bytes, sections: [], imports: [], exports: [], ownTables: [], ownMemories: [],
+      bytes, sections: [], imports: [], exports: [], ownTables: [], ownMemories: [], ownGlobals: [], ownFuncParams: [],
       importedFuncs: 0, importedMemories: 0, funcs: 0, globals: 0, start: null,
     };
   }
@@ -105,7 +117,9 @@ class CoreModuleReader {
     // objects of the garbage collector would lie outside the memory that the cap bounds
     if (form === 0x5f || form === 0x5e) reader.unsupported('a type of the garbage collection proposal (struct, array)', at);
     if (form !== 0x60) reader.unsupported(`core type ${hex(form)}`, at);
-    this.types.push(readSignature(reader));
+    const { signature, params } = readFuncType(reader);
+    this.types.push(signature);
+    this.typeParams.push(params);
   }
 
   private import(reader: Reader): void {
@@ -122,6 +136,7 @@ class CoreModuleReader {
 
   private func(type: number): void {
     this.spaces.func.push({ kind: 'func', signature: this.types[type] ?? null });
+    this.module.ownFuncParams.push(this.typeParams[type] ?? 0);
   }
 
   /** A table with an initial value (0x40 0x00 …) ends in an expression, so it can only be the last one that is read here. */
@@ -145,9 +160,11 @@ class CoreModuleReader {
 
   private globals(reader: Reader): void {
     const count = reader.count();
-    this.module.globals += count;
     for (let i = 0; i < count; i++) {
-      this.spaces.global.push({ kind: 'global', value: readCoreValueType(reader), mutable: reader.flag('mutability') });
+      const value = readCoreValueType(reader);
+      const mutable = reader.flag('mutability');
+      this.module.ownGlobals.push({ index: this.module.globals++, value, mutable });
+      this.spaces.global.push({ kind: 'global', value, mutable });
       skipConstantExpression(reader);
     }
   }

@@ -51,10 +51,15 @@ export function readCoreValueType(reader: Reader): string | null {
 }
 
 /** Reads the parameters and results of a function type. */
-export function readSignature(reader: Reader): Signature {
+export function readFuncType(reader: Reader): { signature: Signature; params: number } {
   const params = reader.vec(readCoreValueType);
   const results = reader.vec(readCoreValueType);
-  return [...params, ...results].includes(null) ? null : `${params.join(',')}>${results.join(',')}`;
+  const signature = [...params, ...results].includes(null) ? null : `${params.join(',')}>${results.join(',')}`;
+  return { signature, params: params.length };
+}
+
+export function readSignature(reader: Reader): Signature {
+  return readFuncType(reader).signature;
 }
 
 /** Reads the limits of a table or memory; those of proposals that this engine does not cover are refused. */

@@ -8,6 +8,11 @@ export function isLabel(name: string): boolean {
   return LABEL.test(name);
 }
 
+/** The work that a list of names makes, in the units of a link budget: names are as long as a component likes. */
+export function nameWeight(names: string[]): number {
+  return names.length + Math.floor(names.reduce((length, name) => length + name.length, 0) / 64);
+}
+
 function camelCase(label: string): string {
   return label.toLowerCase().replace(/-([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
 }

@@ -1,7 +1,7 @@
 import type { PlanFuncType, PlanType } from '#engine/plan.js';
 import { LinkError } from '#engine/build/build-error.js';
 import type { FuncTypeDef, TypeDef, ValType } from '#engine/build/decode/ast.js';
-import { checkLabels } from './label.js';
+import { checkLabels, nameWeight } from './label.js';
 import type { TypeTable } from './type-table.js';
 
 const MAX_FLAGS = 32;
@@ -13,8 +13,8 @@ export type ValueTypeDef = Exclude<TypeDef, { t: 'resource' | 'func' | 'componen
 export interface TypeResolver {
   value(type: ValType): number;
   resource(index: number): number;
-  /** Called with the number of parts before they are walked. */
-  spend(parts: number): void;
+  /** Called with the work that a type makes, before it is done. */
+  spend(work: number): void;
 }
 
 /** Makes the table's form of a value type, checked by itself (Explainer.md, Type Definitions). Throws `LinkError`. */
@@ -33,7 +33,8 @@ export function planType(table: TypeTable, def: ValueTypeDef, resolver: TypeReso
       if (def.length === 0) throw new LinkError('invalid', 'a list of the fixed length 0');
       return { t: 'list', of: resolver.value(def.of), length: def.length };
     case 'tuple':
-      members('tuple', def.of, resolver);
+      resolver.spend(def.of.length);
+      someMembers('tuple', def.of);
       return { t: 'tuple', of: def.of.map((type) => resolver.value(type)) };
     case 'flags':
       if (def.names.length > MAX_FLAGS) throw new LinkError('invalid', `flags: more than ${MAX_FLAGS} names`);
@@ -48,8 +49,9 @@ export function planType(table: TypeTable, def: ValueTypeDef, resolver: TypeReso
 
 /** Makes the table's form of a function type, checked by itself. Throws `LinkError`. */
 export function planFuncType(table: TypeTable, def: FuncTypeDef, resolver: TypeResolver): PlanFuncType {
-  resolver.spend(def.params.length);
-  checkLabels('parameters', def.params.map(([name]) => name));
+  const names = def.params.map(([name]) => name);
+  resolver.spend(nameWeight(names));
+  checkLabels('parameters', names);
   const params = def.params.map(([name, type]): [string, number] => [name, resolver.value(type)]);
   const result = def.result === null ? null : resolver.value(def.result);
   if (result !== null && table.factsOf(result).borrow) throw new LinkError('invalid', 'a function result holds a borrow');
@@ -87,12 +89,12 @@ function element(table: TypeTable, what: 'stream' | 'future', of: number | null)
 }
 
 function labelled(what: string, names: string[], resolver: TypeResolver): string[] {
-  members(what, names, resolver);
+  resolver.spend(nameWeight(names));
+  someMembers(what, names);
   checkLabels(what, names);
   return names;
 }
 
-function members(what: string, parts: unknown[], resolver: TypeResolver): void {
-  resolver.spend(parts.length);
+function someMembers(what: string, parts: unknown[]): void {
   if (parts.length === 0) throw new LinkError('invalid', `a ${what} type without members`);
 }

@@ -25,6 +25,8 @@ export interface TypeFacts {
   borrow: boolean;
   /** Names a resource type somewhere in it. */
   resources: boolean;
+  /** The work of making the type anew, in the units of a link budget. */
+  weight: number;
   depth: number;
   /** Size and alignment with 64-bit pointers, which the bound on sizes is about too. */
   wide: Layout;
@@ -36,9 +38,11 @@ const PRIMITIVES: Record<PrimitiveName, [size: number, flat: FlatType[]]> = {
   'error-context': [4, ['i32']],
 };
 
+type Measure = Omit<TypeFacts, 'weight'>;
+
 const WIDE_PAIR = { size: 16, align: 8 };
 
-const SCALAR: TypeFacts = {
+const SCALAR: Measure = {
   size: 4, align: 4, flat: ['i32'], pointers: false, borrow: false, resources: false, depth: 1, wide: { size: 4, align: 4 },
 };
 
@@ -82,7 +86,7 @@ function variantLayout(tag: number, payloads: Layout[]): Layout {
   return { size: alignTo(alignTo(tag, payloadAlign) + payloadSize, align), align };
 }
 
-function joined(parts: TypeFacts[]): Pick<TypeFacts, 'pointers' | 'borrow' | 'resources' | 'depth'> {
+function joined(parts: Measure[]): Pick<TypeFacts, 'pointers' | 'borrow' | 'resources' | 'depth'> {
   return {
     pointers: parts.some((part) => part.pointers),
     borrow: parts.some((part) => part.borrow),
@@ -111,7 +115,7 @@ export class TypeTable {
     const known = this.byKey.get(key);
     if (known !== undefined) return known;
     if (this.types.length >= MAX_TYPES) throw new LinkError('limit', `more than ${MAX_TYPES} types`);
-    const facts = this.measure(type);
+    const facts = { ...this.measure(type), weight: 1 + Math.floor(key.length / 16) };
     if (Math.max(facts.size, facts.wide.size) >= MAX_ELEMENT_BYTES) throw new LinkError('invalid', `a ${type.t} type is larger than ${MAX_ELEMENT_BYTES} bytes`);
     if (facts.depth > MAX_TYPE_DEPTH) throw new LinkError('limit', `value types are nested deeper than ${MAX_TYPE_DEPTH}`);
     const index = this.types.push(type) - 1;
@@ -143,7 +147,7 @@ export class TypeTable {
     return concat(types.map((type) => this.factsOf(type).flat));
   }
 
-  private measure(type: PlanType): TypeFacts {
+  private measure(type: PlanType): Measure {
     if (isPrimitive(type)) {
       const [size, flat] = PRIMITIVES[type.t];
       if (type.t === 'string') return { ...SCALAR, size, flat, pointers: true, wide: WIDE_PAIR };
@@ -170,7 +174,7 @@ export class TypeTable {
     }
   }
 
-  private measureList(of: number, length?: number): TypeFacts {
+  private measureList(of: number, length?: number): Measure {
     const item = this.factsOf(of);
     const depth = item.depth + 1;
     if (length === undefined) return { ...item, size: 8, align: 4, flat: ['i32', 'i32'], pointers: true, depth, wide: WIDE_PAIR };
@@ -178,12 +182,12 @@ export class TypeTable {
     return { ...item, size: item.size * length, flat, depth, wide: { size: item.wide.size * length, align: item.wide.align } };
   }
 
-  private measureTuple(fields: number[]): TypeFacts {
+  private measureTuple(fields: number[]): Measure {
     const facts = fields.map((field) => this.factsOf(field));
     return { ...tupleLayout(facts), flat: concat(facts.map((field) => field.flat)), ...joined(facts), wide: tupleLayout(facts.map((field) => field.wide)) };
   }
 
-  private measureVariant(cases: (number | null)[]): TypeFacts {
+  private measureVariant(cases: (number | null)[]): Measure {
     const tag = cases.length <= 2 ** 8 ? 1 : cases.length <= 2 ** 16 ? 2 : 4;
     const payloads = cases.filter((payload) => payload !== null).map((payload) => this.factsOf(payload));
     return {
@@ -192,7 +196,7 @@ export class TypeTable {
     };
   }
 
-  private joinPayloads(payloads: TypeFacts[]): FlatType[] | null {
+  private joinPayloads(payloads: Measure[]): FlatType[] | null {
     const joined: FlatType[] = [];
     for (const { flat } of payloads) {
       if (flat === null || flat.length >= MAX_FLAT) return null;

@@ -65,7 +65,7 @@ class ComponentValidator {
 
   /** What is seen of an export is what its type says: resource types that it makes abstract are new ones. */
   private ascribed(space: Space, name: string, wanted: Extern, given: Extern): Extern {
-    this.matcher.check(wanted, given, { place: JSON.stringify(name), actual: new Substitution(this.store, ASCRIBED, ASCRIBED) });
+    this.matcher.check(wanted, given, { place: { name }, actual: new Substitution(this.store, ASCRIBED, ASCRIBED) });
     return new Substitution(this.store, ASCRIBED, space.binder).extern(wanted);
   }
 
@@ -133,7 +133,7 @@ class ComponentValidator {
     for (const [name, wanted] of component.imports) {
       const given = args.get(name);
       if (given === undefined) throw new LinkError('invalid', `the argument ${JSON.stringify(name)} is missing`);
-      this.matcher.check(wanted, given, { place: JSON.stringify(name), actual });
+      this.matcher.check(wanted, given, { place: { name }, actual });
       this.matcher.rename(wanted, given, actual);
     }
     const exports = new Map([...component.exports].map(([name, extern]) => [name, actual.extern(extern)]));

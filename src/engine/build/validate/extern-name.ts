@@ -3,7 +3,7 @@ import { isLabel } from '#engine/build/link/label.js';
 
 /** The name of an import or export, read (Explainer.md, externname). `label` is that of the resource where the kind is an annotation. */
 export interface ParsedName {
-  kind: 'plain' | 'interface' | 'constructor' | 'method' | 'static';
+  kind: 'plain' | 'interface' | 'dependency' | 'constructor' | 'method' | 'static';
   label: string;
   /** Two names with the same key are not strongly unique (Explainer.md, Name Uniqueness). */
   key: string;
@@ -27,19 +27,31 @@ const SEMVER = new RegExp(`^${NUMBER}\\.${NUMBER}\\.${NUMBER}(?:-${PRERELEASE}(?
 const CANONICAL_VERSION = /^(?:[1-9][0-9]*|0\.[1-9][0-9]*|0\.0\.[1-9][0-9]*|0\.0\.0)$/;
 
 const ANNOTATION = /^\[(constructor|method|static)\](.*)$/s;
-/** Forms of an earlier specification: imports by dependency, address or content. */
-const FORMER = /^(?:(?:un)?locked-dep|url|relative-url|integrity)=</;
+const SEMVER_TEXT = SEMVER.source.slice(1, -1);
+const HASH = 'sha(?:256|384|512)-[A-Za-z0-9+/]+={0,2}(?:\\?[!-;=?-~]*)?';
+const HASHES = ` *${HASH}(?: +${HASH})* *`;
+const RANGE = `\\*|\\{(?:>=${SEMVER_TEXT}|<${SEMVER_TEXT}|>=${SEMVER_TEXT} <${SEMVER_TEXT})\\}`;
+/**
+ * Names of dependencies by package, address or content, which an earlier specification had and tools that compose components still
+ * write.
+ */
+const FORMER = [
+  new RegExp(`^unlocked-dep=<${WORDS}:${WORDS}(?:@(?:${RANGE}))?>$`),
+  new RegExp(`^locked-dep=<${WORDS}:${WORDS}(?:@${SEMVER_TEXT})?>(?:,integrity=<${HASHES}>)?$`),
+  new RegExp(`^url=<[^<>]*>(?:,integrity=<${HASHES}>)?$`),
+  new RegExp(`^integrity=<${HASHES}>$`),
+];
 
 /**
- * Reads the name of an import or export. Throws `LinkError`: of the kind `unsupported` for names of gated and former features,
- * else `invalid`.
+ * Reads the name of an import or export. Throws `LinkError`: of the kind `unsupported` for names of gated features, else
+ * `invalid`.
  */
 export function parseExternName(name: string): ParsedName {
   if (name.length > MAX_NAME_LENGTH) throw new LinkError('limit', `${JSON.stringify(name.slice(0, 100))}…: a name is longer than ${MAX_NAME_LENGTH}`);
   const annotation = ANNOTATION.exec(name);
   if (annotation !== null) return annotated(name, annotation[1] as 'constructor' | 'method' | 'static', annotation[2]!);
   if (isLabel(name)) return { kind: 'plain', label: name, key: name.toLowerCase() };
-  if (FORMER.test(name)) throw new LinkError('unsupported', `${quote(name)}: names of dependencies and addresses are not supported`);
+  if (FORMER.some((form) => form.test(name))) return { kind: 'dependency', label: name, key: name };
   if (!isInterfaceName(name)) throw nested(name) ?? new LinkError('invalid', `${quote(name)} is not a name for an import or export`);
   return { kind: 'interface', label: name, key: name.toLowerCase() };
 }

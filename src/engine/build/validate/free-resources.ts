@@ -18,8 +18,8 @@ class FreeResources {
     this.store.budget.spend();
     switch (type.k) {
       case 'resource': return !this.bound.has(this.store.binderOf(type.id));
-      case 'value': return this.store.table.factsOf(type.shape).resources && type.parts.some((part) => this.ofType(part));
-      case 'func': return [...type.params, type.result].some((part) => part !== null && this.ofType(part));
+      case 'value': return this.store.table.factsOf(type.shape).resources && this.ofParts(type.parts);
+      case 'func': return this.ofParts([...type.params, type.result]);
       case 'instance':
         if (type.binder !== null) this.bound.add(type.binder);
         return this.ofExterns(type.exports);
@@ -29,7 +29,13 @@ class FreeResources {
     }
   }
 
+  private ofParts(parts: (Type | null)[]): boolean {
+    this.store.budget.spend(parts.length);
+    return parts.some((part) => part !== null && this.ofType(part));
+  }
+
   private ofExterns(externs: Map<string, Extern>): boolean {
+    this.store.budget.spend(externs.size);
     return this.store.budget.nested(() => [...externs.values()].some(({ sort, type }) => sort !== 'core module' && this.ofType(type)));
   }
 }

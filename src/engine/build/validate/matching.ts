@@ -4,9 +4,15 @@ import { Substitution } from './substitution.js';
 import type { TypeStore } from './type-store.js';
 import type { ComponentType, Extern, InstanceType, ModuleType, Type } from './types.js';
 
+/** The name of an import or export, and where it is inside of others: put together only when there is an error. */
+export interface Place {
+  name: string;
+  outer?: Place;
+}
+
 /** A wanted type is written in terms of abstract resource types; `actual` knows what stands in their place. */
 interface Match {
-  place: string;
+  place: Place;
   actual: Substitution;
 }
 
@@ -49,30 +55,30 @@ export class Matcher {
     this.store.budget.spend();
     if (wanted.sort === 'func' && given.sort === 'func') {
       if (match.actual.funcShape(wanted.type.shape) !== given.type.shape) {
-        throw new LinkError('invalid', `${match.place}: the function given has another type than asked for`);
+        throw new LinkError('invalid', `${text(match.place)}: the function given has another type than asked for`);
       }
     } else if (wanted.sort === 'type' && given.sort === 'type') this.type(wanted.type, given.type, match);
     else if (wanted.sort === 'instance' && given.sort === 'instance') this.exports(wanted.type.exports, given.type.exports, match);
     else if (wanted.sort === 'component' && given.sort === 'component') this.component(wanted.type, given.type, match);
     else if (wanted.sort === 'core module' && given.sort === 'core module') this.module(wanted.type, given.type, match);
-    else throw new LinkError('invalid', `${match.place}: a ${wanted.sort} is asked for, a ${given.sort} given`);
+    else throw new LinkError('invalid', `${text(match.place)}: a ${wanted.sort} is asked for, a ${given.sort} given`);
   }
 
   private exports(wanted: Map<string, Extern>, given: Map<string, Extern>, match: Match): void {
     this.store.budget.nested(() => {
       for (const [name, inner] of wanted) {
         const found = given.get(name);
-        if (found === undefined) throw new LinkError('invalid', `${match.place}: the instance given lacks ${JSON.stringify(name)}`);
-        this.extern(inner, found, { ...match, place: inside(match.place, name) });
+        if (found === undefined) throw new LinkError('invalid', `${text(match.place)}: the instance given lacks ${JSON.stringify(name)}`);
+        this.extern(inner, found, { ...match, place: { name, outer: match.place } });
       }
     });
   }
 
   private type(wanted: Type, given: Type, match: Match): void {
     if (wanted.k === 'resource' && given.k !== 'resource') {
-      throw new LinkError('invalid', `${match.place}: a resource is asked for, a ${given.k} type given`);
+      throw new LinkError('invalid', `${text(match.place)}: a resource is asked for, a ${given.k} type given`);
     }
-    if (!this.sameType(wanted, given, match)) throw new LinkError('invalid', `${match.place}: the type given is not the type asked for`);
+    if (!this.sameType(wanted, given, match)) throw new LinkError('invalid', `${text(match.place)}: the type given is not the type asked for`);
   }
 
   private sameType(wanted: Type, given: Type, match: Match): boolean {
@@ -84,19 +90,19 @@ export class Matcher {
   }
 
   /** Types of instances are the same when each is a subtype of the other. */
-  private sameInstance(one: InstanceType, other: InstanceType, place: string): boolean {
+  private sameInstance(one: InstanceType, other: InstanceType, place: Place): boolean {
     if (one === other) return true;
     this.subInstance(one, other, place);
     this.subInstance(other, one, place);
     return true;
   }
 
-  private subInstance(wanted: InstanceType, given: InstanceType, place: string): void {
+  private subInstance(wanted: InstanceType, given: InstanceType, place: Place): void {
     const made: Extern = { sort: 'instance', type: this.unknown(given).instance(given) };
     this.check({ sort: 'instance', type: wanted }, made, { place, actual: this.unknown(wanted) });
   }
 
-  private sameComponent(one: ComponentType, other: ComponentType, place: string): boolean {
+  private sameComponent(one: ComponentType, other: ComponentType, place: Place): boolean {
     if (one === other) return true;
     this.subComponent(one, other, place);
     this.subComponent(other, one, place);
@@ -108,21 +114,21 @@ export class Matcher {
   }
 
   /** `given` may import less and export more, and is instantiated with what `wanted` says that there will be. */
-  private subComponent(wanted: ComponentType, given: ComponentType, place: string): void {
+  private subComponent(wanted: ComponentType, given: ComponentType, place: Place): void {
     const there = this.unknown(wanted);
     const imports = new Map([...wanted.imports].map(([name, extern]) => [name, there.extern(extern)]));
     const made = this.unknown(given);
     for (const [name, asked] of given.imports) {
       const supplied = imports.get(name);
-      if (supplied === undefined) throw new LinkError('invalid', `${place}: the component given imports ${JSON.stringify(name)} too`);
-      this.check(asked, supplied, { place: inside(place, name), actual: made });
+      if (supplied === undefined) throw new LinkError('invalid', `${text(place)}: the component given imports ${JSON.stringify(name)} too`);
+      this.check(asked, supplied, { place: { name, outer: place }, actual: made });
     }
     const exports = new Map([...given.exports].filter(([name]) => wanted.exports.has(name)).map(([name, extern]) => [name, made.extern(extern)]));
     this.learnAll(wanted.exports, exports, there);
     for (const [name, asked] of wanted.exports) {
       const found = exports.get(name);
-      if (found === undefined) throw new LinkError('invalid', `${place}: the component given does not export ${JSON.stringify(name)}`);
-      this.extern(asked, found, { place: inside(place, name), actual: there });
+      if (found === undefined) throw new LinkError('invalid', `${text(place)}: the component given does not export ${JSON.stringify(name)}`);
+      this.extern(asked, found, { place: { name, outer: place }, actual: there });
     }
   }
 
@@ -135,17 +141,18 @@ export class Matcher {
     for (const [name, asked] of given.imports) {
       const supplied = wanted.imports.get(name);
       const mismatch = supplied === undefined ? 'is imported too' : coreMismatch(asked.type, supplied.type);
-      if (mismatch !== null) throw new LinkError('invalid', `${place}: core import ${name}: ${mismatch}`);
+      if (mismatch !== null) throw new LinkError('invalid', `${text(place)}: core import ${name}: ${mismatch}`);
     }
     for (const [name, asked] of wanted.exports) {
       const found = given.exports.get(name);
       const mismatch = found === undefined ? 'is missing' : coreMismatch(asked, found);
-      if (mismatch !== null) throw new LinkError('invalid', `${place}: core export ${JSON.stringify(name)}: ${mismatch}`);
+      if (mismatch !== null) throw new LinkError('invalid', `${text(place)}: core export ${JSON.stringify(name)}: ${mismatch}`);
     }
   }
 }
 
-/** Place names grow with the depth of instances; messages are cut off anyway. */
-function inside(place: string, name: string): string {
-  return place.length > 500 ? place : `${place.slice(0, -1)}#${JSON.stringify(name).slice(1)}`;
+function text(place: Place): string {
+  const names = [];
+  for (let at: Place | undefined = place; at !== undefined; at = at.outer) names.unshift(at.name);
+  return JSON.stringify(names.join('#'));
 }

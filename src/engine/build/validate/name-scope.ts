@@ -14,6 +14,7 @@ export class NameScope {
   /** Adds a name for something of the given type. Throws `LinkError`. */
   add({ name, attributes }: ExternName, extern: Extern): void {
     const parsed = parseExternName(name);
+    if (parsed.kind === 'dependency' && this.what === 'export') throw new LinkError('invalid', `${JSON.stringify(name)} is not a name for an export`);
     const previous = this.taken.get(parsed.key);
     if (previous !== undefined) {
       const how = previous === name ? 'twice' : `and ${JSON.stringify(previous)} too, which is too much alike`;
@@ -22,7 +23,7 @@ export class NameScope {
     this.taken.set(parsed.key, name);
     if (parsed.kind === 'plain') {
       if (extern.sort === 'type' && extern.type.k === 'resource') this.resources.set(name, extern.type);
-    } else if (parsed.kind !== 'interface') this.checkAnnotation(name, parsed, extern);
+    } else if (parsed.kind !== 'interface' && parsed.kind !== 'dependency') this.checkAnnotation(name, parsed, extern);
     if (attributes?.implements !== undefined) this.checkImplements(name, parsed, extern, attributes.implements);
     if (attributes?.versionSuffix !== undefined && !(parsed.kind === 'interface' && completesVersion(name, attributes.versionSuffix))) {
       throw new LinkError('invalid', `${JSON.stringify(name)}: the version suffix ${JSON.stringify(attributes.versionSuffix)} does not complete a version`);

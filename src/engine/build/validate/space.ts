@@ -65,13 +65,9 @@ export class Space {
 
   /** The space `count` levels out, 0 is this one, and whether the way there leaves a component. */
   outer(count: number): { space: Space; leavesComponent: boolean } {
-    let space: Space = this;
-    let leavesComponent = false;
-    for (let i = 0; i < count; i++) {
-      leavesComponent ||= space.kind === 'component';
-      if (space.parent === null) throw new LinkError('invalid', 'an outer alias reaches beyond the root');
-      space = space.parent;
-    }
-    return { space, leavesComponent };
+    if (count === 0) return { space: this, leavesComponent: false };
+    if (this.parent === null) throw new LinkError('invalid', 'an outer alias reaches beyond the root');
+    const { space, leavesComponent } = this.parent.outer(count - 1);
+    return { space, leavesComponent: leavesComponent || this.kind === 'component' };
   }
 }

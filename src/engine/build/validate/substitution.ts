@@ -1,4 +1,5 @@
 import { mapFuncType, mapType } from '#engine/build/link/plan-type.js';
+import { nameWeight } from '#engine/build/link/label.js';
 import type { TypeStore } from './type-store.js';
 import type { Binder, ComponentType, Extern, FuncType, InstanceType, ResourceType, Type, ValueType } from './types.js';
 
@@ -38,7 +39,7 @@ export class Substitution {
     if (!table.factsOf(shape).resources) return shape;
     let actual = this.shapes.get(shape);
     if (actual === undefined) {
-      this.store.budget.spend();
+      this.store.budget.spend(table.factsOf(shape).weight);
       actual = table.type(mapType(table.get(shape), (part) => this.shape(part), (id) => this.resource(id)));
       this.shapes.set(shape, actual);
     }
@@ -49,8 +50,9 @@ export class Substitution {
     const { table } = this.store;
     let actual = this.funcShapes.get(shape);
     if (actual === undefined) {
-      this.store.budget.spend();
-      actual = table.funcType(mapFuncType(table.funcTypes[shape]!, (part) => this.shape(part)));
+      const type = table.funcTypes[shape]!;
+      this.store.budget.spend(1 + nameWeight(type.params.map(([name]) => name)));
+      actual = table.funcType(mapFuncType(type, (part) => this.shape(part)));
       this.funcShapes.set(shape, actual);
     }
     return actual;
@@ -125,6 +127,7 @@ export class Substitution {
   }
 
   private all<T>(list: T[], map: (item: T) => T): T[] {
+    this.store.budget.spend(list.length);
     const mapped = list.map(map);
     return mapped.every((item, i) => item === list[i]) ? list : mapped;
   }

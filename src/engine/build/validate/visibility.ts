@@ -72,6 +72,7 @@ export class Visibility {
   }
 
   private arePartsVisible(direction: Direction, parts: (Type | null)[]): boolean {
+    this.store.budget.spend(parts.length);
     return parts.every((part) => part === null || this.isVisible(direction, part));
   }
 }

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import type { Server } from 'node:http';
 import { fileURLToPath } from 'node:url';
-import { Module, type ModuleMetadata } from '@nestjs/common';
+import { Module, type ModuleMetadata, type Type } from '@nestjs/common';
 import type { ControlConfig } from '#platform/config.js';
 import { createHttpApp } from '#platform/http/http-app.js';
 import { Lifetime } from '#platform/lifetime.js';
@@ -13,6 +13,10 @@ import { VERSION } from '#platform/version.js';
 import { Wakeups } from '#platform/wakeups.js';
 import { ApiModule } from './api.module.js';
 import { AuthService } from './auth/auth.service.js';
+
+/** What is under way when the process is told to end has this long. */
+const GRACE_MS = 10_000;
+const LOOK_MS = 50;
 
 const MIGRATIONS = fileURLToPath(new URL('../../prisma/migrations', import.meta.url));
 
@@ -25,6 +29,8 @@ export interface ControlPlaneOptions {
 
 export interface ControlPlane {
   port: number;
+  /** One of its services, for whoever runs it in the same process. */
+  get<T>(service: Type<T>): T;
   /** Lets what is under way come to its end, and lets go of everything. */
   close(): Promise<void>;
 }
@@ -50,10 +56,26 @@ export async function startControlPlane({ config, log, registry }: ControlPlaneO
   await once(server, 'listening');
   return {
     port: (server.address() as AddressInfo).port,
+    get: (service) => app.get(service),
     close: async () => {
       lifetime.end();
-      await app.close();
-      await wakeups.stop();
+      const stopClosing = closeConnections(server);
+      try {
+        await app.close();
+      } finally {
+        stopClosing();
+        await wakeups.stop();
+      }
     },
+  };
+}
+
+/** A connection that becomes idle after a server was told to close would keep it open until its keep-alive time is up. */
+function closeConnections(server: Server): () => void {
+  const idle = setInterval(() => server.closeIdleConnections(), LOOK_MS);
+  const all = setTimeout(() => server.closeAllConnections(), GRACE_MS);
+  return () => {
+    clearInterval(idle);
+    clearTimeout(all);
   };
 }

@@ -4,9 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { type ControlPlane, startControlPlane } from '#api/control-plane.js';
+import { RetentionService } from '#api/retention/retention.service.js';
 import { ControlConfig, readConfig } from '#platform/config.js';
 import { Log } from '#platform/log.js';
-import { startPostgres } from '#platform/postgres/embedded-postgres.js';
+import { type EmbeddedPostgres, startPostgres } from '#platform/postgres/embedded-postgres.js';
 import { mintToken } from '#platform/token.js';
 import { BundleRegistry, bundleRegistryModule } from './bundle-registry.js';
 import { OpenApiCheck } from './openapi-check.js';
@@ -34,14 +35,16 @@ export class ControlPlaneFixture {
   private planes: (ControlPlane | undefined)[] = [];
   private check!: OpenApiCheck;
   databaseUrl!: string;
+  private dir!: string;
+  private postgres: EmbeddedPostgres | undefined;
 
   static async start(): Promise<ControlPlaneFixture> {
     const fixture = new ControlPlaneFixture();
     const dir = await mkdtemp(join(tmpdir(), 'whorl-api-'));
     fixture.cleanups.push(() => rm(dir, { recursive: true, force: true }));
-    const postgres = await startPostgres({ dir, log: () => {} });
-    fixture.cleanups.unshift(() => postgres.stop());
-    fixture.databaseUrl = postgres.url;
+    fixture.dir = dir;
+    await fixture.startDatabase();
+    fixture.cleanups.unshift(() => fixture.stopDatabase());
     await fixture.startReplica();
     fixture.check = await OpenApiCheck.load(fixture.url());
     return fixture;
@@ -69,6 +72,22 @@ export class ControlPlaneFixture {
   async stopReplica(index: number): Promise<void> {
     await this.planes[index]!.close();
     this.planes[index] = undefined;
+  }
+
+  /** Starts the server, on the port that it had before. */
+  async startDatabase(): Promise<void> {
+    this.postgres = await startPostgres({ dir: this.dir });
+    this.databaseUrl = this.postgres.url;
+  }
+
+  async stopDatabase(): Promise<void> {
+    await this.postgres?.stop();
+    this.postgres = undefined;
+  }
+
+  /** Forgets what is due, as the hourly job does. */
+  async sweep(): Promise<void> {
+    await this.planes.find((plane) => plane !== undefined)!.get(RetentionService).sweep(Date.now());
   }
 
   url(replica?: number): string {

@@ -1,19 +1,26 @@
 import 'reflect-metadata';
-import { startControlPlane } from '#api/control-plane.js';
+import { type ControlPlane, startControlPlane } from '#api/control-plane.js';
 import { ControlConfig, readConfig } from '#platform/config.js';
 import { Log } from '#platform/log.js';
 import { RegistryModule } from '#registry/registry.module.js';
 
 /** The control plane's process: API and registry. */
 
-const config = readConfig(ControlConfig);
-const log = new Log({ process: 'control-plane' }, config.WHORL_LOG_LEVEL);
+let log = new Log({ process: 'control-plane' });
 
 try {
+  const config = readConfig(ControlConfig);
+  log = new Log({ process: 'control-plane' }, config.WHORL_LOG_LEVEL);
   const controlPlane = await startControlPlane({ config, log, registry: RegistryModule.with(config) });
+  endWithSignals(controlPlane);
   log.info('listening', { address: config.WHORL_LISTEN, port: controlPlane.port });
   process.send?.({ type: 'listening', port: controlPlane.port });
+} catch (error) {
+  log.error(`cannot start: ${(error as Error).message}`, { error });
+  process.exit(1);
+}
 
+function endWithSignals(controlPlane: ControlPlane): void {
   let closing = false;
   const close = (reason: string): void => {
     if (closing) return;
@@ -22,7 +29,7 @@ try {
     controlPlane.close().then(
       () => process.exit(0),
       (error: unknown) => {
-        log.error('the shutdown failed', { error });
+        log.error(`the shutdown failed: ${(error as Error).message}`, { error });
         process.exit(1);
       },
     );
@@ -31,7 +38,5 @@ try {
   process.on('SIGINT', () => close('SIGINT'));
   // Forked by a parent that is gone: nobody would ever stop this process.
   process.on('disconnect', () => close('the parent process is gone'));
-} catch (error) {
-  log.error(`cannot start: ${(error as Error).message}`, { error });
-  process.exit(1);
+  if (process.connected === false) close('the parent process is gone');
 }

@@ -168,7 +168,7 @@ export class Agent {
       } catch (error) {
         if (signal.aborted) return;
         const refused = error instanceof WhorlError && error.code === 'NODE_CONTROL_PLANE_REFUSED';
-        if (!failing) log[refused ? 'error' : 'warn']('no assignments from the control plane; what is held goes on being served', { error });
+        if (!failing) log[refused ? 'error' : 'warn']('no assignments from the control plane; what is held goes on being served', reasonOf(error));
         failing = true;
         await sleep(backoff.nextMs(), undefined, { signal }).catch(() => {});
       }
@@ -216,3 +216,6 @@ export class Agent {
     );
   }
 }
+
+/** Without the stack: it is no fault of ours, and comes with every start beside a control plane. */
+const reasonOf = (error: unknown) => ({ reason: (error as Error).message });

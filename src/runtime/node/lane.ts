@@ -8,7 +8,7 @@ import { type AppKey, toKey } from './app-lane.js';
 import { Backoff } from './backoff.js';
 import { catchUp, type DesiredApp, type Held, note } from './catch-up.js';
 import { RunnerGone, RunnerLate, type RunnerProcess } from './runner-process.js';
-import type { ListenTarget, RunnerCommand } from './runner-protocol.js';
+import type { LaneKind, ListenTarget, RunnerCommand } from './runner-protocol.js';
 
 const START_TIMEOUT_MS = 30_000;
 const PREPARE_TIMEOUT_MS = 60_000;
@@ -28,6 +28,8 @@ const MAX_DEATHS = 2;
 interface Slot {
   runner: RunnerProcess | undefined;
   readonly ending: AbortController;
+  /** Fulfilled when the runner is given up and another is to take its place. */
+  replaced: PromiseWithResolvers<string>;
   done: Promise<void>;
 }
 
@@ -44,7 +46,9 @@ interface LaneApp extends DesiredApp {
 }
 
 export interface LaneOptions {
-  name: string;
+  kind: LaneKind;
+  /** What a runner has to finish its requests when another takes its place. */
+  drainMs: number;
   log: Log;
   /** Starts a process and its part of the supervisor; the lane sends everything after `init`. */
   spawn(): { runner: RunnerProcess; init: RunnerCommand };
@@ -68,6 +72,8 @@ export class Lane {
   private readonly joined = new Set<RunnerProcess>();
   private readonly accepting = new Set<RunnerProcess>();
   private readonly preparing = new Map<RunnerProcess, Set<Prepared>>();
+  /** Those that finish what they have, replaced. */
+  private readonly leaving = new Set<RunnerProcess>();
   private slots: Slot[] = [];
   private target: ListenTarget | undefined;
   private heavy: RunnerCommand | undefined;
@@ -80,7 +86,7 @@ export class Lane {
   }
 
   /** Runs so many; what is too much is drained. */
-  resize(count: number, drainMs: number): void {
+  resize(count: number, drainMs = this.options.drainMs): void {
     while (this.slots.length < count) this.slots.push(this.fill());
     for (const slot of this.slots.splice(count)) void this.retire(slot, drainMs);
   }
@@ -110,11 +116,9 @@ export class Lane {
   async prepare(app: AppLane, artifact: VersionArtifact): Promise<void> {
     const version: Prepared = { artifact, deaths: 0, refused: Promise.withResolvers<never>() };
     version.refused.promise.catch(() => {});
-    const key = toKey(app);
-    const known = this.desired.get(key);
-    if (known) known.app = app;
-    else this.desired.set(key, { app, versions: new Map(), served: undefined });
-    const { versions } = this.desired.get(key)!;
+    const entry = this.entry(app);
+    entry.app = app;
+    const { versions } = entry;
     versions.set(artifact.version, version);
     try {
       await Promise.race([this.prepareEverywhere(app, version), version.refused.promise]);
@@ -129,11 +133,10 @@ export class Lane {
    * their time is up). A runner that does not switch is replaced. Throws when none can.
    */
   async serve(app: AppLane): Promise<void> {
-    const entry = this.desired.get(toKey(app));
-    if (!entry) throw new WhorlError('NODE_RUNNER_FAILED', `${toKey(app)} is not held`);
+    const entry = this.entry(app);
     const before = entry.served;
     entry.served = app;
-    const results = await Promise.all([...this.joined].map((runner) => this.attempt(runner, { type: 'serve', app }, SWITCH_TIMEOUT_MS)));
+    const results = await Promise.all([...this.joined].map((runner) => this.attempt(runner, { type: 'serve', app })));
     const refused = results.filter(({ error }) => error && !(error instanceof RunnerGone));
     if (refused.length > 0 && refused.length === results.length && refused.every(({ error }) => error instanceof WhorlError)) {
       entry.served = before;
@@ -143,8 +146,10 @@ export class Lane {
       this.options.log.error('a runner does not switch and is replaced', { pid: runner.pid, app: toKey(app), error });
       runner.kill();
     }
-    const settled: RunnerCommand = { type: 'settled', app, timeoutMs: SETTLE_TIMEOUT_MS };
-    await Promise.all([...this.joined].map((runner) => this.attempt(runner, settled, SETTLE_TIMEOUT_MS * 2)));
+    // A request that was handed on to the heavy lane is still one of the shared lane.
+    if (this.options.kind === 'heavy') return;
+    const settled: RunnerCommand = { type: 'settled', app: { app: app.app, channel: app.channel }, timeoutMs: SETTLE_TIMEOUT_MS };
+    await Promise.all([...this.joined].map((runner) => runner.call(settled, SETTLE_TIMEOUT_MS * 2).catch(() => {})));
   }
 
   release(app: AppKey, version: VersionNumber): void {
@@ -165,14 +170,48 @@ export class Lane {
   /** Ends every runner after what it has under way; by force when the time is up. */
   async stop(drainMs: number): Promise<void> {
     await Promise.all(this.slots.splice(0).map((slot) => this.retire(slot, drainMs)));
+    for (const runner of this.leaving) runner.kill();
+  }
+
+  private entry(app: AppLane): LaneApp {
+    let entry = this.desired.get(toKey(app));
+    if (!entry) this.desired.set(toKey(app), (entry = { app, versions: new Map(), served: undefined }));
+    return entry;
   }
 
   private tell(command: RunnerCommand): void {
-    for (const runner of this.joined) void this.attempt(runner, command, SWITCH_TIMEOUT_MS);
+    for (const runner of this.joined) void runner.call(command, SWITCH_TIMEOUT_MS).catch(() => {});
   }
 
-  private async attempt(runner: RunnerProcess, command: RunnerCommand, timeoutMs: number): Promise<{ runner: RunnerProcess; error?: unknown }> {
-    return runner.call(command, timeoutMs).then(() => ({ runner }), (error: unknown) => ({ runner, error }));
+  private async attempt(runner: RunnerProcess, command: RunnerCommand): Promise<{ runner: RunnerProcess; error?: unknown }> {
+    return this.ask(runner, command, SWITCH_TIMEOUT_MS).then(() => ({ runner }), (error: unknown) => ({ runner, error }));
+  }
+
+  /**
+   * A guest of the heavy lane may hold a runner for as long as its limits let it, one after the other: nothing waits for that, another
+   * runner takes its place.
+   */
+  private async ask(runner: RunnerProcess, command: RunnerCommand, timeoutMs: number): Promise<void> {
+    const answer = runner.call(command, timeoutMs);
+    if (this.options.kind === 'shared') return void (await answer);
+    const answered = new AbortController();
+    try {
+      await Promise.race([answer, runner.untilBlocked(answered.signal)]);
+    } finally {
+      answered.abort();
+    }
+    if (!runner.isBlocked) return void (await answer);
+    this.replace(runner);
+    throw new RunnerGone('blocked');
+  }
+
+  private replace(runner: RunnerProcess): void {
+    const slot = this.slots.find((each) => each.runner === runner);
+    if (!slot || this.leaving.has(runner)) return;
+    this.leaving.add(runner);
+    this.preparing.delete(runner);
+    void this.finish(runner, this.options.drainMs);
+    slot.replaced.resolve('blocked');
   }
 
   private async prepareEverywhere(app: AppLane, version: Prepared): Promise<void> {
@@ -187,7 +226,7 @@ export class Lane {
     const under = this.preparing.get(runner) ?? new Set();
     this.preparing.set(runner, under.add(version));
     // What is still under way when the runner dies stays in the set, and is blamed.
-    await runner.call({ type: 'prepare', app, artifact: version.artifact }, PREPARE_TIMEOUT_MS).catch((error: unknown) => {
+    await this.ask(runner, { type: 'prepare', app, artifact: version.artifact }, PREPARE_TIMEOUT_MS).catch((error: unknown) => {
       if (!(error instanceof RunnerGone)) under.delete(version);
       throw error;
     });
@@ -199,31 +238,33 @@ export class Lane {
     while (this.joined.size === 0) {
       const late = sleep(PREPARE_TIMEOUT_MS, undefined, { ref: false });
       await Promise.race([this.joinedChanged.promise, late]);
-      if (deadline.aborted) throw new WhorlError('NODE_PREPARE_TIMEOUT', `no runner of the ${this.options.name} lane came up within ${PREPARE_TIMEOUT_MS} ms`);
+      if (deadline.aborted) throw new WhorlError('NODE_PREPARE_TIMEOUT', `no runner of the ${this.options.kind} lane came up within ${PREPARE_TIMEOUT_MS} ms`);
     }
   }
 
   private fill(): Slot {
-    const slot: Slot = { runner: undefined, ending: new AbortController(), done: Promise.resolve() };
+    const slot: Slot = { runner: undefined, ending: new AbortController(), replaced: Promise.withResolvers(), done: Promise.resolve() };
     slot.done = this.keep(slot);
     return slot;
   }
 
   private async keep(slot: Slot): Promise<void> {
-    const { log, name } = this.options;
+    const { log, kind } = this.options;
     const backoff = new Backoff(RESPAWN_MIN_MS, RESPAWN_MAX_MS);
     while (!slot.ending.signal.aborted) {
       const { runner, init } = this.options.spawn();
       slot.runner = runner;
+      slot.replaced = Promise.withResolvers();
+      void runner.exited.then(() => this.leaving.delete(runner));
       const bornMs = performance.now();
       this.start(runner, init).catch((error: unknown) => {
-        if (!(error instanceof RunnerGone)) log.error('a runner cannot start', { lane: name, pid: runner.pid, error });
+        if (!(error instanceof RunnerGone)) log.error('a runner cannot start', { lane: kind, pid: runner.pid, error });
         runner.kill();
       });
-      const how = await runner.exited;
+      const how = await Promise.race([runner.exited, slot.replaced.promise]);
       this.forget(runner);
       if (slot.ending.signal.aborted) return;
-      log.warn('a runner ended and is started again', { lane: name, pid: runner.pid, how });
+      log.warn('a runner ended and is started again', { lane: kind, pid: runner.pid, how });
       if (performance.now() - bornMs > HEALTHY_AFTER_MS) backoff.reset();
       await sleep(backoff.nextMs(), undefined, { signal: slot.ending.signal }).catch(() => {});
     }
@@ -242,7 +283,7 @@ export class Lane {
         note(held, command);
       }
     }
-    if (this.heavy) void this.attempt(runner, this.heavy, SWITCH_TIMEOUT_MS);
+    if (this.heavy) void runner.call(this.heavy, SWITCH_TIMEOUT_MS).catch(() => {});
     this.joined.add(runner);
     this.joinedChanged.resolve();
     this.joinedChanged = Promise.withResolvers();
@@ -260,7 +301,7 @@ export class Lane {
   }
 
   private async listen(runner: RunnerProcess): Promise<void> {
-    const { error } = await this.attempt(runner, { type: 'listen', target: this.target! }, SWITCH_TIMEOUT_MS);
+    const { error } = await this.attempt(runner, { type: 'listen', target: this.target! });
     if (!error) return this.accepts(runner);
     if (!(error instanceof RunnerGone)) this.options.log.error('a runner cannot listen', { pid: runner.pid, error });
     runner.kill();
@@ -295,15 +336,16 @@ export class Lane {
   private async retire(slot: Slot, drainMs: number): Promise<void> {
     slot.ending.abort();
     const { runner } = slot;
-    if (runner && this.joined.delete(runner)) {
-      if (this.accepting.delete(runner)) this.options.onAccepting();
-      const { error } = await this.attempt(runner, { type: 'drain', timeoutMs: drainMs }, drainMs + DRAIN_EXTRA_MS);
-      if (error instanceof RunnerLate) runner.kill();
-    } else {
-      runner?.kill();
-    }
-    await Promise.race([slot.done, sleep(DRAIN_EXTRA_MS, undefined, { ref: false })]);
-    runner?.kill();
+    if (runner) await this.finish(runner, drainMs);
     await slot.done;
+  }
+
+  /** Lets a runner end what it has under way, if it serves anything, and sees that it ends. */
+  private async finish(runner: RunnerProcess, drainMs: number): Promise<void> {
+    if (this.accepting.delete(runner)) this.options.onAccepting();
+    if (this.joined.delete(runner)) await runner.call({ type: 'drain', timeoutMs: drainMs }, drainMs + DRAIN_EXTRA_MS).catch(() => {});
+    // It ends by itself when it has answered.
+    await Promise.race([runner.exited, sleep(DRAIN_EXTRA_MS, undefined, { ref: false })]);
+    runner.kill();
   }
 }

@@ -30,7 +30,7 @@ export class Reporter {
         await this.send(this.report(), AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]));
         this.failing = false;
       } catch (error) {
-        if (!this.failing && !signal.aborted) this.log.warn('the control plane does not take the report', { error });
+        if (!this.failing && !signal.aborted) this.log.warn('the control plane does not take the report', { reason: (error as Error).message });
         this.failing = true;
         // A change must not turn into a storm of tries.
         this.changed = Promise.withResolvers();

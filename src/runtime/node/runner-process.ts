@@ -1,7 +1,8 @@
 import type { Worker } from 'node:cluster';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { WhorlError } from '#contract/errors.js';
 import type { AppKey } from './app-lane.js';
-import { BLOCKED_AFTER_MS, type CommandMessage, type RunnerCommand, type RunnerMessage } from './runner-protocol.js';
+import { BEAT_MS, BLOCKED_AFTER_MS, type CommandMessage, type RunnerCommand, type RunnerMessage } from './runner-protocol.js';
 
 /** The runner ended, or was ended, before it answered. */
 export class RunnerGone extends Error {
@@ -81,6 +82,11 @@ export class RunnerProcess {
       this.calls.set(id, { resolve, reject, timer });
       this.worker.send({ id, command } satisfies CommandMessage);
     });
+  }
+
+  /** Resolves when its thread has been held for long, or `signal` aborts. */
+  async untilBlocked(signal: AbortSignal): Promise<void> {
+    while (!this.isBlocked && !signal.aborted) await sleep(BEAT_MS, undefined, { signal }).catch(() => {});
   }
 
   kill(): void {

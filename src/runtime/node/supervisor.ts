@@ -53,6 +53,7 @@ export class Supervisor {
   private extra = 0;
   private extraNeededMs = 0;
   private heavyOpen = false;
+  private blockedPids: ReadonlySet<number | undefined> = new Set();
 
   constructor(private readonly options: SupervisorOptions) {
     // The primary only holds the listening socket: every runner accepts from it by itself, and a blocked one keeps nobody waiting.
@@ -66,7 +67,7 @@ export class Supervisor {
     this.socketDir = makeSocketDir();
     this.shared = this.lane('shared', () => options.onChange());
     this.heavy = this.lane('heavy', () => this.announceHeavy());
-    this.shared.resize(options.runners, options.drainMs);
+    this.shared.resize(options.runners);
     this.watch = setInterval(() => this.look(), WATCH_MS);
   }
 
@@ -115,7 +116,8 @@ export class Supervisor {
 
   private lane(kind: LaneKind, onAccepting: () => void): Lane {
     return new Lane({
-      name: kind,
+      kind,
+      drainMs: kind === 'shared' ? this.options.drainMs : this.options.config.limits.wallMs,
       log: this.options.log,
       spawn: () => this.spawn(kind),
       onRefused: (app, version, failure) => this.options.onRefused(app, version, failure),
@@ -137,14 +139,15 @@ export class Supervisor {
     const held = this.shared.desired.get(key);
     if (!held || !this.heavyApps.mark(app, Date.now())) return;
     this.options.log.info('an app moves to the heavy lane', { app: key });
-    this.heavy.resize(HEAVY_RUNNERS, 0);
+    this.heavy.resize(HEAVY_RUNNERS);
     this.announceHeavy();
     try {
-      await this.openHeavy();
       await Promise.all([...held.versions.values()].map(({ artifact }) => this.heavy.prepare(held.app, artifact)));
       // As it is now: it may have been switched, or removed, meanwhile.
       if (this.shared.desired.get(key) !== held) return;
       if (held.served) await this.heavy.serve(held.served);
+      // Only now: a guest may hold a runner from its first request on.
+      await this.openHeavy();
     } catch (error) {
       this.options.log.error('an app cannot move to the heavy lane', { app: key, error });
       this.leaveHeavy([app]);
@@ -177,7 +180,7 @@ export class Supervisor {
       this.heavy.remove(app);
     }
     this.announceHeavy();
-    if (this.heavyApps.list().length === 0) this.heavy.resize(0, this.options.drainMs);
+    if (this.heavyApps.list().length === 0) this.heavy.resize(0);
   }
 
   /** Sees that one runner at least is free to accept, and that heavy apps do not stay for ever. */
@@ -189,7 +192,9 @@ export class Supervisor {
     }
     const { runners } = this.shared;
     const blocked = runners.filter((runner) => runner.isBlocked);
-    if (blocked.length > 0) this.options.log.warn('runners are blocked', { pids: blocked.map(({ pid }) => pid), of: runners.length });
+    const pids = blocked.map(({ pid }) => pid);
+    if (pids.some((pid) => !this.blockedPids.has(pid))) this.options.log.warn('runners are blocked', { pids, of: runners.length });
+    this.blockedPids = new Set(pids);
     if (blocked.length === runners.length && runners.length > 0) {
       this.extraNeededMs = performance.now();
       this.resizeExtra(Math.min(this.extra + 1, MAX_EXTRA_RUNNERS));
@@ -201,7 +206,7 @@ export class Supervisor {
   private resizeExtra(extra: number): void {
     if (extra === this.extra) return;
     this.extra = extra;
-    this.shared.resize(this.options.runners + extra, this.options.drainMs);
+    this.shared.resize(this.options.runners + extra);
   }
 }
 

@@ -6,7 +6,7 @@
  */
 
 /** Raised whenever build/ or run/ change what a plan or a rewritten module means: results are cached by (component digest, this). */
-export const ENGINE_VERSION = '1';
+export const ENGINE_VERSION = '2';
 
 export type PrimitiveName =
   | 'bool' | 's8' | 'u8' | 's16' | 'u16' | 's32' | 'u32' | 's64' | 'u64' | 'f32' | 'f64' | 'char' | 'string' | 'error-context';
@@ -99,6 +99,12 @@ export interface PlanStep {
   args: [module: string, arg: StepArg][];
 }
 
+/**
+ * Whether putting back memory and globals puts an instance of the module back to how it was: proved from its code, at deploy.
+ * `globals`: it exports its own mutable globals as `whorl:global:0` and so on. `unmarked`: why its stores cannot be marked in cards.
+ */
+export type PlanReset = { inPlace: true; globals: number; unmarked?: string } | { inPlace: false; reason: string };
+
 /** A rewritten core module. `digest` is that of the rewritten bytes (sha256:…). */
 export interface PlanModule {
   digest: string;
@@ -109,6 +115,12 @@ export interface PlanModule {
   metered: boolean;
   /** True when its start function became the export `whorl:start`, to be called by the slot after instantiation. */
   start: boolean;
+  reset: PlanReset;
+  /**
+   * Whatever it writes to the one memory that it uses is marked in the card memory of that memory, its import `whorl`/`cards`.
+   * True for all modules of a plan or for none.
+   */
+  cards: boolean;
 }
 
 export type PlanExport = { k: 'func'; lift: number } | { k: 'instance'; exports: Record<string, PlanExport> };
@@ -133,4 +145,20 @@ export const MEMORY_IMPORT = 'memory';
 export const CLOCK_IMPORT = 'clock';
 export const DEADLINE_EXPORT = 'whorl:deadline';
 export const START_EXPORT = 'whorl:start';
+/** Followed by a number. */
+export const GLOBAL_EXPORT = 'whorl:global:';
+export const CARDS_IMPORT = 'cards';
 export const PAGE_BYTES = 65536;
+
+/**
+ * A card memory: at 0 the number of pages (u32) that the guest takes its memory to have, from `CARDS_OFFSET` on a byte for each 4 KiB
+ * of the memory, not 0 when a store may have begun there. A store may go at most `CARD_EDGE_BYTES` beyond the end of what it marks.
+ */
+export const CARDS_OFFSET = 8;
+export const CARD_BYTES_SHIFT = 12;
+export const CARD_EDGE_BYTES = 256;
+
+/** Pages of a card memory for a memory of at most `pages` pages. */
+export function cardMemoryPages(pages: number): number {
+  return Math.ceil((CARDS_OFFSET + (pages * PAGE_BYTES) / 2 ** CARD_BYTES_SHIFT) / PAGE_BYTES);
+}

@@ -6,7 +6,9 @@ import { readCoreModule, type CoreModule } from './core/core-module.js';
 import { decodeComponent, wasmKind } from './decode/component.js';
 import { elideShims } from './link/elide-shims.js';
 import { linkComponent, type LinkedComponent } from './link/linker.js';
-import { rewriteModule } from './rewrite/rewriter.js';
+import { type CodeScan, scanCode } from './rewrite/code-scan.js';
+import { proveReset } from './rewrite/reset-proof.js';
+import { rewriteModule, type RewrittenModule } from './rewrite/rewriter.js';
 
 /** How a component is called: Spin's kinds of HTTP handler, and a program that answers as a CGI script does. */
 export type ComponentHandler = 'wasi-http-0.2' | 'wasi-http-0.3' | 'spin-http' | 'command';
@@ -40,16 +42,40 @@ export function handlersOf(exports: string[]): ComponentHandler[] {
   return HANDLERS.filter(([pattern]) => exports.some((name) => pattern.test(name))).map(([, handler]) => handler);
 }
 
+/** A core module that the plan instantiates. */
+interface UsedModule {
+  module: CoreModule;
+  scan: CodeScan | null;
+  label: string;
+}
+
+/** Does it for one module, whose label goes before the message of what is wrong with it. */
+function labelled<T>(label: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof RewriteError) throw new RewriteError(error.kind, `${label}: ${error.message}`);
+    throw error;
+  }
+}
+
+/** Marks on stores serve resets in place, and only when no store to the same memories goes without. */
+function rewriteAll(used: UsedModule[], memoryCapPages: number): RewrittenModule[] {
+  const inPlace = used.every(({ module, scan }) => proveReset(module, scan).inPlace);
+  const rewrite = (cards: boolean): RewrittenModule[] =>
+    used.map(({ module, scan, label }) => labelled(label, () => rewriteModule(module, { memoryCapPages, cards }, scan)));
+  if (!inPlace || used.some(({ scan }) => scan?.unmarkable)) return rewrite(false);
+  const marked = rewrite(true);
+  return marked.every(({ cards }) => cards) ? marked : rewrite(false);
+}
+
 class ModuleStore {
   readonly modules: Uint8Array[] = [];
   readonly entries: PlanModule[] = [];
   private readonly byDigest = new Map<string, number>();
 
-  constructor(private readonly memoryCapPages: number) {}
-
-  /** Rewrites a module, keeps it and gives its index. */
-  add(module: CoreModule, label: string): number {
-    const { bytes, ...facts } = this.rewrite(module, label);
+  /** Keeps a module and gives its index. */
+  add({ bytes, ...facts }: RewrittenModule): number {
     const digest = `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
     const known = this.byDigest.get(digest);
     if (known !== undefined) return known;
@@ -58,25 +84,18 @@ class ModuleStore {
     this.byDigest.set(digest, index);
     return index;
   }
-
-  private rewrite(module: CoreModule, label: string) {
-    try {
-      return rewriteModule(module, { memoryCapPages: this.memoryCapPages });
-    } catch (error) {
-      if (error instanceof RewriteError) throw new RewriteError(error.kind, `${label}: ${error.message}`);
-      throw error;
-    }
-  }
 }
 
 function finish(linked: LinkedComponent, memoryCapPages: number): { plan: Plan; modules: Uint8Array[] } {
-  const store = new ModuleStore(memoryCapPages);
-  const indices = new Map<number, number>();
-  const steps = linked.plan.steps.map((step) => {
-    const index = indices.get(step.module) ?? store.add(linked.modules[step.module]!, `core module ${step.module}`);
-    indices.set(step.module, index);
-    return { ...step, module: index };
+  const numbers = [...new Set(linked.plan.steps.map(({ module }) => module))];
+  const used = numbers.map((number) => {
+    const module = linked.modules[number]!;
+    const label = `core module ${number}`;
+    return { module, label, scan: labelled(label, () => scanCode(module)) };
   });
+  const store = new ModuleStore();
+  const indices = rewriteAll(used, memoryCapPages).map((module) => store.add(module));
+  const steps = linked.plan.steps.map((step) => ({ ...step, module: indices[numbers.indexOf(step.module)]! }));
   const pages = steps.reduce((sum, step) => sum + (store.entries[step.module]!.memory?.minPages ?? 0), 0);
   if (pages > memoryCapPages) {
     throw new RewriteError('limit', `the memories want ${pages} pages together at the start, the limit is ${memoryCapPages} pages`);

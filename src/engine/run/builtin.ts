@@ -82,7 +82,7 @@ export function builtin(parts: Parts, id: number, plan: BuiltinTrampoline): WebA
       return leaving(signature(['i32', 'i32'], null), ([handle, ptr]) => {
         const message = instance.handles.get(ERROR_CONTEXT_HANDLE, handle as number);
         context.begin();
-        context.check((ptr as number) >>> 0, STRING.size, STRING.align);
+        context.checkOut((ptr as number) >>> 0, STRING.size, STRING.align);
         STRING.store(context, (ptr as number) >>> 0, message);
       });
     }
@@ -126,7 +126,7 @@ function waitOrPoll(parts: Parts, id: number, plan: BuiltinTrampoline): WebAssem
 
   const give = (ptr: number, [code, handle, payload]: EventTriple): number => {
     context.begin();
-    context.check(ptr, 8, 4);
+    context.checkOut(ptr, 8, 4);
     context.view.setUint32(ptr, handle, true);
     context.view.setInt32(ptr + 4, payload, true);
     return code;

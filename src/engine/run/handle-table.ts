@@ -34,6 +34,7 @@ export class HandleTable {
   }
 
   clear(): void {
+    if (this.kinds.length === 1) return;
     this.kinds = [null];
     this.values = [null];
     this.scopes = [null];

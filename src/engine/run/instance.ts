@@ -24,13 +24,14 @@ export class ComponentInstance implements HandleScope {
   readonly handles: HandleTable;
   /** Identity of this life of the slot; see GuestResource. */
   private life: object = {};
+  private startCalls: (() => void) | null = null;
 
   constructor(readonly index: number, private readonly home: InstanceHome, maxHandles: number) {
     this.handles = new HandleTable(maxHandles);
   }
 
   reset(life: object): void {
-    this.mayLeave = true;
+    this.endStart();
     this.gate.clear();
     this.handles.clear();
     this.life = life;
@@ -38,7 +39,25 @@ export class ComponentInstance implements HandleScope {
 
   /** First thing in everything that a guest calls. */
   leave(): void {
-    if (!this.mayLeave) trap('the component instance cannot call out now');
+    if (!this.mayLeave) this.leaveUnusually();
+  }
+
+  /** A start function of it runs: `calls` is told when it calls out for the first time. */
+  beginStart(calls: () => void): void {
+    this.mayLeave = false;
+    this.startCalls = calls;
+  }
+
+  endStart(): void {
+    this.mayLeave = true;
+    this.startCalls = null;
+  }
+
+  private leaveUnusually(): void {
+    const { startCalls } = this;
+    if (!startCalls) trap('the component instance cannot call out now');
+    this.endStart();
+    startCalls();
   }
 
   // ---- resources

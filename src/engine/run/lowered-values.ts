@@ -45,7 +45,7 @@ export class LoweredValues {
     context.begin();
     if (this.indirect) {
       const ptr = (flat[this.resultAt] as number) >>> 0;
-      context.check(ptr, result.size, result.align);
+      context.checkOut(ptr, result.size, result.align);
       result.store(context, ptr, value);
       return undefined;
     }

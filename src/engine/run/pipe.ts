@@ -220,6 +220,7 @@ export class Pipe {
     if (element && this.type?.plain) {
       const { size } = element;
       const start = from.ptr + from.progress * size;
+      to.cx.mark(to.ptr + to.progress * size, count * size);
       to.cx.bytes.set(from.cx.bytes.subarray(start, start + count * size), to.ptr + to.progress * size);
       from.progress += count;
       to.progress += count;
@@ -240,6 +241,7 @@ export class Pipe {
 
   private storeValues(to: Copy, values: readonly unknown[]): void {
     const { element } = this;
+    if (element) to.cx.mark(to.ptr + to.progress * element.size, values.length * element.size);
     if (element) values.forEach((value, i) => element.store(to.cx, to.ptr + (to.progress + i) * element.size, value));
     to.progress += values.length;
   }
@@ -276,6 +278,7 @@ export class Pipe {
   private put(copy: Copy, chunk: Chunk): void {
     copy.cx.begin();
     if (this.type?.bytes) {
+      copy.cx.mark(copy.ptr + copy.progress, chunk.length);
       copy.cx.bytes.set(chunk as Uint8Array, copy.ptr + copy.progress);
       copy.progress += chunk.length;
     } else this.storeValues(copy, chunk as unknown[]);

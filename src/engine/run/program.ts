@@ -2,13 +2,15 @@ import { ENGINE_VERSION, PAGE_BYTES, type Plan, type PlanExport, type PlanStep }
 import { TypeTable } from '#engine/run/abi/type-table.js';
 import { LimitTrap, Trap, type HostBinding, type HostFunction, type HostResolver } from './host.js';
 import type { CpuClock } from './meter.js';
-import { isOwnImport, type ProgramParts, type StepImport } from './realm.js';
+import { ownImport, type ProgramParts, type StepImport } from './realm.js';
+import { type ResetMode, ResetState } from './reset-state.js';
 import { ResourceType } from './resource.js';
 import { Slot } from './slot.js';
 import { StackAnalysis } from './stack-analysis.js';
 import { ThunkModules } from './thunk.js';
 
 export type { CpuClock } from './meter.js';
+export type { ResetMode } from './reset-state.js';
 export type { Slot } from './slot.js';
 
 export interface ProgramOptions<State> {
@@ -20,6 +22,8 @@ export interface ProgramOptions<State> {
   maxAllocationBytes?: number;
   /** Memory of one slot; with several linear memories the part above their initial sizes is shared out evenly. */
   maxMemoryBytes?: number;
+  /** Check mode: after every so many resets in place, all memory and globals are compared with what they must be. */
+  verifyEvery?: number;
 }
 
 const DEFAULT_MAX_HANDLES = 10_000;
@@ -53,11 +57,17 @@ export class Program<State> {
       analysis: new StackAnalysis(plan, (id) => this.bindings[id]?.waits ?? false),
       thunks: new ThunkModules(),
       clockMemory: options.clock.memory,
+      reset: new ResetState(plan, options.verifyEvery ?? 0),
       limits: {
         maxHandles: options.maxHandles ?? DEFAULT_MAX_HANDLES,
         maxAllocationBytes: options.maxAllocationBytes ?? DEFAULT_MAX_ALLOCATION_BYTES,
       },
     };
+  }
+
+  /** How slots are reset. Known for good once the first slot is instantiated. */
+  get resetMode(): ResetMode {
+    return this.parts.reset.mode;
   }
 
   /** `iface` null: a function that the component exports by itself. */
@@ -121,13 +131,13 @@ export class Program<State> {
 
 function stepImports(module: WebAssembly.Module, { args }: PlanStep): StepImport[] {
   const suppliers = new Map(args);
-  return WebAssembly.Module.imports(module).map(({ module: from, name }) => {
-    const source = isOwnImport(from, name);
-    if (source) return { module: from, name, source };
+  return WebAssembly.Module.imports(module).map(({ module: from, name, kind }) => {
+    const source = ownImport(from, name);
+    if (source) return { module: from, name, kind, source };
     const supplier = suppliers.get(from);
-    if (supplier?.k === 'instance') return { module: from, name, source: { k: 'export', step: supplier.step, name } };
+    if (supplier?.k === 'instance') return { module: from, name, kind, source: { k: 'export', step: supplier.step, name } };
     const ref = supplier && Object.hasOwn(supplier.exports, name) ? supplier.exports[name] : undefined;
     if (!ref) throw new Error(`the plan supplies no ${from} ${name}`);
-    return { module: from, name, source: ref };
+    return { module: from, name, kind, source: ref };
   });
 }

@@ -1,8 +1,11 @@
-import { CLOCK_IMPORT, type CoreRef, DEADLINE_EXPORT, MEMORY_IMPORT, PAGE_BYTES, type Plan, type PlanOptions, START_EXPORT, WHORL_MODULE } from '#engine/plan.js';
+import {
+  CARDS_IMPORT, CLOCK_IMPORT, type CoreRef, DEADLINE_EXPORT, GLOBAL_EXPORT, MEMORY_IMPORT, type Plan, type PlanOptions, START_EXPORT, WHORL_MODULE,
+} from '#engine/plan.js';
 import { type AbiLimits, CallContext } from '#engine/run/abi/codec.js';
 import { trap } from '#engine/run/abi/layout.js';
 import type { TypeTable } from '#engine/run/abi/type-table.js';
 import { builtin } from './builtin.js';
+import { GuestMemory } from './guest-memory.js';
 import type { HostFunction } from './host.js';
 import { ComponentInstance } from './instance.js';
 import { LiftedFunction } from './lift.js';
@@ -11,6 +14,7 @@ import { lowerHost } from './lower-host.js';
 import type { Meter } from './meter.js';
 import type { Parts } from './parts.js';
 import { isPipeBuiltin, pipeBuiltin } from './pipe-builtin.js';
+import type { ResetState } from './reset-state.js';
 import { resourceBuiltin } from './resource-builtin.js';
 import type { ResourceType } from './resource.js';
 import { Scheduler } from './scheduler.js';
@@ -19,11 +23,15 @@ import { StackSwitch } from './stack-switch.js';
 import { Task } from './task.js';
 import type { ThunkModules } from './thunk.js';
 
+/** Imports that the rewriter added. */
+export type OwnImport = 'memory' | 'clock' | 'cards';
+
 /** One import of a core instantiation: from the slot itself, or a function, table, memory or global of the plan. */
 export interface StepImport {
   module: string;
   name: string;
-  source: 'memory' | 'clock' | CoreRef;
+  kind: WebAssembly.ImportExportKind;
+  source: OwnImport | CoreRef;
 }
 
 /** What all slots of a program share. */
@@ -38,6 +46,7 @@ export interface ProgramParts {
   readonly analysis: StackAnalysis;
   readonly thunks: ThunkModules;
   readonly clockMemory: WebAssembly.Memory;
+  readonly reset: ResetState;
   readonly limits: AbiLimits & { maxHandles: number };
 }
 
@@ -47,9 +56,6 @@ export interface BoundHosts {
   /** By resource: what `[resource-drop]` is for the host's own types. */
   readonly drops: readonly (HostFunction | null)[];
 }
-
-/** Filling more than this with zeros is slower than a new memory, whose pages come zeroed on demand. */
-const MAX_ZEROED_BYTES = 64 * 2 ** 20;
 
 /**
  * Everything of a slot that guest code can reach: memories, handle tables, tasks, and the functions that it imports. It is used
@@ -66,7 +72,13 @@ export class Realm implements Parts {
   instantiation = 0;
   /** Core instances exist and may be called. */
   ready = false;
-  private readonly memories: (WebAssembly.Memory | null)[];
+  /** The instances are there and in their first state: nothing is to be made. */
+  private restored = false;
+  /** They can be put back to it. */
+  private restorable = false;
+  private readonly memories: readonly (GuestMemory | null)[];
+  /** Own mutable globals of all steps. */
+  private globals: WebAssembly.Global[] = [];
   private live: (WebAssembly.Exports | undefined)[] = [];
   private readonly trampolines: readonly WebAssembly.CoreFunction[];
   private readonly imports: readonly WebAssembly.Imports[];
@@ -87,10 +99,13 @@ export class Realm implements Parts {
     this.stacks = new StackSwitch(this.scheduler, program.thunks);
     this.instances = Array.from({ length: plan.instances }, (_, i) => new ComponentInstance(i, this.scheduler, program.limits.maxHandles));
     this.binders = plan.steps.map(() => []);
-    this.memories = plan.steps.map(() => null);
+    this.memories = plan.steps.map(({ module }, i) => {
+      const { memory } = plan.modules[module];
+      return memory && new GuestMemory(memory.minPages, program.maxPages[i]!, program.reset.cards);
+    });
     this.trampolines = plan.trampolines.map((_, id) => this.trampoline(id));
     this.imports = program.imports.map((imports) => this.fixedImports(imports));
-    this.renew();
+    this.beginLife();
   }
 
   // ---- Parts
@@ -102,9 +117,18 @@ export class Realm implements Parts {
     const context = new CallContext(this.instances[options.instance], options.encoding, this.program.limits);
     this.contexts.set(key, context);
     const { memory, realloc } = options;
-    if (memory) this.onStep(memory, () => context.bindMemory(this.core(memory) as WebAssembly.Memory));
+    if (memory) this.onStep(memory, () => this.bindMemory(context, memory));
     if (realloc) this.onStep(realloc, () => context.bindRealloc(this.core(realloc) as WebAssembly.CoreFunction));
     return context;
+  }
+
+  private bindMemory(context: CallContext, ref: CoreRef): void {
+    const memory = this.core(ref) as WebAssembly.Memory;
+    context.bindMemory(memory, this.ownerOf(memory).cards?.marks ?? null);
+  }
+
+  private ownerOf(memory: WebAssembly.Memory): GuestMemory {
+    return this.memories.find((own) => own?.memory === memory)!;
   }
 
   private onStep(ref: CoreRef, bind: () => void): void {
@@ -152,14 +176,20 @@ export class Realm implements Parts {
     for (const { module, name, source } of imports) {
       const names = (object[module] ??= {});
       if (source === 'clock') names[name] = this.program.clockMemory;
-      else if (source !== 'memory' && source.k === 'trampoline') names[name] = this.trampolines[source.id];
+      else if (typeof source !== 'string' && source.k === 'trampoline') names[name] = this.trampolines[source.id];
     }
     return object;
   }
 
-  /** Instantiates the core modules in order, and runs their start functions on the slot's CPU budget. */
+  /** Instantiates the core modules in order, and runs their start functions on the slot's CPU budget. Nothing to do after a reset in place. */
   instantiate(): void {
     if (this.ready) throw new Error('a slot is reset before it is instantiated again');
+    if (!this.restored) this.instantiateAnew();
+    this.restored = false;
+    this.ready = true;
+  }
+
+  private instantiateAnew(): void {
     const { plan, modules } = this.program;
     this.instantiation++;
     this.meter.detachAll();
@@ -171,25 +201,57 @@ export class Realm implements Parts {
         for (const bind of this.binders[i]) bind();
         if (planned.start) this.runStart(i, step.instance);
       });
+      this.restorable = this.canBeRestored();
     } catch (error) {
       this.scheduler.fail(error);
       throw this.scheduler.dead;
     }
-    this.ready = true;
+  }
+
+  private canBeRestored(): boolean {
+    const { reset, plan } = this.program;
+    if (this.instances.some(({ gate }) => gate.backpressure > 0)) reset.forbid('a start function sets backpressure');
+    if (!reset.inPlace) return false;
+    this.globals = plan.steps.flatMap(({ module }, i) => {
+      const facts = plan.modules[module].reset;
+      return Array.from({ length: facts.inPlace ? facts.globals : 0 }, (_, global) => this.live[i]![`${GLOBAL_EXPORT}${global}`] as WebAssembly.Global);
+    });
+    return reset.admit(this.state);
+  }
+
+  private get state(): { memories: readonly (GuestMemory | null)[]; globals: readonly WebAssembly.Global[] } {
+    return { memories: this.memories, globals: this.globals };
+  }
+
+  /** For tests of resets: what is not as it was after instantiation. */
+  get difference(): string | null {
+    return this.program.reset.difference(this.state);
   }
 
   private importsOf(step: number): WebAssembly.Imports {
     const object = this.imports[step];
     for (const { module, name, source } of this.program.imports[step]) {
-      if (source === 'memory') object[module][name] = this.memories[step]!;
+      if (source === 'memory') object[module][name] = this.memories[step]!.memory;
+      else if (source === 'cards') object[module][name] = this.cardsOf(step);
       else if (source !== 'clock' && source.k === 'export') object[module][name] = this.core(source);
     }
     return object;
   }
 
+  /** The card memory of the one memory that a step uses, its own or another's. */
+  private cardsOf(step: number): WebAssembly.Memory {
+    const own = this.memories[step];
+    if (own) return own.cards!.memory;
+    const used = this.program.imports[step].find(({ kind, source }) => kind === 'memory' && typeof source !== 'string')!;
+    return this.ownerOf(this.core(used.source as CoreRef) as WebAssembly.Memory).cards!.memory;
+  }
+
   private runStart(step: number, instance: number): void {
     const boot = new Task(null, this.instances[instance].gate, { start: () => [], resolve: () => undefined });
+    // what the host or another component answers is not the same each time
+    this.instances[instance].beginStart(() => this.program.reset.forbid('a start function calls out of its component'));
     this.scheduler.inside(boot, () => (this.live[step]![START_EXPORT] as WebAssembly.CoreFunction)());
+    this.instances[instance].endStart();
   }
 
   // ---- the end of a life
@@ -208,8 +270,21 @@ export class Realm implements Parts {
     const wasDead = this.scheduler.dead !== null;
     this.scheduler.reset();
     if (!wasDead) for (const instance of this.instances) this.abandon(instance);
+    this.beginLife();
+    this.restored = false;
+    try {
+      this.restored = this.restorable && this.program.reset.restore(this.state);
+    } finally {
+      if (!this.restored) this.letGo();
+    }
+  }
+
+  /** The next life needs new instances. */
+  private letGo(): void {
+    this.restorable = false;
     this.live = [];
-    this.renew();
+    this.globals = [];
+    for (const memory of this.memories) memory?.renew();
   }
 
   private abandon(instance: ComponentInstance): void {
@@ -222,22 +297,13 @@ export class Realm implements Parts {
     });
   }
 
-  private renew(): void {
+  private beginLife(): void {
     const life = {};
     for (const instance of this.instances) instance.reset(life);
-    const { plan, maxPages } = this.program;
-    plan.steps.forEach((step, i) => {
-      const { memory } = plan.modules[step.module];
-      if (!memory) return;
-      const used = this.memories[i];
-      const size = memory.minPages * PAGE_BYTES;
-      if (used && used.buffer.byteLength === size && size <= MAX_ZEROED_BYTES) new Uint8Array(used.buffer).fill(0);
-      else this.memories[i] = new WebAssembly.Memory({ initial: memory.minPages, maximum: maxPages[i]! });
-    });
   }
 
   get memoryBytes(): number {
-    return this.memories.reduce((sum, memory) => sum + (memory?.buffer.byteLength ?? 0), 0);
+    return this.memories.reduce((sum, memory) => sum + (memory?.byteLength ?? 0), 0);
   }
 }
 
@@ -246,9 +312,9 @@ function keyOf(ref: CoreRef | null): string {
   return ref.k === 'trampoline' ? `t${ref.id}` : `${ref.step}.${ref.name}`;
 }
 
-/** Where a core module's import comes from; `supplied` is the step's argument for its module name. */
-export function isOwnImport(module: string, name: string): 'memory' | 'clock' | null {
-  if (module !== WHORL_MODULE) return null;
-  if (name === MEMORY_IMPORT) return 'memory';
-  return name === CLOCK_IMPORT ? 'clock' : null;
+const OWN_IMPORTS: Record<string, OwnImport> = { [MEMORY_IMPORT]: 'memory', [CLOCK_IMPORT]: 'clock', [CARDS_IMPORT]: 'cards' };
+
+/** Where a core module's import comes from, if the slot itself supplies it. */
+export function ownImport(module: string, name: string): OwnImport | null {
+  return module === WHORL_MODULE ? (OWN_IMPORTS[name] ?? null) : null;
 }

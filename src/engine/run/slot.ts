@@ -28,13 +28,16 @@ export class Slot<State> {
     this.realm = new Realm(program, hosts, this.meter);
   }
 
-  /** Makes new core instances and runs their start functions. Throws Trap, LimitTrap or RuntimeError; the slot is then poisoned. */
+  /** Makes new core instances and runs their start functions, unless the reset before kept the old ones. Throws Trap, LimitTrap or RuntimeError; the slot is then poisoned. */
   instantiate(cpuBudgetNs: bigint): void {
     this.meter.setBudget(cpuBudgetNs);
     this.realm.instantiate();
   }
 
-  /** Forgets everything of the guest: memory, handles, tasks. What comes late from before touches nothing any more. */
+  /**
+   * Forgets everything of the guest: memory, handles, tasks. What comes late from before touches nothing any more. Throws Error when
+   * the check mode (`ProgramOptions.verifyEvery`) finds that something was not forgotten; the slot is poisoned until the next reset.
+   */
   reset(): void {
     const { scheduler } = this.realm;
     if (scheduler.isBusy || scheduler.dead) scheduler.fail(new Trap('the slot was reset'));
@@ -69,6 +72,11 @@ export class Slot<State> {
 
   get memoryBytes(): number {
     return this.realm.memoryBytes;
+  }
+
+  /** What is not as it was after instantiation, compared in full; null: nothing, or slots of the program get new instances. */
+  get difference(): string | null {
+    return this.realm.difference;
   }
 
   /** Calls an export and waits for its end. A `result` comes as `{ tag, val }`. */

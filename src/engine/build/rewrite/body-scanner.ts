@@ -1,24 +1,6 @@
 import { RewriteError } from '#engine/build/build-error.js';
-import { Imm, instructionName, isBulk, OPCODES, prefixedImm } from './opcodes.js';
-
-/** A growing list of offsets, without a JavaScript object each. */
-class OffsetList {
-  private offsets = new Int32Array(1 << 14);
-  length = 0;
-
-  push(offset: number): void {
-    if (this.length === this.offsets.length) {
-      const larger = new Int32Array(this.length * 2);
-      larger.set(this.offsets);
-      this.offsets = larger;
-    }
-    this.offsets[this.length++] = offset;
-  }
-
-  at(index: number): number {
-    return this.offsets[index]!;
-  }
-}
+import { Edit, EditList, NO_LOCAL } from './code-edits.js';
+import { bulkWrites, Imm, instructionName, isAtomicWrite, isBulk, OPCODES, prefixedImm, storedType, tableOrSegmentWrite, vectorStores } from './opcodes.js';
 
 /**
  * Functions without calls, loops and bulk operations of at most this many instructions need no check at entry: whoever calls them
@@ -26,22 +8,39 @@ class OffsetList {
  */
 const MAX_LEAF_INSTRUCTIONS = 16;
 
-/** Finds where deadline checks go in function bodies. One pass, no syntax tree: it must take 12 MB in some tens of milliseconds. */
+const LOCAL_GET = 0x20;
+const LOCAL_TEE = 0x22;
+
+/**
+ * Finds what has to be edited in function bodies: where deadline checks go, and everything that writes to memory. It also notes what
+ * stands against resetting in place. One pass, no syntax tree: it must take 12 MB in some tens of milliseconds.
+ */
 export class BodyScanner {
-  /** Offsets of all checks so far, rising. */
-  readonly checks = new OffsetList();
+  /** Of all bodies so far. */
+  readonly edits = new EditList();
+  /** The first instruction met that changes a table or drops a segment. */
+  lasting: string | null = null;
+  /** The first instruction met whose store cannot be marked. */
+  unmarkable: string | null = null;
   private pos = 0;
   private calls = false;
+  private checks = 0;
+  /** The instruction before last left this local's value on the stack, and the last pushed one value more. */
+  private address = NO_LOCAL;
+  private below = NO_LOCAL;
 
-  constructor(private readonly bytes: Uint8Array) {}
+  /** `marks`: whether edits for stores are wanted. */
+  constructor(private readonly bytes: Uint8Array, private readonly marks: boolean) {}
 
   /** Scans the instructions from `from` (behind the locals) to `to`, which is the end of the body. */
   scan(func: number, from: number, to: number): void {
-    const { bytes, checks } = this;
-    const first = checks.length;
-    checks.push(from);
+    const { bytes } = this;
+    const first = this.edits.length;
+    this.checks = 0;
+    this.check(from);
     this.pos = from;
     this.calls = false;
+    this.forgetOperands();
     let depth = 0;
     let instructions = 0;
     while (this.pos < to) {
@@ -51,28 +50,25 @@ export class BodyScanner {
       switch (OPCODES[opcode]) {
         case Imm.None:
           if (opcode === 0x0b && depth-- === 0) return this.end(func, { at: this.pos, to, first, instructions });
+          this.forgetOperands();
           break;
-        case Imm.Index:
-          if (opcode === 0x18) depth--;
-          else if (opcode === 0x40) checks.push(at);
-          else if (opcode === 0x10 || opcode === 0x12 || opcode === 0x14 || opcode === 0x15) this.calls = true;
-          this.skipLeb();
-          break;
-        case Imm.Leb: this.skipLeb(); break;
-        case Imm.MemArg: this.skipMemArg(); break;
+        case Imm.Index: this.index(opcode, at); if (opcode === 0x18) depth--; break;
+        case Imm.Leb: this.skipLeb(); this.pushed(NO_LOCAL); break;
+        case Imm.MemArg: this.memory(storedType(opcode), at); break;
         case Imm.Block:
           this.skipBlockType();
           depth++;
-          if (opcode === 0x03) checks.push(this.pos);
+          if (opcode === 0x03) this.check(this.pos);
+          this.forgetOperands();
           break;
-        case Imm.TwoIndices: this.calls = true; this.skipLeb(); this.skipLeb(); break;
-        case Imm.BrTable: for (let labels = this.u32() + 1; labels > 0 && this.pos < to; labels--) this.skipLeb(); break;
-        case Imm.F32: this.pos += 4; break;
-        case Imm.F64: this.pos += 8; break;
-        case Imm.Select: for (let types = this.u32(); types > 0 && this.pos < to; types--) this.skipValueType(); break;
-        case Imm.Heap: this.skipLeb(); break;
-        case Imm.TryTable: this.skipTryTable(to); depth++; break;
-        case Imm.Prefix: this.skipPrefixed(func, opcode, at); break;
+        case Imm.TwoIndices: this.calls = true; this.skipLeb(); this.skipLeb(); this.forgetOperands(); break;
+        case Imm.BrTable: for (let labels = this.u32() + 1; labels > 0 && this.pos < to; labels--) this.skipLeb(); this.forgetOperands(); break;
+        case Imm.F32: this.pos += 4; this.pushed(NO_LOCAL); break;
+        case Imm.F64: this.pos += 8; this.pushed(NO_LOCAL); break;
+        case Imm.Select: for (let types = this.u32(); types > 0 && this.pos < to; types--) this.skipValueType(); this.forgetOperands(); break;
+        case Imm.Heap: this.skipLeb(); this.forgetOperands(); break;
+        case Imm.TryTable: this.skipTryTable(to); depth++; this.forgetOperands(); break;
+        case Imm.Prefix: this.prefixed(func, opcode, at); break;
         default: throw new RewriteError('unsupported', `function ${func} uses ${instructionName(opcode)}, which is not supported`);
       }
     }
@@ -81,25 +77,70 @@ export class BodyScanner {
 
   private end(func: number, body: { at: number; to: number; first: number; instructions: number }): void {
     if (body.at !== body.to) throw new RewriteError('malformed', `function ${func} does not end where its body does`);
-    const onlyEntry = this.checks.length === body.first + 1;
-    if (onlyEntry && !this.calls && body.instructions <= MAX_LEAF_INSTRUCTIONS) this.checks.length = body.first;
+    if (this.checks === 1 && !this.calls && body.instructions <= MAX_LEAF_INSTRUCTIONS) this.edits.cancel(body.first);
   }
 
-  private skipPrefixed(func: number, opcode: number, at: number): void {
+  private check(at: number): void {
+    this.checks++;
+    this.edits.push(at, Edit.Check);
+  }
+
+  private index(opcode: number, at: number): void {
+    if (opcode === 0x40) this.check(at);
+    else if (opcode === 0x10 || opcode === 0x12 || opcode === 0x14 || opcode === 0x15) this.calls = true;
+    const local = opcode === LOCAL_GET || opcode === LOCAL_TEE ? this.u32() : NO_LOCAL;
+    if (local === NO_LOCAL) this.skipLeb();
+    // global.get
+    if (opcode === LOCAL_GET || opcode === 0x23) this.pushed(local);
+    else {
+      this.forgetOperands();
+      if (opcode === LOCAL_TEE) this.below = local;
+    }
+    if (opcode === 0x26) this.lasting ??= 'table.set';
+    if (this.marks && (opcode === 0x3f || opcode === 0x40)) this.edits.push(at, opcode === 0x3f ? Edit.Size : Edit.Grow, this.pos - at);
+  }
+
+  /** An instruction with a memory argument; `stored` is what it stores, if so. */
+  private memory(stored: Edit, at: number): void {
+    const offset = this.memArg();
+    if (this.marks && stored !== Edit.None) this.edits.push(at, stored, offset, this.address);
+    this.forgetOperands();
+  }
+
+  private prefixed(func: number, opcode: number, at: number): void {
     const sub = this.u32();
-    if (opcode === 0xfc && isBulk(sub)) this.checks.push(at);
+    if (opcode === 0xfc) this.bulk(sub, at);
+    if (opcode === 0xfe && isAtomicWrite(sub)) this.unmarkable ??= 'an atomic store';
     switch (prefixedImm(opcode, sub)) {
       case Imm.None: break;
       case Imm.Index: this.skipLeb(); break;
       case Imm.TwoIndices: this.skipLeb(); this.skipLeb(); break;
-      case Imm.MemArg: this.skipMemArg(); break;
-      case Imm.MemArgLane: this.skipMemArg(); this.pos++; break;
+      case Imm.MemArg: this.memory(opcode === 0xfd && vectorStores(sub) ? Edit.StoreV128 : Edit.None, at); break;
+      case Imm.MemArgLane: this.memory(vectorStores(sub) ? Edit.StoreV128 : Edit.None, at); this.pos++; break;
       case Imm.Lane: this.pos++; break;
       case Imm.Bytes16: this.pos += 16; break;
       case Imm.Heap: this.skipLeb(); break;
       case Imm.Cast: this.pos++; this.skipLeb(); this.skipLeb(); this.skipLeb(); break;
       default: throw new RewriteError('unsupported', `function ${func} uses ${instructionName(opcode, sub)}, which is not supported`);
     }
+    this.forgetOperands();
+  }
+
+  private bulk(sub: number, at: number): void {
+    if (isBulk(sub)) this.check(at);
+    if (this.marks && bulkWrites(sub)) this.edits.push(at, Edit.Range);
+    this.lasting ??= tableOrSegmentWrite(sub);
+  }
+
+  /** The last instruction took nothing and pushed one value: that of a local, or another. */
+  private pushed(local: number): void {
+    this.address = this.below;
+    this.below = local;
+  }
+
+  private forgetOperands(): void {
+    this.address = NO_LOCAL;
+    this.below = NO_LOCAL;
   }
 
   private skipTryTable(to: number): void {
@@ -111,12 +152,12 @@ export class BodyScanner {
     }
   }
 
-  /** A memory index follows the alignment when bit 6 is set (multi-memory). */
-  private skipMemArg(): void {
+  /** Gives the offset. A memory index follows the alignment when bit 6 is set (multi-memory). */
+  private memArg(): number {
     const align = this.bytes[this.pos]!;
     this.skipLeb();
     if (align & 0x40) this.skipLeb();
-    this.skipLeb();
+    return this.u32();
   }
 
   private skipBlockType(): void {

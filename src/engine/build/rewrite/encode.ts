@@ -10,6 +10,16 @@ export function u32(value: number): number[] {
   return bytes;
 }
 
+/** The immediate of `i32.const`; numbers from 2^31 up stand for the negative one of the same bits. */
+export function i32(value: number): number[] {
+  const bytes: number[] = [];
+  for (let rest = value | 0; ; rest >>= 7) {
+    const low = rest & 0x7f;
+    if ((rest >> 6 === 0) || (rest >> 6 === -1)) return [...bytes, low];
+    bytes.push(low | 0x80);
+  }
+}
+
 export function u32Length(value: number): number {
   return value < 2 ** 7 ? 1 : value < 2 ** 14 ? 2 : value < 2 ** 21 ? 3 : value < 2 ** 28 ? 4 : 5;
 }

@@ -1,3 +1,5 @@
+import { Edit } from './code-edits.js';
+
 /**
  * The immediates of every core instruction (WebAssembly 3.0 and threads), by opcode. The rewriter only needs to know where an
  * instruction ends; V8 has validated the rest.
@@ -52,6 +54,41 @@ export function prefixedImm(prefix: number, sub: number): Imm {
 /** Bulk operations (0xfc): one of them can take milliseconds, so each is a place for a deadline check of its own. */
 export function isBulk(sub: number): boolean {
   return sub === 8 || sub === 10 || sub === 11 || sub === 12 || sub === 14 || sub === 15 || sub === 17;
+}
+
+/** memory.init, memory.copy and memory.fill. */
+export function bulkWrites(sub: number): boolean {
+  return sub === 8 || sub === 10 || sub === 11;
+}
+
+const LASTING: Record<number, string> = {
+  9: 'data.drop', 12: 'table.init', 13: 'elem.drop', 14: 'table.copy', 15: 'table.grow', 17: 'table.fill',
+};
+
+/** The name of a bulk operation that changes a table or drops a segment: state that cannot be put back from outside. */
+export function tableOrSegmentWrite(sub: number): string | null {
+  return LASTING[sub] ?? null;
+}
+
+/** i32.store … i64.store32 by the type of the value; `Edit.None` for loads. */
+export function storedType(opcode: number): Edit {
+  switch (opcode) {
+    case 0x36: case 0x3a: case 0x3b: return Edit.StoreI32;
+    case 0x37: case 0x3c: case 0x3d: case 0x3e: return Edit.StoreI64;
+    case 0x38: return Edit.StoreF32;
+    case 0x39: return Edit.StoreF64;
+    default: return Edit.None;
+  }
+}
+
+/** v128.store and v128.store8_lane … v128.store64_lane (0xfd). */
+export function vectorStores(sub: number): boolean {
+  return sub === 11 || (sub >= 88 && sub <= 91);
+}
+
+/** Everything of 0xfe that is not notify, wait, fence or a load. */
+export function isAtomicWrite(sub: number): boolean {
+  return sub >= 0x17;
 }
 
 /** What a refusal says of an instruction that exists but is not taken. */

@@ -1,13 +1,19 @@
-import { CLOCK_IMPORT, DEADLINE_EXPORT, MEMORY_IMPORT, START_EXPORT, WHORL_MODULE, type PlanModule } from '#engine/plan.js';
+import {
+  cardMemoryPages, CARDS_IMPORT, CLOCK_IMPORT, DEADLINE_EXPORT, GLOBAL_EXPORT, MEMORY_IMPORT, START_EXPORT, WHORL_MODULE, type PlanModule,
+} from '#engine/plan.js';
 import { RewriteError } from '#engine/build/build-error.js';
 import type { CoreModule, Section } from '#engine/build/core/core-module.js';
 import { Reader } from '#engine/build/decode/reader.js';
-import { meterCode } from './code-section.js';
+import { type CodeScan, scanCode } from './code-scan.js';
+import { writeCode } from './code-writer.js';
 import * as encode from './encode.js';
+import { proveReset } from './reset-proof.js';
 
 export interface RewriteOptions {
   /** Hard maximum of the module's own memory, in pages of 64 KiB. */
   memoryCapPages: number;
+  /** Mark stores in cards, where that can be done. */
+  cards: boolean;
 }
 
 /** The rewritten bytes and what the plan says of them. */
@@ -41,13 +47,16 @@ class Rewriter {
   private readonly exports: Appended = { count: 0, bytes: [] };
   private readonly changes: Changes = new Map();
 
-  constructor(private readonly module: CoreModule, private readonly options: RewriteOptions) {}
+  constructor(private readonly module: CoreModule, private readonly scan: CodeScan | null, private readonly options: RewriteOptions) {}
 
   rewrite(): RewrittenModule {
     const { module } = this;
     this.refuseReservedNames();
+    const reset = proveReset(module, this.scan);
+    const cards = this.options.cards && reset.inPlace && reset.unmarked === undefined;
     const memory = this.moveMemory();
-    const metered = this.meter();
+    const metered = this.editCode(cards);
+    if (reset.inPlace) this.exportGlobals();
     const start = module.start !== null;
     if (module.start !== null) {
       append(this.exports, ...encode.name(START_EXPORT), 0, ...encode.u32(module.start));
@@ -58,8 +67,16 @@ class Rewriter {
     this.grow(6, this.globals);
     this.grow(7, this.exports);
     const bytes = this.assemble();
-    if (!WebAssembly.validate(bytes)) throw new RewriteError('unsupported', 'the module is at a limit of the engine that the deadline checks go beyond');
-    return { bytes, memory, metered, start };
+    if (WebAssembly.validate(bytes)) return { bytes, memory, metered, start, reset, cards };
+    if (!cards) throw new RewriteError('unsupported', 'the module is at a limit of the engine that the deadline checks go beyond');
+    return new Rewriter(module, this.scan, { ...this.options, cards: false }).rewrite();
+  }
+
+  /** Slots set them back when they reset the instance in place. */
+  private exportGlobals(): void {
+    this.module.ownGlobals.filter(({ mutable }) => mutable).forEach(({ index }, i) => {
+      append(this.exports, ...encode.name(`${GLOBAL_EXPORT}${i}`), 3, ...encode.u32(index));
+    });
   }
 
   /** A guest that reached these names could set its own deadline. It also makes a second rewriting impossible. */
@@ -88,24 +105,25 @@ class Rewriter {
   }
 
   /** The check is `if (clock >= deadline) unreachable`: no call, no local, and each index in it is behind all of the guest's. */
-  private meter(): boolean {
-    const { module } = this;
-    const code = module.sections.find((section) => section.id === 10);
-    if (code === undefined) return false;
+  private editCode(cards: boolean): boolean {
+    const { module, scan } = this;
+    if (scan === null) return false;
+    const memories = module.importedMemories + module.ownMemories.length;
     const deadline = encode.u32(module.globals);
-    const clock = encode.u32(module.importedMemories + module.ownMemories.length);
     append(this.imports, ...encode.name(WHORL_MODULE), ...encode.name(CLOCK_IMPORT), 2, ...encode.limits(1, 1, true));
     // i64.const 2^63-1: nothing is cut before a deadline is set
     append(this.globals, 0x7e, 0x01, 0x42, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x00, 0x0b);
     append(this.exports, ...encode.name(DEADLINE_EXPORT), 3, ...deadline);
     const check = Uint8Array.from([
       0x41, 0x00, // i32.const 0
-      0x29, 0x43, ...clock, 0x00, // i64.load (memory clock) align=8
+      0x29, 0x43, ...encode.u32(memories), 0x00, // i64.load (memory clock) align=8
       0x23, ...deadline, // global.get deadline
       0x5a, // i64.ge_u
       0x04, 0x40, 0x00, 0x0b, // if unreachable end
     ]);
-    this.changes.set(10, [meterCode(module.bytes, code, module.importedFuncs, check)]);
+    const marks = cards && memories === 1;
+    if (marks) append(this.imports, ...encode.name(WHORL_MODULE), ...encode.name(CARDS_IMPORT), 2, ...encode.limits(1, cardMemoryPages(MEMORY32_PAGES)));
+    this.changes.set(10, [writeCode(module.bytes, scan, { check, cardMemory: marks ? memories + 1 : null })]);
     return true;
   }
 
@@ -182,13 +200,16 @@ function concat(parts: Uint8Array[]): Uint8Array<ArrayBuffer> {
  * Rewrites a core module for the slots. It only appends, so no index of the guest's moves:
  *
  * - its one own memory becomes the import `whorl`/`memory` with a hard maximum;
- * - `if (clock >= deadline) unreachable` goes to function entries, loop heads and bulk operations; the clock is the last memory,
- *   `whorl`/`clock`, the deadline the last global, exported as `whorl:deadline`;
+ * - `if (clock >= deadline) unreachable` goes to function entries, loop heads and bulk operations; the clock is the memory
+ *   `whorl`/`clock` behind its own, the deadline the last global, exported as `whorl:deadline`;
+ * - with `cards`, stores also mark their page in the memory `whorl`/`cards`, and `memory.size` and `memory.grow` work on the size that
+ *   is kept there (card-marks.ts);
  * - the start function becomes the export `whorl:start`, so that a deadline can be set before it runs;
+ * - its own mutable globals are exported as `whorl:global:<n>` when it can be reset in place;
  * - tables get a maximum.
  *
- * The same module and options always give the same bytes. Throws `RewriteError`.
+ * The same module and options always give the same bytes. `scan` is `scanCode(module)`. Throws `RewriteError`.
  */
-export function rewriteModule(module: CoreModule, options: RewriteOptions): RewrittenModule {
-  return new Rewriter(module, options).rewrite();
+export function rewriteModule(module: CoreModule, options: RewriteOptions, scan: CodeScan | null = scanCode(module)): RewrittenModule {
+  return new Rewriter(module, scan, options).rewrite();
 }

@@ -1,4 +1,5 @@
 import { LimitTrap } from '#engine/run/host.js';
+import { markCards } from '#engine/run/card-memory.js';
 import type { ResourceType } from '#engine/run/resource.js';
 import { trap, type CoreType, type Flat } from './layout.js';
 
@@ -12,6 +13,7 @@ export interface Codec {
   /** Cut off after 17 entries: more than 16 never travel flat. */
   readonly flat: readonly CoreType[];
   load(cx: CallContext, ptr: number): unknown;
+  /** Into a place from `allocate` or `checkOut`, or one that was marked. */
   store(cx: CallContext, ptr: number, value: unknown): void;
   lift(cx: CallContext, flat: Flat, at: number): unknown;
   lower(cx: CallContext, flat: Flat, at: number, value: unknown): void;
@@ -78,14 +80,17 @@ export class CallContext {
   /** Collects the handles that are lent while parameters are lifted; null: nothing can drop them before the call ends. */
   lends: Lends | null = null;
   private memory: WebAssembly.Memory | null = null;
+  /** Of the memory; null when what is written need not be marked. */
+  private marks: Uint8Array | null = null;
   private realloc: Realloc | null = null;
   private spentBytes = 0;
 
   constructor(readonly handles: HandleScope, readonly encoding: Encoding, private readonly limits: AbiLimits) {}
 
   /** After each instantiation, once the core instance that exports them is there. */
-  bindMemory(memory: WebAssembly.Memory | null): void {
+  bindMemory(memory: WebAssembly.Memory | null, marks: Uint8Array | null = null): void {
     this.memory = memory;
+    this.marks = marks;
     this.refresh();
   }
 
@@ -111,6 +116,17 @@ export class CallContext {
     if (ptr + size > this.bytes.length) trap(`${size} bytes at ${ptr} are outside the memory`);
   }
 
+  /** Before anything is written there: only what is marked is wiped at the next reset. `check` comes first. */
+  mark(ptr: number, byteLength: number): void {
+    if (this.marks) markCards(this.marks, ptr, byteLength);
+  }
+
+  /** Traps unless the guest gave a good place for a value, which may then be stored there. */
+  checkOut(ptr: number, size: number, align: number): void {
+    this.check(ptr, size, align);
+    this.mark(ptr, size);
+  }
+
   /** Counts what a call copies: without it a list of overlapping lists makes the host allocate without end. */
   spend(bytes: number): void {
     this.spentBytes += bytes;
@@ -119,7 +135,7 @@ export class CallContext {
     }
   }
 
-  /** Space in guest memory by the guest's own realloc. Afterwards `bytes` and `view` may be other objects. */
+  /** Space in guest memory by the guest's own realloc, to be written to. Afterwards `bytes` and `view` may be other objects. */
   allocate(byteLength: number, align: number): number {
     if (!this.realloc) return trap('a value needs memory but the function has no realloc');
     this.spend(byteLength);
@@ -129,7 +145,7 @@ export class CallContext {
     const ptr = this.realloc(0, 0, align, byteLength) >>> 0;
     handles.mayLeave = true;
     if (this.bytes.length === 0) this.refresh();
-    this.check(ptr, byteLength, align);
+    this.checkOut(ptr, byteLength, align);
     return ptr;
   }
 }

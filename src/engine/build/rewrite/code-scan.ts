@@ -1,0 +1,64 @@
+import { RewriteError } from '#engine/build/build-error.js';
+import type { CoreModule } from '#engine/build/core/core-module.js';
+import { Reader } from '#engine/build/decode/reader.js';
+import { BodyScanner } from './body-scanner.js';
+import type { EditList } from './code-edits.js';
+
+export interface Body {
+  from: number;
+  /** Where the groups of locals begin, and the instructions. */
+  localsFrom: number;
+  codeFrom: number;
+  to: number;
+  localGroups: number;
+  /** Parameters and locals. */
+  locals: number;
+  /** Its edits are those from `firstEdit` up to the next body's. */
+  firstEdit: number;
+}
+
+/** What one walk over the code of a module finds. */
+export interface CodeScan {
+  bodies: Body[];
+  edits: EditList;
+  /** The first instruction that changes a table or drops a segment. */
+  lasting: string | null;
+  /** Why the stores of the module cannot be marked. */
+  unmarkable: string | null;
+}
+
+function readLocals(reader: Reader, params: number): { localGroups: number; localsFrom: number; locals: number } {
+  const localGroups = reader.u32();
+  const localsFrom = reader.pos;
+  let locals = params;
+  for (let groups = localGroups; groups > 0; groups--) {
+    locals += reader.u32();
+    const type = reader.byte();
+    if (type !== 0x63 && type !== 0x64) continue;
+    while (reader.byte() & 0x80);
+  }
+  return { localGroups, localsFrom, locals };
+}
+
+/** Walks over the code of a module; null when it has none. Throws `RewriteError` for instructions that nobody knows. */
+export function scanCode(module: CoreModule): CodeScan | null {
+  const { bytes, importedFuncs, importedMemories, ownMemories, ownFuncParams } = module;
+  const section = module.sections.find(({ id }) => id === 10);
+  if (section === undefined) return null;
+  const reader = new Reader(bytes, section.from, section.to);
+  const memories = importedMemories + ownMemories.length;
+  const scanner = new BodyScanner(bytes, memories === 1);
+  const bodies: Body[] = [];
+  for (let i = 0, count = reader.count(); i < count; i++) {
+    const body = reader.sub(reader.u32());
+    const from = body.pos;
+    const firstEdit = scanner.edits.length;
+    const locals = readLocals(body, ownFuncParams[i]!);
+    const codeFrom = body.pos;
+    scanner.scan(importedFuncs + i, codeFrom, body.end);
+    bodies.push({ from, ...locals, codeFrom, to: body.end, firstEdit });
+  }
+  if (!reader.done) throw new RewriteError('malformed', 'the code section has bytes left over');
+  const { edits, lasting } = scanner;
+  return { bodies, edits, lasting, unmarkable: memories > 1 ? 'several memories in one module' : scanner.unmarkable };
+}

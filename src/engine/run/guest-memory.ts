@@ -1,0 +1,110 @@
+import { CARD_BYTES_SHIFT, PAGE_BYTES } from '#engine/plan.js';
+import { CardMemory } from './card-memory.js';
+
+/** Filling or copying more than this is slower than a new memory, whose pages come zeroed on demand. */
+export const MAX_REUSED_BYTES = 64 * 2 ** 20;
+/** A memory that grew by more than this is not kept: it would hold the pages of its largest guest for ever. */
+const MAX_KEPT_GROWTH_BYTES = 16 * 2 ** 20;
+const BLOCK_BYTES = 1 << CARD_BYTES_SHIFT;
+
+/** A memory after the start functions. */
+export interface MemorySnapshot {
+  bytes: Buffer;
+  /** What start functions wrote; null without cards. */
+  marks: Uint8Array | null;
+}
+
+/** The own memory of one core instance. */
+export class GuestMemory {
+  memory: WebAssembly.Memory;
+  readonly cards: CardMemory | null;
+
+  constructor(private readonly minPages: number, private readonly maxPages: number, cards: boolean) {
+    this.cards = cards ? new CardMemory(maxPages) : null;
+    this.memory = this.make();
+    if (this.cards) this.cards.guestPages = minPages;
+  }
+
+  /** What the guest takes for its size. */
+  get byteLength(): number {
+    return this.cards ? this.cards.guestPages * PAGE_BYTES : this.memory.buffer.byteLength;
+  }
+
+  /** All zero and of the first size, for new instances. */
+  renew(): void {
+    const size = this.minPages * PAGE_BYTES;
+    if (this.memory.buffer.byteLength === size && size <= MAX_REUSED_BYTES) new Uint8Array(this.memory.buffer).fill(0);
+    else this.memory = this.make();
+    if (!this.cards) return;
+    this.cards.clear();
+    this.cards.guestPages = this.minPages;
+  }
+
+  /** Remembers the state that is; marks begin anew. */
+  snapshot(): MemorySnapshot {
+    const { byteLength } = this;
+    const now = Buffer.from(this.memory.buffer as ArrayBuffer, 0, byteLength);
+    // pages that are not written stay without memory behind them
+    const bytes = Buffer.alloc(byteLength);
+    for (let at = 0; at < byteLength; at += BLOCK_BYTES) {
+      if (now.compare(ZEROS, 0, BLOCK_BYTES, at, at + BLOCK_BYTES) !== 0) now.copy(bytes, at, at, at + BLOCK_BYTES);
+    }
+    const marks = this.cards && this.cards.copy(byteLength);
+    this.cards?.clear();
+    return { bytes, marks };
+  }
+
+  /**
+   * Whether new instances came to just the state of the snapshot. With cards only what start functions wrote is looked at: what data
+   * segments put there is the same each time. Marks begin anew.
+   */
+  startsAs(snapshot: MemorySnapshot): boolean {
+    const { cards, byteLength } = this;
+    if (byteLength !== snapshot.bytes.length) return false;
+    if (!cards) return this.difference(snapshot) === null;
+    let isEqual = Buffer.compare(cards.copy(byteLength), snapshot.marks!) === 0;
+    const now = Buffer.from(this.memory.buffer as ArrayBuffer);
+    cards.sweep(byteLength, (from, to) => {
+      isEqual &&= now.compare(snapshot.bytes, from, to, from, to) === 0;
+    });
+    return isEqual;
+  }
+
+  /** Makes the memory what it was; false when it cannot, and must be made anew. */
+  restore({ bytes }: MemorySnapshot): boolean {
+    const { cards } = this;
+    const { buffer } = this.memory;
+    const { length } = bytes;
+    if (!cards) {
+      if (buffer.byteLength !== length || length > MAX_REUSED_BYTES) return false;
+      new Uint8Array(buffer).set(bytes);
+      return true;
+    }
+    if (buffer.byteLength > length + MAX_KEPT_GROWTH_BYTES) return false;
+    const now = new Uint8Array(buffer);
+    cards.sweep(buffer.byteLength, (from, to) => {
+      if (from < length) now.set(bytes.subarray(from, Math.min(to, length)), from);
+      if (to > length) now.fill(0, Math.max(from, length), to);
+    });
+    cards.guestPages = length / PAGE_BYTES;
+    return true;
+  }
+
+  /** The first byte that is not as in the snapshot, compared over the whole memory; null when there is none. */
+  difference({ bytes }: MemorySnapshot): number | null {
+    const now = Buffer.from(this.memory.buffer as ArrayBuffer);
+    if (this.byteLength !== bytes.length) return Math.min(this.byteLength, bytes.length);
+    for (let at = 0; at < now.length; at += BLOCK_BYTES) {
+      const [expected, from] = at < bytes.length ? [bytes, at] : [ZEROS, 0];
+      if (now.compare(expected, from, from + BLOCK_BYTES, at, at + BLOCK_BYTES) === 0) continue;
+      for (let i = 0; i < BLOCK_BYTES; i++) if (now[at + i] !== expected[from + i]) return at + i;
+    }
+    return null;
+  }
+
+  private make(): WebAssembly.Memory {
+    return new WebAssembly.Memory({ initial: this.minPages, maximum: this.maxPages });
+  }
+}
+
+const ZEROS = Buffer.alloc(BLOCK_BYTES);

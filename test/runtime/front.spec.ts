@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { buildWat } from '../fixtures/build-wat.js';
 import { artifactOf, ask, Blobs, httpTrigger, laneOf, LIMITS, raw, TestFront, type Built } from './front-fixture.js';
@@ -188,6 +189,38 @@ describe('the two lanes', () => {
     expect(heavy.logs()[0]!.line).toMatch(/^COMPONENT_CPU_LIMIT/);
     expect(shared.usage().requests + heavy.usage().requests).toBe(2);
     expect(heavy.heavy).toContain('tiny');
+  });
+
+  it('counts a request once that struck the bound and found no heavy lane', async () => {
+    const shared = await setUp();
+    await shared.deploy('tiny', version(1));
+    shared.front.setHeavy([], '/nowhere/heavy.sock');
+    expect(await ask(shared.port, 'tiny.localhost', '/loop')).toMatchObject({ status: 503, headers: { 'retry-after': '1' } });
+    expect(shared.usage()).toMatchObject({ requests: 1, errors: 1 });
+    expect(shared.logs()).toEqual([expect.objectContaining({ line: expect.stringMatching(/^COMPONENT_BUSY/) })]);
+  });
+
+  it('does not run what the shared lane has given up', async () => {
+    const heavy = new TestFront(blobs, 'heavy', { ...LIMITS, cpuMs: 400 });
+    const socket = join(heavy.dir, 'heavy.sock');
+    await heavy.listen(socket);
+    fronts.push(heavy);
+    await heavy.deploy('tiny', version(1));
+    const send = () => {
+      const client = connect(socket, () => client.write([
+        'GET /loop HTTP/1.1', 'Host: tiny.localhost', 'whorl-app: tiny', 'whorl-channel: production', 'whorl-version: 1', 'whorl-request-id: r',
+        'whorl-client-addr: 127.0.0.1:1', '', '',
+      ].join('\r\n')));
+      client.on('error', () => undefined);
+      return client;
+    };
+    const clients = Array.from({ length: 6 }, send);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    for (const client of clients) client.destroy();
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    // The one that ran when they left, at most one more that was about to.
+    expect(heavy.usage().requests).toBeLessThanOrEqual(2);
+    expect(heavy.usage().requests).toBeGreaterThanOrEqual(1);
   });
 
   it('answers 503 when the heavy lane does not come up', async () => {

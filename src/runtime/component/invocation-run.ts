@@ -19,10 +19,10 @@ export interface InvocationRequest {
   depth: number;
   chain(component: string | null, exchange: HttpExchange, from: { requestId: string; depth: number; signal: AbortSignal }): void;
   /**
-   * Makes the invocation again where it may use more CPU; the exchange is untouched then, and `over` is left to the one who takes it.
-   * null: there is no such place.
+   * Makes the invocation again where it may use more CPU; the exchange is untouched then, and `over` is left to the one who takes it,
+   * who calls `unserved` when nothing comes of it. null: there is no such place.
    */
-  elsewhere: (() => void) | null;
+  elsewhere: ((unserved: (why: string) => void) => void) | null;
   /** The invocation is over; called once, whatever became of it. */
   over(): void;
 }
@@ -178,7 +178,7 @@ export class InvocationRun implements Invocation, HandlerRun, HandlerEvents, Ent
     }
   }
 
-  private moveElsewhere(elsewhere: () => void): void {
+  private moveElsewhere(elsewhere: (unserved: (why: string) => void) => void): void {
     const cpuMs = this.cpuMs();
     this.isOver = true;
     this.log.forget();
@@ -186,7 +186,12 @@ export class InvocationRun implements Invocation, HandlerRun, HandlerEvents, Ent
     this.releaseSlot();
     // The request is counted where it ends; the CPU was used here.
     this.context.usage.add({ requests: 0, errors: 0, wallMs: 0, cpuMs, bytesIn: 0, bytesOut: 0 });
-    elsewhere();
+    elsewhere((why) => {
+      this.context.usage.add({ requests: 1, errors: 1, wallMs: 0, cpuMs: 0, bytesIn: 0, bytesOut: 0 });
+      this.log.forget();
+      this.log.note(`COMPONENT_BUSY: ${why}`);
+      this.log.release();
+    });
   }
 
   /** @param counts whether the request reached the component */

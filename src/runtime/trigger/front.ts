@@ -20,6 +20,7 @@ import { drainServer, makeHttpServer } from './http-server.js';
 import { readLaneHeaders } from './lane-headers.js';
 import { answerBadHost, answerNotFound, answerNotReady, answerUnknownHost, answerWellKnown, WELL_KNOWN } from './platform-answers.js';
 import { injectHeaders, toClientAddress, toGuestFields } from './request-headers.js';
+import { TurnQueue } from './turn-queue.js';
 
 export interface FrontOptions {
   /** In the shared lane an invocation may use little CPU, and heavy apps are handed over; the heavy lane takes them. */
@@ -63,6 +64,7 @@ export class Front {
   private readonly clock = new ThreadCpuClock((cause) => {
     throw new Error('the thread that keeps the clock of guests has ended', { cause });
   });
+  private readonly turns = new TurnQueue();
   private draining = false;
 
   constructor(private readonly options: FrontOptions) {
@@ -143,9 +145,13 @@ export class Front {
       isDraining: () => this.draining,
       onFault: (error) => this.options.log.warn('an answer cannot be sent', { error }),
     };
+    this.guard(call, () => (this.options.lane === 'heavy' ? this.handleHandedOver(call) : this.handleClient(call)));
+  }
+
+  /** A fault of the front's own costs the request, not the runner. */
+  private guard({ response }: ClientCall, work: () => void): void {
     try {
-      if (this.options.lane === 'heavy') this.handleHandedOver(call);
-      else this.handleClient(call);
+      work();
     } catch (error) {
       this.options.log.error('a request failed in the front', { error });
       response.destroy();
@@ -178,7 +184,11 @@ export class Front {
     const version = channel?.versions.get(handed.version as VersionNumber);
     const match = version?.match(pathOf(target.pathWithQuery));
     if (!channel || !version || !match) return answerBusy(call);
-    this.dispatch({ call, channel, version, match, ...target, ...pickIdentity(handed) });
+    const { requestId, clientAddress } = handed;
+    this.turns.add(() => this.guard(call, () => {
+      // The shared lane may have given up while the request waited: nobody would see what it costs.
+      if (!call.response.closed) this.dispatch({ call, channel, version, match, ...target, requestId, clientAddress });
+    }));
   }
 
   private dispatch(routed: Routed): void {
@@ -193,10 +203,10 @@ export class Front {
     }));
     if (trigger.staticResponse) return answerStatic(exchange, trigger.staticResponse);
     const leave = version.enter();
-    const handOver = () => this.heavy.forward(channel.key, call, {
+    const handOver = (unserved: (why: string) => void) => this.heavy.forward(channel.key, call, {
       app: channel.lane.app, channel: channel.lane.channel, version: version.artifact.version, requestId, clientAddress,
-    }, leave);
-    if (this.heavy.isHeavy(channel.key)) return handOver();
+    }, { over: leave, unserved });
+    if (this.heavy.isHeavy(channel.key)) return handOver(() => undefined);
     const run = version.invoke(trigger, { exchange, requestId, elsewhere: this.options.lane === 'shared' ? handOver : null, over: leave });
     if (!run.isOver) exchange.watch(() => run.stop(new ClientGone()));
   }
@@ -205,8 +215,4 @@ export class Front {
 function pathOf(pathWithQuery: string): string {
   const query = pathWithQuery.indexOf('?');
   return query < 0 ? pathWithQuery : pathWithQuery.slice(0, query);
-}
-
-function pickIdentity({ requestId, clientAddress }: { requestId: string; clientAddress: string }): { requestId: string; clientAddress: string } {
-  return { requestId, clientAddress };
 }

@@ -14,6 +14,13 @@ export interface HeavyProxyOptions {
   onError(error: Error, handed: HandedOver): void;
 }
 
+export interface HandOverEvents {
+  /** The exchange has ended, whatever became of it; called once. */
+  over(): void;
+  /** The heavy lane did not run it, or not to its end. */
+  unserved(why: string): void;
+}
+
 /** Of one app, in one runner: the heavy lane works through them one after the other anyway. */
 const CONCURRENCY = 8;
 const MAX_QUEUED = 64;
@@ -59,8 +66,8 @@ export class HeavyProxy {
     for (const go of waitingForSocket) go();
   }
 
-  /** `over` is called once when the exchange has ended, whatever became of it. */
-  forward(key: string, call: ClientCall, handed: HandedOver, over: () => void): void {
+  /** Hands a request over; the heavy lane counts it, and `unserved` is called when it does not come to that. */
+  forward(key: string, call: ClientCall, handed: HandedOver, { over, unserved }: HandOverEvents): void {
     const gate = this.marks.get(key)?.gate ?? this.put(key, 0).gate;
     let leave: (() => void) | null = () => gate.leave();
     let started = false;
@@ -69,18 +76,17 @@ export class HeavyProxy {
       leave = null;
       over();
     };
+    const refuse = (why: string) => {
+      answerBusy(call);
+      unserved(why);
+      end();
+    };
     const entrant: Entrant = {
       enter: () => {
         started = true;
-        this.whenUp(() => (call.response.closed ? end() : this.pass(call, handed, end)), () => {
-          answerBusy(call);
-          end();
-        });
+        this.whenUp(() => (call.response.closed ? end() : this.pass(call, handed, { over: end, unserved })), () => refuse('the heavy lane did not come up'));
       },
-      turnAway: () => {
-        answerBusy(call);
-        end();
-      },
+      turnAway: (why) => refuse(`the heavy lane has no room: ${why}`),
     };
     const leaveQueue = gate.arrive(entrant);
     if (!leaveQueue) return;
@@ -115,7 +121,7 @@ export class HeavyProxy {
     this.options.deadlines.add(expiring);
   }
 
-  private pass(call: ClientCall, handed: HandedOver, end: () => void): void {
+  private pass(call: ClientCall, handed: HandedOver, { over, unserved }: HandOverEvents): void {
     const { request, response } = call;
     const upstream = httpRequest({
       socketPath: this.socketPath!,
@@ -131,22 +137,23 @@ export class HeavyProxy {
       if (ended) return;
       ended = true;
       this.options.deadlines.remove(late);
-      end();
+      over();
     };
-    const fail = (error: Error) => {
+    const fail = (error: Error, isLate = false) => {
       if (ended) return;
-      this.options.onError(error, handed);
+      if (!isLate) this.options.onError(error, handed);
       upstream.destroy();
+      unserved(error.message);
       if (response.headersSent) response.destroy();
       else answerBusy(call);
       finish();
     };
-    const late = { deadlineAt: Date.now() + this.options.headTimeoutMs, expire: () => fail(new Error('the heavy lane did not answer in time')) };
+    const late = { deadlineAt: Date.now() + this.options.headTimeoutMs, expire: () => fail(new Error('the heavy lane did not answer in time'), true) };
     this.options.deadlines.add(late);
-    upstream.on('error', fail);
+    upstream.on('error', (error) => fail(error));
     upstream.on('response', (answer) => {
       this.options.deadlines.remove(late);
-      answer.on('error', fail);
+      answer.on('error', (error) => fail(error));
       answer.on('aborted', () => fail(new Error('the heavy lane broke the answer off')));
       passBack(call, answer);
     });

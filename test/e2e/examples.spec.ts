@@ -50,7 +50,7 @@ describe('hello-js', () => {
 
   it('shows the headers that the platform adds', async () => {
     const headers = JSON.parse(await text('hello-js', '/headers?a=b', { headers: { 'x-mine': '1' } })) as Record<string, string>;
-    expect(headers).toMatchObject({ 'x-mine': '1', 'spin-component-route': '/...', 'spin-path-info': '/headers' });
+    expect(headers).toMatchObject({ 'x-mine': '1', 'spin-raw-component-route': '/...', 'spin-path-info': '/headers' });
   });
 
   it('gives a body back as it came', async () => {

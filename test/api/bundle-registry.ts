@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { gunzipSync, gzipSync } from 'node:zlib';
-import { Module } from '@nestjs/common';
+import { type DynamicModule, Module } from '@nestjs/common';
 import { LockedApp } from '#contract/bundle/locked-app.js';
 import { WhorlError } from '#contract/errors.js';
 import type { Digest } from '#contract/ids.js';
@@ -83,7 +83,7 @@ function parse(bytes: Buffer): LockedApp {
 }
 
 /** A module around one registry, as the composition root binds the real one. */
-export function bundleRegistryModule(registry: BundleRegistry): { module: new () => object; providers: object[]; exports: (typeof Registry)[] } {
+export function bundleRegistryModule(registry: BundleRegistry): DynamicModule {
   @Module({})
   class BundleRegistryModule {}
   return { module: BundleRegistryModule, providers: [{ provide: Registry, useValue: registry }], exports: [Registry] };

@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { migrate } from '#platform/prisma/migrator.js';
 import { DatabaseFixture } from './database.fixture.js';
 
@@ -22,7 +22,7 @@ describe(migrate.name, () => {
     url = await fixture.create();
     dir = await mkdtemp(join(tmpdir(), 'whorl-migrations-'));
   });
-  afterAll(() => rm(dir, { recursive: true, force: true }));
+  afterEach(() => rm(dir, { recursive: true, force: true }));
 
   const add = async (name: string, sql: string): Promise<void> => {
     await mkdir(join(dir, name), { recursive: true });

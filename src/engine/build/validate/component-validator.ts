@@ -6,6 +6,7 @@ import type { ModuleCache } from '#engine/build/link/module-cache.js';
 import { CanonValidator } from './canon-validator.js';
 import { moduleTypeOf } from './core-module-type.js';
 import { Declarations, named } from './declarations.js';
+import { namesResource } from './free-resources.js';
 import { Matcher } from './matching.js';
 import { NameScope } from './name-scope.js';
 import { Space } from './space.js';
@@ -47,11 +48,22 @@ class ComponentValidator {
   }
 
   private import(space: Space, type: ComponentType, def: Extract<Definition, { k: 'import' }>): void {
+    const firstResource = this.store.resources;
     const extern = this.declarations.extern(space, def.type, space.binder);
+    for (let id = firstResource; id < this.store.resources; id++) space.imported.add(id);
+    this.checkSource(space, def.name, extern);
     space.imports.add(def, extern);
     space.visibility.add('import', def.name, extern);
     type.imports.set(def.name, extern);
     space.addExtern(extern);
+  }
+
+  /** What is imported is there before the component is, so it cannot be about resource types that the component makes. */
+  private checkSource(space: Space, name: string, extern: Extern): void {
+    const isMade = (id: number) => this.store.binderOf(id) === space.binder && !space.imported.has(id);
+    if (space.isGenerative && namesResource(this.store, extern, isMade)) {
+      throw new LinkError('invalid', `${JSON.stringify(name)}: the import names a resource that the component itself makes`);
+    }
   }
 
   private export(space: Space, type: ComponentType, def: Extract<Definition, { k: 'export' }>): void {
@@ -66,6 +78,7 @@ class ComponentValidator {
   /** What is seen of an export is what its type says: resource types that it makes abstract are new ones. */
   private ascribed(space: Space, name: string, wanted: Extern, given: Extern): Extern {
     this.matcher.check(wanted, given, { place: { name }, actual: new Substitution(this.store, ASCRIBED, ASCRIBED) });
+    space.isGenerative = true;
     return new Substitution(this.store, ASCRIBED, space.binder).extern(wanted);
   }
 
@@ -101,6 +114,7 @@ class ComponentValidator {
     if (dtor !== null && signatureOf(dtor) !== 'i32>') throw new LinkError('invalid', 'the destructor of a resource does not have the type i32>');
     const id = this.store.freshResource(space.binder);
     space.local.add(id);
+    space.isGenerative = true;
     return { k: 'resource', id };
   }
 
@@ -130,6 +144,7 @@ class ComponentValidator {
       args.set(arg.name, this.item(space, arg));
     }
     const actual = new Substitution(this.store, component.binder, space.binder);
+    space.isGenerative = true;
     for (const [name, wanted] of component.imports) {
       const given = args.get(name);
       if (given === undefined) throw new LinkError('invalid', `the argument ${JSON.stringify(name)} is missing`);

@@ -26,21 +26,24 @@ const SEMVER = new RegExp(`^${NUMBER}\\.${NUMBER}\\.${NUMBER}(?:-${PRERELEASE}(?
 /** The part of a version that decides on compatibility (Explainer.md, canonversion). */
 const CANONICAL_VERSION = /^(?:[1-9][0-9]*|0\.[1-9][0-9]*|0\.0\.[1-9][0-9]*|0\.0\.0)$/;
 
-const ANNOTATION = /^\[(constructor|method|static)\](.*)$/s;
+/** Without its anchors, to stand inside other expressions. */
 const SEMVER_TEXT = SEMVER.source.slice(1, -1);
 const HASH = 'sha(?:256|384|512)-[A-Za-z0-9+/]+={0,2}(?:\\?[!-;=?-~]*)?';
 const HASHES = ` *${HASH}(?: +${HASH})* *`;
+const PATH = `(?:${WORDS}:)+${WORDS}(?:/${WORDS})*`;
 const RANGE = `\\*|\\{(?:>=${SEMVER_TEXT}|<${SEMVER_TEXT}|>=${SEMVER_TEXT} <${SEMVER_TEXT})\\}`;
 /**
  * Names of dependencies by package, address or content, which an earlier specification had and tools that compose components still
  * write.
  */
 const FORMER = [
-  new RegExp(`^unlocked-dep=<${WORDS}:${WORDS}(?:@(?:${RANGE}))?>$`),
-  new RegExp(`^locked-dep=<${WORDS}:${WORDS}(?:@${SEMVER_TEXT})?>(?:,integrity=<${HASHES}>)?$`),
+  new RegExp(`^unlocked-dep=<${PATH}(?:@(?:${RANGE}))?>$`),
+  new RegExp(`^locked-dep=<${PATH}(?:@${SEMVER_TEXT})?>(?:,integrity=<${HASHES}>)?$`),
   new RegExp(`^url=<[^<>]*>(?:,integrity=<${HASHES}>)?$`),
   new RegExp(`^integrity=<${HASHES}>$`),
 ];
+
+const ANNOTATION = /^\[(constructor|method|static)\](.*)$/s;
 
 /**
  * Reads the name of an import or export. Throws `LinkError`: of the kind `unsupported` for names of gated features, else

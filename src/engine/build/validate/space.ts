@@ -29,6 +29,10 @@ export class Space {
   readonly binder: Binder;
   /** Resource types that the component itself defines: their representation is known here. */
   readonly local = new Set<number>();
+  /** Resource types that come with the imports. */
+  readonly imported = new Set<number>();
+  /** Whether it has resource types that do not: of its own, or of instances that it made. */
+  isGenerative = false;
   readonly imports: NameScope;
   readonly exports: NameScope;
   readonly visibility: Visibility;

@@ -1,10 +1,9 @@
 import { LinkError } from '#engine/build/build-error.js';
-import type { FuncTypeDef } from '#engine/build/decode/ast.js';
+import type { FuncTypeDef, ValType } from '#engine/build/decode/ast.js';
 import type { LinkBudget } from '#engine/build/link/link-budget.js';
 import { planFuncType, planType, type TypeResolver, type ValueTypeDef } from '#engine/build/link/plan-type.js';
 import { TypeTable } from '#engine/build/link/type-table.js';
 import type { Binder, FuncType, ResourceType, Type, ValueType } from './types.js';
-import type { ValType } from '#engine/build/decode/ast.js';
 
 const NOMINAL = new Set<ValueTypeDef['t']>(['record', 'variant', 'enum', 'flags']);
 
@@ -17,6 +16,11 @@ export class TypeStore {
   private readonly binders: Binder[] = [];
 
   constructor(readonly budget: LinkBudget) {}
+
+  /** The number of resource types so far, which is that of the next. */
+  get resources(): number {
+    return this.binders.length;
+  }
 
   /** A resource type unlike all others. */
   freshResource(binder: Binder): number {

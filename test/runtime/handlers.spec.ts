@@ -1,0 +1,107 @@
+import { afterAll, afterEach, describe, expect, it } from '@jest/globals';
+import { componentEmbed, componentNew, parse } from '@bytecodealliance/jco';
+import { artifactOf, ask, Blobs, httpTrigger, TestFront } from './front-fixture.js';
+
+const blobs = new Blobs();
+const fronts: TestFront[] = [];
+afterEach(async () => {
+  for (const front of fronts.splice(0)) await front.close();
+});
+afterAll(() => blobs.remove());
+
+const SPIN_WIT = `
+package fermyon:spin;
+interface http-types {
+  type http-status = u16;
+  type body = list<u8>;
+  type headers = list<tuple<string, string>>;
+  type params = list<tuple<string, string>>;
+  type uri = string;
+  enum method { get, post, put, delete, patch, head, options }
+  record request { method: method, uri: uri, headers: headers, params: params, body: option<body> }
+  record response { status: http-status, headers: option<headers>, body: option<body> }
+}
+interface inbound-http {
+  use http-types.{request, response};
+  handle-request: func(req: request) -> response;
+}
+world app { export inbound-http; }`;
+
+/** Answers 201 with the request's body. */
+const SPIN_ECHO = `(module
+  (memory (export "memory") 2)
+  (global $top (mut i32) (i32.const 4096))
+  (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
+    (local $at i32)
+    (local.set $at (i32.and (i32.add (global.get $top) (i32.const 7)) (i32.const -8)))
+    (global.set $top (i32.add (local.get $at) (local.get 3)))
+    (local.get $at))
+  (func (export "fermyon:spin/inbound-http#handle-request")
+    (param $method i32) (param $uri i32) (param $uri-len i32) (param $headers i32) (param $headers-len i32) (param $params i32) (param $params-len i32)
+    (param $has-body i32) (param $body i32) (param $body-len i32) (result i32)
+    (i32.store16 (i32.const 64) (i32.const 201))
+    (i32.store8 (i32.const 68) (i32.const 0))
+    (i32.store8 (i32.const 80) (local.get $has-body))
+    (i32.store (i32.const 84) (local.get $body))
+    (i32.store (i32.const 88) (local.get $body-len))
+    (i32.const 64)))`;
+
+/** Writes a head and then what stands on stdin. */
+const WAGI_ECHO = `(module
+  (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_read" (func $read (param i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 1)
+  (data (i32.const 1024) "Content-Type: text/plain\\nStatus: 202\\nX-Own: yes\\n\\nstdin: ")
+  (func $put (param $at i32) (param $len i32)
+    (i32.store (i32.const 0) (local.get $at))
+    (i32.store (i32.const 4) (local.get $len))
+    (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8))))
+  (func (export "_start")
+    (call $put (i32.const 1024) (i32.const 56))
+    (block $done (loop $more
+      (i32.store (i32.const 0) (i32.const 4096))
+      (i32.store (i32.const 4) (i32.const 1000))
+      (br_if $done (call $read (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 8)))
+      (br_if $done (i32.eqz (i32.load (i32.const 8))))
+      (call $put (i32.const 4096) (i32.load (i32.const 8)))
+      (br $more)))))`;
+
+async function serve(wasm: Uint8Array, executor: { type: 'http' } | { type: 'wagi'; argv: string }): Promise<TestFront> {
+  const built = await blobs.build(wasm);
+  const front = await new TestFront(blobs).listen();
+  fronts.push(front);
+  await front.deploy('app', artifactOf(1, { main: built }, [httpTrigger('all', '/...', { component: 'main', executor })]));
+  return front;
+}
+
+describe('fermyon:spin/inbound-http', () => {
+  const spin = async () => serve(await componentNew(await componentEmbed({ binary: await parse(SPIN_ECHO), witSource: SPIN_WIT, world: 'app' }), []), { type: 'http' });
+
+  it('gets whole bodies and gives whole bodies', async () => {
+    const front = await spin();
+    expect(await ask(front.port, 'app.localhost', '/', { method: 'POST', body: 'a body' })).toMatchObject({ status: 201, body: 'a body', headers: { 'content-length': '6' } });
+    expect(await ask(front.port, 'app.localhost')).toMatchObject({ status: 201, body: '' });
+    expect(front.usage()).toMatchObject({ requests: 2, errors: 0, bytesIn: 6, bytesOut: 6 });
+  });
+
+  it('answers 405 for a method it does not know', async () => {
+    const front = await spin();
+    expect(await ask(front.port, 'app.localhost', '/', { method: 'PROPFIND' })).toMatchObject({ status: 405, body: '' });
+  });
+});
+
+describe('the WAGI executor', () => {
+  it('runs a core module as a CGI program: stdin in, stdout out', async () => {
+    const front = await serve(await parse(WAGI_ECHO), { type: 'wagi', argv: '${SCRIPT_NAME} ${ARGS}' });
+    expect(await ask(front.port, 'app.localhost', '/?a+b', { method: 'POST', body: 'in' })).toMatchObject({
+      status: 202, body: 'stdin: in', headers: { 'content-type': 'text/plain', 'x-own': 'yes' },
+    });
+    expect(await ask(front.port, 'app.localhost')).toMatchObject({ status: 202, body: 'stdin: ' });
+  });
+
+  it('answers 500 with the reason for a program that writes no head', async () => {
+    const front = await serve(await parse(WAGI_ECHO.replace('Content-Type: text/plain\\nStatus: 202\\n', 'Nothing-Known: text/plain\\nStatic: 202\\n')), { type: 'wagi', argv: '' });
+    expect(await ask(front.port, 'app.localhost')).toMatchObject({ status: 500, body: expect.stringContaining('content-type') });
+    expect(front.usage()).toMatchObject({ requests: 1, errors: 1 });
+  });
+});

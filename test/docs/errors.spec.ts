@@ -18,6 +18,6 @@ describe('docs/errors.md', () => {
       .filter((file) => file.endsWith('.ts') && !file.includes('contract/errors/') && !file.endsWith('.spec.ts') && !file.includes('generated'))
       .map((file) => readFileSync(join(ROOT, 'src', file), 'utf8'))
       .join('\n');
-    expect(Object.keys(ERRORS).filter((code) => !source.includes(`'${code}'`))).toEqual([]);
+    expect(Object.keys(ERRORS).filter((code) => !new RegExp(`\\b${code}\\b`).test(source))).toEqual([]);
   });
 });

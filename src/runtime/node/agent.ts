@@ -66,6 +66,7 @@ export class Agent {
       runners: options.runners,
       incarnation: this.incarnation,
       environment: options.environment,
+      socketDir: dir.sockets,
       drainMs: DRAIN_MS,
       log,
       config: {
@@ -156,6 +157,7 @@ export class Agent {
     while (!signal.aborted) {
       try {
         const answer = await this.client.assignments(this.held?.revision, POLL_WAIT_S, signal);
+        if (signal.aborted) return;
         if (failing) log.info('the control plane answers again');
         failing = false;
         backoff.reset();

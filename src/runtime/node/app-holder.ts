@@ -116,7 +116,12 @@ export class AppHolder {
     const failure = this.state.versions.get(version)?.failure;
     this.state.versions.set(version, { digest, state: 'preparing', tries, ...(failure && { failure }) });
     try {
-      await this.runners.prepare(toAppLane(this.target!), artifact);
+      let app: AppLane;
+      do {
+        app = toAppLane(this.target!);
+        await this.runners.prepare(app, artifact);
+        // Values that changed meanwhile have reached the versions that were there, not this one.
+      } while (this.target && this.target.variablesRevision > app.variablesRevision);
       this.state.versions.set(version, { digest, state: 'prepared', tries: 0 });
       this.log.info('version prepared', { ...this.key, version });
     } catch (error) {

@@ -11,6 +11,8 @@ import { RunnerGone, RunnerLate, type RunnerProcess } from './runner-process.js'
 import type { LaneKind, ListenTarget, RunnerCommand } from './runner-protocol.js';
 
 const START_TIMEOUT_MS = 30_000;
+/** At start, slower runners are waited for so long; they join later all the same. */
+const ALL_JOINED_MS = 3_000;
 const PREPARE_TIMEOUT_MS = 60_000;
 /** A guest of the shared lane holds the thread for a second at most; several may do so in a row. */
 const SWITCH_TIMEOUT_MS = 5_000;
@@ -95,6 +97,7 @@ export class Lane {
   async open(target: ListenTarget): Promise<number | undefined> {
     for (;;) {
       await this.anyJoined();
+      await this.allJoined();
       // The first one alone, since port 0 becomes a port by it.
       const [first] = this.joined;
       try {
@@ -136,6 +139,8 @@ export class Lane {
     const entry = this.entry(app);
     const before = entry.served;
     entry.served = app;
+    // Successors of a runner prepare with the newest values.
+    entry.app = app;
     const results = await Promise.all([...this.joined].map((runner) => this.attempt(runner, { type: 'serve', app })));
     const refused = results.filter(({ error }) => error && !(error instanceof RunnerGone));
     if (refused.length > 0 && refused.length === results.length && refused.every(({ error }) => error instanceof WhorlError)) {
@@ -239,6 +244,14 @@ export class Lane {
       const late = sleep(PREPARE_TIMEOUT_MS, undefined, { ref: false });
       await Promise.race([this.joinedChanged.promise, late]);
       if (deadline.aborted) throw new WhorlError('NODE_PREPARE_TIMEOUT', `no runner of the ${this.options.kind} lane came up within ${PREPARE_TIMEOUT_MS} ms`);
+    }
+  }
+
+  /** The socket lives as long as some runner listens: one alone would be a risk that others, nearly up, spare us. */
+  private async allJoined(): Promise<void> {
+    const late = sleep(ALL_JOINED_MS, 'late', { ref: false });
+    while (this.joined.size < this.slots.length) {
+      if ((await Promise.race([this.joinedChanged.promise, late])) === 'late') return;
     }
   }
 

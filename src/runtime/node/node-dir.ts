@@ -11,19 +11,22 @@ import { FileLock } from '#platform/file-lock.js';
  *   ├── snapshot.json    the newest assignments
  *   ├── blobs/           artifacts by digest: can be fetched again
  *   ├── journals/        usage and logs not shipped yet
- *   └── state/           the apps' own data
+ *   ├── state/           the apps' own data
+ *   └── run/             sockets of the running node
  */
 export class NodeDir {
   readonly snapshot: string;
   readonly blobs: string;
   readonly journals: string;
   readonly state: string;
+  readonly sockets: string;
 
   private constructor(dir: string, private readonly lock: FileLock) {
     this.snapshot = join(dir, 'snapshot.json');
     this.blobs = join(dir, 'blobs');
     this.journals = join(dir, 'journals');
     this.state = join(dir, 'state');
+    this.sockets = join(dir, 'run');
     for (const folder of [this.blobs, this.journals, this.state]) mkdirSync(folder, { recursive: true, mode: 0o700 });
   }
 

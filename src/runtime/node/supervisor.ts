@@ -1,5 +1,5 @@
 import cluster from 'node:cluster';
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -23,6 +23,7 @@ const WATCH_MS = 500;
 const EXTRA_IDLE_MS = 60_000;
 /** sockaddr_un holds 108 bytes on Linux, 104 elsewhere. */
 const MAX_SOCKET_PATH_BYTES = 100;
+const SOCKET = 'heavy.sock';
 
 export interface SupervisorOptions {
   runners: number;
@@ -31,6 +32,8 @@ export interface SupervisorOptions {
   config: Omit<RunnerConfig, 'lane' | 'writer'>;
   /** As for `cluster.fork`. */
   environment: Record<string, string | undefined>;
+  /** For the socket of the heavy lane; nobody else uses it. */
+  socketDir: string;
   drainMs: number;
   log: Log;
   onRefused(app: AppKey, version: VersionNumber, failure: WhorlError): void;
@@ -64,7 +67,7 @@ export class Supervisor {
       serialization: 'advanced',
       execArgv: [`--max-old-space-size=${RUNNER_HEAP_MB}`],
     });
-    this.socketDir = makeSocketDir();
+    this.socketDir = makeSocketDir(options.socketDir);
     this.shared = this.lane('shared', () => options.onChange());
     this.heavy = this.lane('heavy', () => this.announceHeavy());
     this.shared.resize(options.runners);
@@ -144,7 +147,7 @@ export class Supervisor {
     try {
       await Promise.all([...held.versions.values()].map(({ artifact }) => this.heavy.prepare(held.app, artifact)));
       // As it is now: it may have been switched, or removed, meanwhile.
-      if (this.shared.desired.get(key) !== held) return;
+      if (this.shared.desired.get(key) !== held) return void (this.heavyApps.has(app) || this.heavy.remove(app));
       if (held.served) await this.heavy.serve(held.served);
       // Only now: a guest may hold a runner from its first request on.
       await this.openHeavy();
@@ -165,7 +168,7 @@ export class Supervisor {
   }
 
   private get socketPath(): string {
-    return join(this.socketDir, 'heavy.sock');
+    return join(this.socketDir, SOCKET);
   }
 
   /** Without a runner that accepts, requests wait in the shared lane until there is one. */
@@ -210,9 +213,13 @@ export class Supervisor {
   }
 }
 
-function makeSocketDir(): string {
-  const dir = [tmpdir(), '/tmp'].find((each) => Buffer.byteLength(join(each, 'whorl-XXXXXX', 'heavy.sock')) <= MAX_SOCKET_PATH_BYTES) ?? '/tmp';
-  const made = mkdtempSync(join(dir, 'whorl-'));
-  chmodSync(made, 0o700);
-  return made;
+/** The folder itself, or one of a shorter path where that is needed. Only this user may enter it. */
+function makeSocketDir(wanted: string): string {
+  if (Buffer.byteLength(join(wanted, SOCKET)) > MAX_SOCKET_PATH_BYTES) {
+    const base = Buffer.byteLength(join(tmpdir(), 'whorl-XXXXXX', SOCKET)) > MAX_SOCKET_PATH_BYTES ? '/tmp' : tmpdir();
+    return mkdtempSync(join(base, 'whorl-'));
+  }
+  rmSync(wanted, { recursive: true, force: true });
+  mkdirSync(wanted, { mode: 0o700 });
+  return wanted;
 }

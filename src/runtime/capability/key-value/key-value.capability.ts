@@ -36,8 +36,14 @@ export const KEY_VALUE: Capability = {
       return store.call(() => store);
     }),
     '[method]store.get': plain((store: Store, key: string) => store.call((file) => file.get(key))),
-    '[method]store.set': plain((store: Store, key: string, value: Uint8Array) => store.call((file) => file.set(key, value))),
-    '[method]store.delete': plain((store: Store, key: string) => store.call((file) => file.delete(key))),
+    '[method]store.set': perSlot((state) => (store: Store, key: string, value: Uint8Array) => {
+      state.invocation.effect?.();
+      return store.call((file) => file.set(key, value));
+    }),
+    '[method]store.delete': perSlot((state) => (store: Store, key: string) => {
+      state.invocation.effect?.();
+      return store.call((file) => file.delete(key));
+    }),
     '[method]store.exists': plain((store: Store, key: string) => store.call((file) => file.exists(key))),
     '[method]store.get-keys': plain((store: Store) => store.call((file) => file.keys())),
   },

@@ -53,6 +53,7 @@ export function sendOutbound(
     done({ tag: 'HTTP-request-method-invalid' });
     return null;
   }
+  state.invocation.effect?.();
   const slot = slotOf(state);
   const exchange = open(state, request, route, { done: noting(state, done), over: () => slot.untrack(exchange) });
   if (!slot.track(exchange)) {

@@ -256,6 +256,23 @@ describe('the bound on sizes', () => {
   ]);
 });
 
+describe('gated features are refused by name', () => {
+  it.each([
+    ['maps', '(type (map string u8))', 'a map type'],
+    ['a resource with an i64 representation', '(type (resource (rep i64)))', 'a resource whose representation is not i32'],
+    ['64-bit context slots', '(core func (canon context.get i64 0))', 'context.get of another type than i32'],
+    ['threads', '(core func (canon thread.index))', 'canon thread.index'],
+    ['core types of the garbage collector', '(core type (struct))', 'core type 0x5f'],
+    ['recursive core types', '(core type (sub (func)))', 'core type 0x00'],
+    ['a 64-bit memory', '(component (core module (memory i64 1)))', 'a 64-bit memory'],
+    ['a shared memory', '(component (core module (memory 1 1 shared)))', 'a shared memory'],
+    ['nested namespaces', '(import "a:b:c/d" (func))', 'nested namespaces and packages'],
+    ['values', '(import "v" (value string))', 'an import or export of a value'],
+  ])('%s', async (_, wat, message) => {
+    expect(await refusal(wat)).toMatchObject({ kind: 'unsupported', message: expect.stringContaining(`${message} `) });
+  });
+});
+
 describe('hostile types end quickly', () => {
   const repeat = (count: number, part: (i: number) => string) => Array.from({ length: count }, (_, i) => part(i)).join('\n');
   it.each([

@@ -1,3 +1,4 @@
+import { afterEach } from '@jest/globals';
 import { parse } from '@bytecodealliance/jco';
 import { buildComponent } from '#engine/build/build-component.js';
 import type { HostFunction, HostResolver } from '#engine/run/host.js';
@@ -37,14 +38,38 @@ export function resolver(host: Host): HostResolver<unknown> {
   };
 }
 
+const slots: Slot<unknown>[] = [];
+
+/** Whatever a test did to its slots, a reset must make the state that instantiation made. */
+afterEach(() => {
+  for (const slot of slots.splice(0)) {
+    slot.reset();
+    try {
+      slot.instantiate(BUDGET_NS);
+    } catch {
+      // its start function traps
+      continue;
+    }
+    const { difference } = slot;
+    if (difference !== null) throw new Error(`after a reset ${difference} was not as after instantiation`);
+  }
+});
+
 export async function programOf(component: Uint8Array, host: Host = {}, options: Partial<ProgramOptions<unknown>> = {}): Promise<Program<unknown>> {
   const { plan, modules } = await buildComponent(component, { memoryCapBytes: 64 * 2 ** 20 });
   // a plan is stored as JSON: what does not survive that must not matter
-  return new Program(JSON.parse(JSON.stringify(plan)), modules.map((bytes) => new WebAssembly.Module(bytes)), {
+  const program = new Program<unknown>(JSON.parse(JSON.stringify(plan)), modules.map((bytes) => new WebAssembly.Module(bytes)), {
     resolve: resolver(host),
     clock: stillClock(),
     ...options,
   });
+  const newSlot = program.newSlot.bind(program);
+  program.newSlot = (state) => {
+    const slot = newSlot(state);
+    slots.push(slot);
+    return slot;
+  };
+  return program;
 }
 
 /** An instantiated slot of the component in this text. */

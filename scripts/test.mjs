@@ -7,7 +7,7 @@ import { prepare } from './lib/prepare.mjs';
 import { runNode, seconds } from './lib/run.mjs';
 
 /** The dependency rules hold for what they looked at: a tool that sees nothing finds nothing wrong. Raise it as the platform grows. */
-const MIN_MODULES = 150;
+const MIN_MODULES = 300;
 const EXAMPLES = ['hello-js', 'counter-js', 'tiny-wat'];
 
 const total = { passed: 0, failed: 0 };

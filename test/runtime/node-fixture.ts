@@ -74,6 +74,12 @@ export class TestControlPlane {
     this.change();
   }
 
+  /** The app is deleted: no node is to hold it. */
+  unassign(app: string): void {
+    this.assignments = this.assignments.filter((each) => each.app !== app);
+    this.change();
+  }
+
   /** The status that the node has reported, once `holds` of it. */
   async until(app: string, holds: (status: NodeReport['statuses'][number]) => boolean, timeoutMs = 20_000): Promise<NodeReport['statuses'][number]> {
     const end = performance.now() + timeoutMs;

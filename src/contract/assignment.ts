@@ -29,8 +29,15 @@ export const Assignment = z.object({
 });
 export type Assignment = z.infer<typeof Assignment>;
 
-/** Everything one node should hold. `revision` is opaque: the node hands it back to wait for the next state. */
-export const NodeAssignments = z.object({ revision: z.string(), assignments: z.array(Assignment) });
+/** A channel that is gone for good: nodes drop what they hold of it up to this generation. */
+export const RemovedChannel = z.object({ app: AppName, channel: ChannelName, generation: z.int().nonnegative() });
+export type RemovedChannel = z.infer<typeof RemovedChannel>;
+
+/**
+ * Everything one node should hold. `revision` is opaque: the node hands it back to wait for the next state. What is named neither in
+ * `assignments` nor in `removed` stays as it is on the node: a control plane that has lost its memory takes nothing down.
+ */
+export const NodeAssignments = z.object({ revision: z.string(), assignments: z.array(Assignment), removed: z.array(RemovedChannel).optional() });
 export type NodeAssignments = z.infer<typeof NodeAssignments>;
 
 /** What a node says of one assignment. `generation` and `variablesRevision`: the ones its data plane has switched to (0: none). */

@@ -37,7 +37,8 @@ async function until<T>(what: () => Promise<T>, good: (value: T) => boolean): Pr
 
 beforeAll(async () => {
   wasm = await buildWat('loop');
-  platform = await startPlatform();
+  // The CPU limit is the only one that a test here waits for.
+  platform = await startPlatform({ env: { WHORL_LIMIT_CPU_MS: '3000' } });
 }, 120_000);
 afterAll(() => platform?.stop(), 60_000);
 

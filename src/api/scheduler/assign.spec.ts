@@ -19,17 +19,23 @@ describe(heldVersions.name, () => {
 
 describe(assign.name, () => {
   it('gives every channel its host, its versions and its values', () => {
-    const [assignment] = assign([channel({ candidates: [3] })], 'example.org').assignments;
+    const [assignment] = assign([channel({ candidates: [3] })], [], 'example.org').assignments;
     expect(assignment).toMatchObject({ hosts: ['hello.example.org'], generation: 3, serve: serve(2), variables: { a: 'b' } });
     expect(assignment!.versions.map((version) => version.version)).toEqual([1, 2, 3]);
   });
 
-  it('leaves out a channel with nothing to hold', () => {
-    expect(assign([channel({ serve: [], previousVersion: null })], 'localhost').assignments).toEqual([]);
+  it('names a channel with nothing to hold, so that nodes let go of what they had', () => {
+    expect(assign([channel({ serve: [], previousVersion: null })], [], 'localhost').assignments).toMatchObject([{ app: 'hello', serve: [], versions: [] }]);
+  });
+
+  it('names what is gone for good, and has another revision for it', () => {
+    const gone = [{ app: 'old', channel: 'production', generation: 4 }] as unknown as Parameters<typeof assign>[1];
+    expect(assign([], gone, 'localhost').removed).toEqual(gone);
+    expect(assign([], gone, 'localhost').revision).not.toBe(assign([], [], 'localhost').revision);
   });
 
   it('has the same revision for the same state', () => {
-    expect(assign([channel()], 'localhost').revision).toBe(assign([channel({ artifacts: new Map([1, 2].map((version) => [version, artifact(version)])) })], 'localhost').revision);
+    expect(assign([channel()], [], 'localhost').revision).toBe(assign([channel({ artifacts: new Map([1, 2].map((version) => [version, artifact(version)])) })], [], 'localhost').revision);
   });
 
   it.each<[string, Partial<DesiredChannel>]>([
@@ -39,6 +45,6 @@ describe(assign.name, () => {
     ['the values', { variablesRevision: 2 }],
     ['the bytes behind a number, as when a name is used again', { artifacts: new Map([1, 2].map((version) => [version, artifact(version, `sha256:${'f'.repeat(64)}`)])) }],
   ])('has another revision when %s change', (_what, change) => {
-    expect(assign([channel(change)], 'localhost').revision).not.toBe(assign([channel()], 'localhost').revision);
+    expect(assign([channel(change)], [], 'localhost').revision).not.toBe(assign([channel()], [], 'localhost').revision);
   });
 });

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { VersionArtifact } from '#contract/artifact.js';
-import type { Assignment, NodeAssignments, TrafficShare } from '#contract/assignment.js';
+import type { Assignment, NodeAssignments, RemovedChannel, TrafficShare } from '#contract/assignment.js';
 
 /** One channel of one app, as desired. */
 export interface DesiredChannel {
@@ -20,12 +20,12 @@ export interface DesiredChannel {
 }
 
 /**
- * What a node should hold: every channel that has a version to serve, to prepare or to keep warm. Every node holds every app. The
- * revision is a digest of the desired state, so that replicas agree on it without agreeing on anything else.
+ * What a node should hold: every channel, also one that has nothing to serve any more, and what is gone for good. Every node holds
+ * every app. The revision is a digest of the desired state, so that replicas agree on it without agreeing on anything else.
  */
-export function assign(channels: readonly DesiredChannel[], domain: string): NodeAssignments {
-  const assignments = channels.map((channel) => toAssignment(channel, domain)).filter((assignment) => assignment.versions.length > 0);
-  return { revision: revisionOf(assignments), assignments };
+export function assign(channels: readonly DesiredChannel[], removed: RemovedChannel[], domain: string): NodeAssignments {
+  const assignments = channels.map((channel) => toAssignment(channel, domain));
+  return { revision: revisionOf(assignments, removed), assignments, removed };
 }
 
 /** Numbers of the versions that nodes hold for the channel, ascending. */
@@ -49,7 +49,7 @@ function toAssignment(channel: DesiredChannel, domain: string): Assignment {
   };
 }
 
-function revisionOf(assignments: Assignment[]): string {
+function revisionOf(assignments: Assignment[], removed: RemovedChannel[]): string {
   const state = assignments.map(({ versions, variables: _values, ...rest }) => [rest, versions.map(({ version, digest }) => [version, digest])]);
-  return createHash('sha256').update(JSON.stringify(state)).digest('base64url');
+  return createHash('sha256').update(JSON.stringify([state, removed])).digest('base64url');
 }

@@ -40,7 +40,7 @@ export class SchedulerService {
   }
 
   private async current(): Promise<NodeAssignments> {
-    const channels = await this.repository.channels();
+    const [channels, removed] = await Promise.all([this.repository.channels(), this.repository.removed()]);
     const held = channels.flatMap((channel) => heldVersions(channel).map((number) => ({ appId: channel.appId, number })));
     const artifacts = await this.load(held);
     const values = await this.variables.valuesOf(channels.map((channel) => channel.appId));
@@ -50,6 +50,7 @@ export class SchedulerService {
         variables: values.get(channel.appId) ?? {},
         artifacts: new Map(heldVersions(channel).map((number) => [number, artifacts.get(keyOf({ appId: channel.appId, number }))!])),
       })),
+      removed,
       this.config.WHORL_APP_DOMAIN,
     );
   }

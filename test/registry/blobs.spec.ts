@@ -25,6 +25,7 @@ beforeAll(async () => {
   root = await mkdtemp(join(tmpdir(), 'whorl-blobs-'));
   const config = readConfig(ControlConfig, { DATABASE_URL: 'postgres://unused', WHORL_SECRET_KEY: randomBytes(32).toString('base64url'), WHORL_STORAGE_DIR: root });
   app = await createHttpApp(RegistryModule.with(config, { workerPath: WORKER_PATH }), { log: new Log({}, 'error', () => {}), version: '0.0.0', lifetime: new Lifetime() });
+  await app.init();
   const server = app.getHttpServer() as Server;
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');

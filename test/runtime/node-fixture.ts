@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { VersionArtifact } from '#contract/artifact.js';
-import { NodeReport, type Assignment, type NodeAssignments } from '#contract/assignment.js';
+import { NodeReport, type Assignment, type NodeAssignments, type RemovedChannel } from '#contract/assignment.js';
 import { JournalBatch, type JournalRecord } from '#contract/journal.js';
 import { laneOf, type Blobs } from './front-fixture.js';
 
@@ -41,6 +41,7 @@ export class TestControlPlane {
   report: NodeReport | undefined;
   readonly journals = new Map<string, JournalRecord[]>();
   private assignments: Assignment[] = [];
+  private removed: RemovedChannel[] = [];
   private revision = 1;
   private waiting: (() => void)[] = [];
   private server: Server | undefined;
@@ -71,12 +72,21 @@ export class TestControlPlane {
   assign(app: string, generation: number, serve: number, versions: VersionArtifact[]): void {
     const lane = laneOf(app, generation, serve === 0 ? [] : [[serve, 100]]);
     this.assignments = [...this.assignments.filter((each) => each.app !== app), { ...lane, versions }];
+    this.removed = this.removed.filter((each) => each.app !== app);
     this.change();
   }
 
   /** The app is deleted: no node is to hold it. */
   unassign(app: string): void {
+    this.removed.push(...this.assignments.filter((each) => each.app === app).map(({ app: name, channel, generation }) => ({ app: name, channel, generation })));
     this.assignments = this.assignments.filter((each) => each.app !== app);
+    this.change();
+  }
+
+  /** As a control plane that has lost its database: it knows of nothing, and of nothing that was deleted. */
+  forget(): void {
+    this.assignments = [];
+    this.removed = [];
     this.change();
   }
 
@@ -135,7 +145,7 @@ export class TestControlPlane {
         request.socket.once('close', resolve);
       });
     }
-    const answer: NodeAssignments = { revision: String(this.revision), assignments: this.assignments };
+    const answer: NodeAssignments = { revision: String(this.revision), assignments: this.assignments, removed: this.removed };
     return JSON.stringify(answer);
   }
 

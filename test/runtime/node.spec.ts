@@ -71,6 +71,15 @@ describe('assignments', () => {
     expect(await answerOf(node, 'tiny')).toBe('reborn');
   });
 
+  it('goes on serving what a control plane that lost its memory does not name', async () => {
+    const { control, node } = await setUp();
+    await control.deploy('tiny', 2, version(1, 'first'));
+    control.forget();
+    await control.deploy('other', 1, version(1, 'other'));
+    expect(await answerOf(node, 'other')).toBe('other');
+    expect(await answerOf(node, 'tiny')).toBe('first');
+  });
+
   it('replaces an app that was deleted and made again between two answers', async () => {
     const { control, node } = await setUp();
     await control.deploy('tiny', 2, version(1));

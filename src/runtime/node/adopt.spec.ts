@@ -23,11 +23,22 @@ describe('adopt', () => {
 
   it('keeps the newer values of the same generation', () => {
     const answer = { revision: 'b', assignments: [assignmentOf({ app, generation: 5, variablesRevision: 2 })] };
-    expect(adopt(held, answer).assignments).toEqual([held.assignments[0]]);
+    expect(adopt(held, answer).assignments[0]).toEqual(held.assignments[0]);
   });
 
-  it('lets go of an app that a newer answer does not name', () => {
-    const answer = { revision: 'b', assignments: [held.assignments[1]!] };
-    expect(adopt(held, answer)).toEqual(answer);
+  it('keeps what an empty or partial answer does not name', () => {
+    expect(adopt(held, { revision: 'b', assignments: [] })).toEqual({ ...held, revision: 'b' });
+    expect(adopt(held, { revision: 'b', assignments: [held.assignments[1]!] }).assignments).toEqual([held.assignments[1], held.assignments[0]]);
+  });
+
+  it('lets go of an app that the answer calls removed, and of one with nothing left to hold', () => {
+    const removed = [{ app, channel: held.assignments[0]!.channel, generation: 5 }];
+    const nothing = assignmentOf({ app: other, generation: 2, serve: [], versions: [] });
+    expect(adopt(held, { revision: 'b', assignments: [nothing], removed })).toEqual({ revision: 'b', assignments: [] });
+  });
+
+  it('keeps an app that is newer than the one removed', () => {
+    const removed = [{ app, channel: held.assignments[0]!.channel, generation: 4 }];
+    expect(adopt(held, { revision: 'b', assignments: [], removed }).assignments).toEqual(held.assignments);
   });
 });

@@ -2,20 +2,27 @@ import type { Assignment, NodeAssignments } from '#contract/assignment.js';
 import { toKey } from './app-lane.js';
 
 /**
- * What a node holds after an answer of the control plane: the answer, except that of an app that is held already an older generation
- * (or older values of its generation) never replaces a newer one. An app that the answer lacks is gone. An app that was deleted and
- * made again has a higher first generation.
+ * What a node holds after an answer of the control plane. An older generation (or older values of the same one) never replaces a
+ * newer one; an app that was deleted and made again has a higher first generation. Gone is only what the answer says is gone: what
+ * it does not name stays, since a control plane may have lost its memory or see a part of the fleet's apps alone.
  */
 export function adopt(held: NodeAssignments | undefined, answer: NodeAssignments): NodeAssignments {
   const before = new Map(held?.assignments.map((assignment) => [toKey(assignment), assignment]));
-  return {
-    revision: answer.revision,
-    assignments: answer.assignments.map((offered) => {
-      const own = before.get(toKey(offered));
-      return own && isOlder(offered, own) ? own : offered;
-    }),
-  };
+  const offered = answer.assignments.map((assignment) => {
+    const own = before.get(toKey(assignment));
+    return own && isOlder(assignment, own) ? own : assignment;
+  });
+  return { revision: answer.revision, assignments: [...offered.filter(holdsSomething), ...unnamed(held, answer)] };
 }
+
+/** What is held, and neither offered again nor removed. */
+function unnamed(held: NodeAssignments | undefined, { assignments, removed = [] }: NodeAssignments): Assignment[] {
+  const offered = new Set(assignments.map(toKey));
+  const goneUpTo = new Map(removed.map((channel) => [toKey(channel), channel.generation]));
+  return held?.assignments.filter((own) => !offered.has(toKey(own)) && own.generation > (goneUpTo.get(toKey(own)) ?? -1)) ?? [];
+}
+
+const holdsSomething = ({ versions }: Assignment): boolean => versions.length > 0;
 
 function isOlder(offered: Assignment, own: Assignment): boolean {
   return offered.generation < own.generation || (offered.generation === own.generation && offered.variablesRevision < own.variablesRevision);

@@ -1,7 +1,7 @@
 import type { Headers, HttpExchange } from '#runtime/capability/guest.js';
 
 /**
- * CGI as WAGI has it (spin.md §2.1, RFC 3875): a request becomes environment variables and arguments, what the component writes to
+ * CGI as WAGI has it (Spin's HTTP trigger, RFC 3875): a request becomes environment variables and arguments, what the component writes to
  * stdout becomes the answer. Pure.
  */
 

@@ -14,7 +14,7 @@ interface SpinResponse {
   body: Uint8Array | undefined;
 }
 
-/** `fermyon:spin/inbound-http#handle-request`: whole bodies, seven methods (spin.md §2.1). */
+/** `fermyon:spin/inbound-http#handle-request`: whole bodies, seven methods (Spin's HTTP trigger). */
 export const spinHttp: HandlerFactory = ({ findExport }) => {
   if (findExport(IFACE) === undefined) return undefined;
   return {

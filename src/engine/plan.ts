@@ -6,7 +6,7 @@
  */
 
 /** Raised whenever build/ or run/ change what a plan or a rewritten module means: results are cached by (component digest, this). */
-export const ENGINE_VERSION = '2';
+export const ENGINE_VERSION = '3';
 
 export type PrimitiveName =
   | 'bool' | 's8' | 'u8' | 's16' | 'u16' | 's32' | 'u32' | 's64' | 'u64' | 'f32' | 'f64' | 'char' | 'string' | 'error-context';
@@ -151,11 +151,11 @@ export const CARDS_IMPORT = 'cards';
 export const PAGE_BYTES = 65536;
 
 /**
- * A card memory: at 0 the number of pages (u32) that the guest takes its memory to have, from `CARDS_OFFSET` on a byte for each 4 KiB
+ * A card memory: at 0 the number of pages (u32) that the guest takes its memory to have, from `CARDS_OFFSET` on a byte for each KiB
  * of the memory, not 0 when a store may have begun there. A store may go at most `CARD_EDGE_BYTES` beyond the end of what it marks.
  */
 export const CARDS_OFFSET = 8;
-export const CARD_BYTES_SHIFT = 12;
+export const CARD_BYTES_SHIFT = 10;
 export const CARD_EDGE_BYTES = 256;
 
 /** Pages of a card memory for a memory of at most `pages` pages. */

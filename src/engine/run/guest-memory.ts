@@ -1,14 +1,20 @@
-import { CARD_BYTES_SHIFT, PAGE_BYTES } from '#engine/plan.js';
+import { CARD_BYTES_SHIFT, CARD_EDGE_BYTES, PAGE_BYTES } from '#engine/plan.js';
 import { CardMemory } from './card-memory.js';
+import { type Restore, restoreFunction } from './card-sweep.js';
 
 /** Filling or copying more than this is slower than a new memory, whose pages come zeroed on demand. */
 export const MAX_REUSED_BYTES = 64 * 2 ** 20;
 /** A memory that grew by more than this is not kept: it would hold the pages of its largest guest for ever. */
 const MAX_KEPT_GROWTH_BYTES = 16 * 2 ** 20;
-const BLOCK_BYTES = 1 << CARD_BYTES_SHIFT;
+/** The size of what is swept is a 32-bit number. */
+const MAX_SWEPT_BYTES = 2 ** 32 - PAGE_BYTES;
+const BLOCK_BYTES = 4096;
+const CARD_BYTES = 2 ** CARD_BYTES_SHIFT;
 
 /** A memory after the start functions. */
 export interface MemorySnapshot {
+  memory: WebAssembly.Memory;
+  /** Of the memory. */
   bytes: Buffer;
   /** What start functions wrote; null without cards. */
   marks: Uint8Array | null;
@@ -18,6 +24,8 @@ export interface MemorySnapshot {
 export class GuestMemory {
   memory: WebAssembly.Memory;
   readonly cards: CardMemory | null;
+  /** Puts back what was marked, of this memory and the program's one snapshot. */
+  private sweep: Restore | null = null;
 
   constructor(private readonly minPages: number, private readonly maxPages: number, cards: boolean) {
     this.cards = cards ? new CardMemory(maxPages) : null;
@@ -34,7 +42,7 @@ export class GuestMemory {
   renew(): void {
     const size = this.minPages * PAGE_BYTES;
     if (this.memory.buffer.byteLength === size && size <= MAX_REUSED_BYTES) new Uint8Array(this.memory.buffer).fill(0);
-    else this.memory = this.make();
+    else this.replace();
     if (!this.cards) return;
     this.cards.clear();
     this.cards.guestPages = this.minPages;
@@ -45,13 +53,14 @@ export class GuestMemory {
     const { byteLength } = this;
     const now = Buffer.from(this.memory.buffer as ArrayBuffer, 0, byteLength);
     // pages that are not written stay without memory behind them
-    const bytes = Buffer.alloc(byteLength);
+    const memory = new WebAssembly.Memory({ initial: byteLength / PAGE_BYTES });
+    const bytes = Buffer.from(memory.buffer as ArrayBuffer);
     for (let at = 0; at < byteLength; at += BLOCK_BYTES) {
       if (now.compare(ZEROS, 0, BLOCK_BYTES, at, at + BLOCK_BYTES) !== 0) now.copy(bytes, at, at, at + BLOCK_BYTES);
     }
     const marks = this.cards && this.cards.copy(byteLength);
     this.cards?.clear();
-    return { bytes, marks };
+    return { memory, bytes, marks };
   }
 
   /**
@@ -62,16 +71,19 @@ export class GuestMemory {
     const { cards, byteLength } = this;
     if (byteLength !== snapshot.bytes.length) return false;
     if (!cards) return this.difference(snapshot) === null;
-    let isEqual = Buffer.compare(cards.copy(byteLength), snapshot.marks!) === 0;
+    const marks = cards.copy(byteLength);
+    cards.clear();
     const now = Buffer.from(this.memory.buffer as ArrayBuffer);
-    cards.sweep(byteLength, (from, to) => {
-      isEqual &&= now.compare(snapshot.bytes, from, to, from, to) === 0;
-    });
-    return isEqual;
+    const isSame = (mark: number, card: number): boolean => {
+      const from = card * CARD_BYTES;
+      const to = Math.min(from + CARD_BYTES + CARD_EDGE_BYTES, byteLength);
+      return mark === 0 || now.compare(snapshot.bytes, from, to, from, to) === 0;
+    };
+    return Buffer.compare(marks, snapshot.marks!) === 0 && marks.every(isSame);
   }
 
   /** Makes the memory what it was; false when it cannot, and must be made anew. */
-  restore({ bytes }: MemorySnapshot): boolean {
+  restore({ memory, bytes }: MemorySnapshot): boolean {
     const { cards } = this;
     const { buffer } = this.memory;
     const { length } = bytes;
@@ -80,12 +92,9 @@ export class GuestMemory {
       new Uint8Array(buffer).set(bytes);
       return true;
     }
-    if (buffer.byteLength > length + MAX_KEPT_GROWTH_BYTES) return false;
-    const now = new Uint8Array(buffer);
-    cards.sweep(buffer.byteLength, (from, to) => {
-      if (from < length) now.set(bytes.subarray(from, Math.min(to, length)), from);
-      if (to > length) now.fill(0, Math.max(from, length), to);
-    });
+    if (buffer.byteLength > Math.min(length + MAX_KEPT_GROWTH_BYTES, MAX_SWEPT_BYTES)) return false;
+    this.sweep ??= restoreFunction(this.memory, memory, cards.memory);
+    this.sweep(buffer.byteLength, length);
     cards.guestPages = length / PAGE_BYTES;
     return true;
   }
@@ -100,6 +109,11 @@ export class GuestMemory {
       for (let i = 0; i < BLOCK_BYTES; i++) if (now[at + i] !== expected[from + i]) return at + i;
     }
     return null;
+  }
+
+  private replace(): void {
+    this.memory = this.make();
+    this.sweep = null;
   }
 
   private make(): WebAssembly.Memory {

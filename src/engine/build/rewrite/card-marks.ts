@@ -72,8 +72,8 @@ export class ScratchLocals {
 }
 
 /**
- * Code that marks pages in the card memory: one byte for each 4 KiB, after the number of pages that the guest believes its memory has.
- * A store marks the page where it begins; what restores a page also restores `CARD_EDGE_BYTES` behind it.
+ * Code that marks what is written in the card memory: one byte for each KiB, after the number of pages that the guest believes its memory has.
+ * A store marks the card where it begins; what restores a card also restores `CARD_EDGE_BYTES` behind it.
  *
  * Addresses are computed modulo 2^32 here and not in the guest's store: where that differs the store is out of bounds and traps. Where
  * the card memory is too short for a mark, so is the guest's memory for the store, and both trap alike.
@@ -131,7 +131,7 @@ export class CardMarks {
     this.local(OP.localSet, count);
     this.local(OP.localSet, from);
     this.local(OP.localTee, to);
-    // at most two pages: count - 1 < 4096
+    // at most two cards: count - 1 < the bytes of one
     this.local(OP.localGet, count);
     out.put(OP.i32Const, 1, OP.i32Sub, OP.i32Const, ...i32(CARD_MASK + 1), OP.i32LtU, OP.if, NO_RESULT);
     this.local(OP.localGet, to);
@@ -143,7 +143,7 @@ export class CardMarks {
     out.put(OP.else);
     this.local(OP.localGet, to);
     out.put(OP.i32Const, CARD_BYTES_SHIFT, OP.i32ShrU, OP.i32Const, CARDS_OFFSET, OP.i32Add, OP.i32Const, 1);
-    // count in whole pages, and one for what is left over with the start in its page
+    // count in whole cards, and one or two for what is left over with the start in its card
     this.local(OP.localGet, to);
     out.put(OP.i32Const, ...i32(CARD_MASK), OP.i32And);
     this.local(OP.localGet, count);
@@ -156,7 +156,8 @@ export class CardMarks {
 
   /**
    * Stack: pages to grow by. The memory may be larger than its guest knows, from an invocation before; only what is missing is really
-   * grown, so that its maximum holds exactly.
+   * grown, so that its maximum holds exactly. Between both sizes an access out of bounds does not trap: it finds zeros, and what it
+   * writes is wiped like everything else. A new instance would trap there.
    */
   private grow(scratch: ScratchLocals): void {
     const { out } = this;

@@ -4,9 +4,9 @@ export const enum Edit {
   None,
   /** The deadline check. */
   Check,
-  /** A store is coming: marks its page. By the type of the stored value. */
+  /** A store is coming: marks its card. By the type of the stored value. */
   StoreI32, StoreI64, StoreF32, StoreF64, StoreV128,
-  /** memory.fill, memory.copy or memory.init is coming: marks its pages. */
+  /** memory.fill, memory.copy or memory.init is coming: marks its cards. */
   Range,
   /** memory.size and memory.grow, which are replaced. */
   Size, Grow,

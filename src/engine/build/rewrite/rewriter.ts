@@ -202,7 +202,7 @@ function concat(parts: Uint8Array[]): Uint8Array<ArrayBuffer> {
  * - its one own memory becomes the import `whorl`/`memory` with a hard maximum;
  * - `if (clock >= deadline) unreachable` goes to function entries, loop heads and bulk operations; the clock is the memory
  *   `whorl`/`clock` behind its own, the deadline the last global, exported as `whorl:deadline`;
- * - with `cards`, stores also mark their page in the memory `whorl`/`cards`, and `memory.size` and `memory.grow` work on the size that
+ * - with `cards`, stores also mark where they write in the memory `whorl`/`cards`, and `memory.size` and `memory.grow` work on the size that
  *   is kept there (card-marks.ts);
  * - the start function becomes the export `whorl:start`, so that a deadline can be set before it runs;
  * - its own mutable globals are exported as `whorl:global:<n>` when it can be reset in place;

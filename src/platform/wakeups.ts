@@ -4,7 +4,7 @@ import type { Log } from './log.js';
 import { NOTIFY_CHANNEL } from './prisma/prisma.service.js';
 
 /** How often a waiter looks by itself: covers a lost connection, and conditions that change with time alone. */
-const POLL_MS = 1_000;
+const POLL_MS = 5_000;
 const RECONNECT_MIN_MS = 100;
 const RECONNECT_MAX_MS = 5_000;
 
@@ -100,6 +100,7 @@ export class Wakeups {
   private async reconnect(): Promise<void> {
     for (let delayMs = RECONNECT_MIN_MS; !this.stopped; delayMs = Math.min(delayMs * 2, RECONNECT_MAX_MS)) {
       await sleep(delayMs, undefined, { ref: false });
+      if (this.stopped) return;
       try {
         await this.connect();
         if (this.stopped) return this.stop();

@@ -18,7 +18,7 @@ describe('the routes of nodes', () => {
   describe('assignments', () => {
     it('come at once when the node has none', async () => {
       const { body } = await assignments('?wait=30');
-      expect(body).toEqual({ revision: expect.any(String), assignments: [] });
+      expect(body).toEqual({ revision: expect.any(String), assignments: [], removed: [] });
     });
 
     it('come when they change', async () => {
@@ -28,7 +28,7 @@ describe('the routes of nodes', () => {
       const begun = performance.now();
       await fixture.push('changed', makeBundle(makeApp()), 'wait=0');
       const { body: after } = await polled;
-      expect(performance.now() - begun).toBeLessThan(900);
+      expect(performance.now() - begun).toBeLessThan(4_000);
       expect(after.revision).not.toBe(before.revision);
       expect(after.assignments).toMatchObject([{
         org: 'default', app: 'changed', channel: 'production', generation: 0, hosts: ['changed.localhost'], serve: [], versions: [{ version: 1, app: { triggers: [{ route: '/...' }] } }], variables: {},

@@ -55,17 +55,15 @@ describe('rollouts', () => {
       expect((await fixture.call('GET', '/v1/apps/steady')).body).toEqual(before);
     });
 
-    it('is fast: the version is kept warm', async () => {
+    it('keeps the version served before warm, to and fro', async () => {
       await push('warm', 1);
       await push('warm', 2);
       expect(node.held.get('warm')!.versions.map((version) => version.version)).toEqual([1, 2]);
-      const times: number[] = [];
-      for (let i = 0; i < 7; i++) {
-        const begun = performance.now();
+      for (const served of [1, 2, 1]) {
         await rollback('warm');
-        times.push(performance.now() - begun);
+        expect(node.serving('warm')).toBe(served);
+        expect(node.held.get('warm')!.versions.map((version) => version.version)).toEqual([1, 2]);
       }
-      expect(times.sort((a, b) => a - b)[3]).toBeLessThan(150);
     });
 
     it('has nowhere to go when no other version was served', async () => {

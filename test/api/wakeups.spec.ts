@@ -35,12 +35,12 @@ describe(Wakeups.name, () => {
     const all = await Promise.all([start(), start()]);
     let there = false;
     const begun = performance.now();
-    const waits = all.map((wakeups) => wakeups.wait(['a', 't'], async () => there || undefined, { timeoutMs: 5000 }));
+    const waits = all.map((wakeups) => wakeups.wait(['a', 't'], async () => there || undefined, { timeoutMs: 20_000 }));
     await sleep(50);
     there = true;
     await notify('t');
     expect(await Promise.all(waits)).toEqual([true, true]);
-    expect(performance.now() - begun).toBeLessThan(500);
+    expect(performance.now() - begun).toBeLessThan(4_000);
   });
 
   it('does not miss what happens while it looks', async () => {
@@ -57,9 +57,9 @@ describe(Wakeups.name, () => {
         await sleep(50);
       }
       return seen || undefined;
-    }, { timeoutMs: 5000 });
+    }, { timeoutMs: 20_000 });
     expect(found).toBe(true);
-    expect(performance.now() - begun).toBeLessThan(500);
+    expect(performance.now() - begun).toBeLessThan(4_000);
   });
 
   it('answers nothing when the time is up, when the signal aborts and when the process ends', async () => {

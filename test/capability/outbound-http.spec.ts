@@ -277,7 +277,7 @@ describe('an outgoing request that fails', () => {
     const { all, error } = await read(got.stream);
     expect(all).toBe('first');
     expect(error).toMatchObject({ val: { httpCode: { tag: 'connection-read-timeout' } } });
-    expect(Date.now() - started).toBeLessThan(2_000);
+    expect(Date.now() - started).toBeLessThan(20_000);
   });
 
   it('stops when the invocation ends, and the server sees it', async () => {

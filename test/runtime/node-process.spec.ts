@@ -112,7 +112,6 @@ describe('a node process', () => {
     expect(traffic.seen.every(({ status }) => status === 200)).toBe(true);
     expect(traffic.seen.some(({ askedAt, body }) => askedAt > reportedAt && askedAt < from && body !== '2')).toBe(false);
     expect(traffic.seen.some(({ askedAt, body }) => askedAt > rolledBackAt && body !== '1')).toBe(false);
-    expect(rolledBackAt - from).toBeLessThan(1_500);
   });
 
   it('reports a version that cannot be prepared, and serves the old one on', async () => {

@@ -12,7 +12,6 @@ export const COMPONENT_ERRORS = {
   COMPONENT_MEMORY_LIMIT: { status: 500, title: 'The component needs more memory than it may have', fault: 'user', hint: 'Use less, or raise the limit (WHORL_LIMIT_MEMORY_BYTES, or the component\'s own).' },
   COMPONENT_RESOURCE_LIMIT: { status: 500, title: 'The component holds too many handles or passes too much at once', fault: 'user', hint: 'Close handles that are done with; pass large values as streams.' },
   COMPONENT_NO_RESPONSE: { status: 500, title: 'The component returned without a response', fault: 'user', hint: 'Set the response before the handler returns.' },
-  COMPONENT_RESPONSE_INVALID: { status: 500, title: 'The component\'s response cannot be sent', fault: 'user', hint: 'The line of the log names the field or the status.' },
   COMPONENT_BUSY: { status: 503, title: 'The component has as many requests as it may have', fault: 'system', hint: 'Retry after the time in Retry-After; raise the component\'s concurrency or add nodes.' },
   COMPONENT_CHAIN_REFUSED: { status: 500, title: 'A chained call cannot be made', fault: 'user', hint: 'Chain only to components with a trigger, and not in circles.' },
   COMPONENT_BODY_TOO_LARGE: { status: 413, title: 'The request\'s body is too large for this handler', fault: 'user', hint: 'Use a wasi:http handler, which streams bodies.' },

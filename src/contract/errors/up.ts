@@ -4,7 +4,6 @@ import type { ErrorEntry } from './entry.js';
 export const UP_ERRORS = {
   UP_FLAG_INVALID: { status: 400, title: 'Unknown or bad flag', fault: 'user', hint: 'See `npm run up -- --help`.' },
   UP_CONFIG_INVALID: { status: 400, title: 'Bad configuration', fault: 'user', hint: 'Correct or unset the variables that are named; .env.example lists all of them.' },
-  UP_NODE_TOO_OLD: { status: 500, title: 'Node.js is too old', fault: 'user', hint: 'Start with `npm run up`, which uses the Node.js that the package brings along.' },
   UP_DATA_DIR_UNWRITABLE: { status: 500, title: 'Data directory not writable', fault: 'user', hint: 'Choose another one with `--data-dir DIR`, or change its owner or mode.' },
   UP_DATA_DIR_IN_USE: { status: 409, title: 'Data directory in use', fault: 'user', hint: 'Stop the process that is named, or choose another directory with `--data-dir DIR`.' },
   UP_PORT_IN_USE: { status: 409, title: 'Port in use', fault: 'user', hint: 'Stop what listens there, or choose another port with `--api-port P` or `--http-port P`.' },

@@ -21,6 +21,8 @@ export interface Body03 {
   sendTo(writer: BodyWriter): void;
   /** Nobody will take it: whoever writes it learns that. */
   drop(): void;
+  /** Nothing of the guest runs any more: what it has left open will not be written. */
+  guestEnded(): void;
   /** False: there is none, whatever the fields say. */
   readonly present: boolean;
 }
@@ -28,6 +30,7 @@ export interface Body03 {
 /** A body that a guest made: `request.new`, `response.new`. `sent` is the future it got in return. */
 export class GuestBody implements Body03 {
   readonly sent = hostFuture();
+  private onGuestEnd: (() => void) | null = null;
 
   constructor(private readonly contents: Pipe | undefined, private readonly trailers: Pipe) {}
 
@@ -44,6 +47,10 @@ export class GuestBody implements Body03 {
     this.contents?.hostDrop();
     this.trailers.hostDrop();
     this.sent.resolve({ tag: 'err', val: { tag: 'connection-terminated' } });
+  }
+
+  guestEnded(): void {
+    this.onGuestEnd?.();
   }
 
   sendTo(writer: BodyWriter): void {
@@ -96,6 +103,11 @@ export class GuestBody implements Body03 {
         finish();
       },
     });
+    this.onGuestEnd = () => {
+      if (!this.trailers.isHostSource) trailers ??= OK;
+      if (contentsEnded || contents.isHostSource) finish();
+      else if (!writer.done) fail({ tag: 'HTTP-response-incomplete' });
+    };
   }
 }
 
@@ -133,6 +145,9 @@ export class WireBody implements Body03 {
   drop(): void {
     this.source.cancel();
   }
+
+  /** It comes from a peer, and goes on coming. */
+  guestEnded(): void {}
 
   sendTo(writer: BodyWriter): void {
     const { source } = this;

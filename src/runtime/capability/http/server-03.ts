@@ -21,30 +21,31 @@ export function incomingRequest03(exchange: HttpExchange): Request03 {
 /**
  * Answers an exchange with what `handle` of a 0.3 guest returned, at once when the task returns: the guest goes on writing the body in
  * its other tasks. `done` is called when the answer is complete or broken off; an answer that is unfinished when the slot is reset is
- * broken off. The first bytes are kept back for the rest of this turn of the event loop, so that a small answer is one write.
+ * broken off. The function it returns is to be called when nothing of the guest runs any more. The first bytes are kept back for the rest of this turn of the event loop, so that a small answer is one write.
  */
 export function sendResponse03(
   state: GuestState,
   exchange: HttpExchange,
   result: { tag: 'ok'; val: Response03 } | { tag: 'err'; val: ErrorCode },
   done?: () => void,
-): void {
+): () => void {
   const fault = result.tag === 'err' ? `answered with the error ${result.val.tag}` : responseFault(result.val.status, result.val.headers);
   if (fault !== null || result.tag === 'err') {
     state.invocation.note(`the component ${fault}`);
     respondFault(exchange);
     done?.();
-    return;
+    return () => undefined;
   }
   const { status, headers, body } = result.val;
   const writer = new BodyWriter('response', declaredLength(headers) ?? null);
   writer.onDone = done ?? null;
   writer.attach(new ResponseDestination(exchange, status, headers));
   body.sendTo(writer);
-  if (writer.done) return;
+  if (writer.done) return () => undefined;
   const flush = setImmediate(() => writer.flush());
   state.defer(() => {
     clearImmediate(flush);
     writer.abort(new Error('the component ended before its answer did'));
   });
+  return () => body.guestEnded();
 }

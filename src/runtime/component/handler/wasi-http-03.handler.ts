@@ -10,17 +10,18 @@ export const wasiHttp03: HandlerFactory = ({ findExport }) => {
   return {
     begin: (run) => run.start(NO_IO, (slot, on) => {
       let open = 2;
-      let answered = false;
+      let guestEnded: (() => void) | null = null;
       const settle = () => {
         if (--open === 0) on.done();
       };
       slot.start(iface, 'handle', [incomingRequest03(run.exchange)], {
         result: (value) => {
-          answered = true;
-          sendResponse03(slot.state, run.exchange, value as Returned, settle);
+          guestEnded = sendResponse03(slot.state, run.exchange, value as Returned, settle);
         },
         exit: () => {
-          if (!answered) settle();
+          if (!guestEnded) settle();
+          // Of a composed component, another part may still write the body.
+          else if (!slot.busy) guestEnded();
           settle();
         },
         fail: (error) => on.fail(error),

@@ -12,6 +12,8 @@ export interface ByteSource {
   onReadable: (() => void) | null;
   /** The reader lost interest: what is still to come is dropped. */
   cancel(): void;
+  /** There is nothing and never will be: to read it or to cancel it changes nothing anywhere. */
+  readonly isEmpty?: boolean;
   /** Trailer fields, known after EOF. */
   trailers(): Headers | null;
 }

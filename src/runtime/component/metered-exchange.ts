@@ -12,15 +12,19 @@ class MeteredSource implements ByteSource {
     this.inner.onReadable = callback;
   }
 
+  get isEmpty(): boolean {
+    return this.inner.isEmpty === true;
+  }
+
   read(max: number): Uint8Array | null | typeof EOF {
-    this.exchange.commit();
+    if (!this.isEmpty) this.exchange.commit();
     const chunk = this.inner.read(max);
     if (chunk !== null && chunk !== EOF) this.exchange.bytesIn += chunk.length;
     return chunk;
   }
 
   cancel(): void {
-    this.exchange.commit();
+    if (!this.isEmpty) this.exchange.commit();
     this.inner.cancel();
   }
 
@@ -67,7 +71,8 @@ class MeteredSink implements ByteSink {
   abort(reason: Error): void {
     if (this.exchange.ended) return;
     this.exchange.ended = true;
-    this.exchange.broken = true;
+    // With nobody there to see it, nothing is broken.
+    this.exchange.broken = !this.inner.closed;
     this.inner.abort(reason);
   }
 }

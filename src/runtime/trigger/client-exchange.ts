@@ -48,8 +48,9 @@ export class ClientExchange implements HttpExchange {
     const { response } = this.call;
     const closed = () => {
       if (response.writableFinished) return;
-      this.sink?.hangUp();
+      // First of all: what the guest makes of a closed answer is no fault of its.
       gone();
+      this.sink?.hangUp();
     };
     if (response.closed || response.destroyed) closed();
     else response.once('close', closed);

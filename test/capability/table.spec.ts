@@ -51,11 +51,15 @@ describe('the capability table', () => {
   });
 
   it('gives a component that speaks HTTP by 0.3 alone streams that never wait, with every function', () => {
-    const imports = ['wasi:http/types@0.3.0', 'wasi:io/streams@0.2.12'];
+    const component = { imports: ['wasi:http/types@0.3.0', 'wasi:io/streams@0.2.12'], handlers: ['wasi-http-0.3'] as const };
     const streams = Object.keys(CAPABILITIES.find(({ name }) => name === 'wasi:io/streams')!.functions);
-    for (const name of streams) expect(resolverFor(imports)('wasi:io/streams@0.2.12', name)).toMatchObject({ waits: false });
-    expect(resolverFor(imports)('wasi:io/poll@0.2.12', 'poll')).toMatchObject({ waits: true });
-    expect(resolverFor([...imports, 'wasi:http/types@0.2.3'])).toBe(resolveHost);
-    expect(resolverFor(['wasi:io/streams@0.2.12'])).toBe(resolveHost);
+    for (const name of streams) expect(resolverFor(component)('wasi:io/streams@0.2.12', name)).toMatchObject({ waits: false });
+    expect(resolverFor(component)('wasi:io/poll@0.2.12', 'poll')).toMatchObject({ waits: true });
+    expect(resolverFor({ ...component, imports: [...component.imports, 'wasi:http/types@0.2.3'] })).toBe(resolveHost);
+    expect(resolverFor({ ...component, imports: ['wasi:io/streams@0.2.12'] })).toBe(resolveHost);
+  });
+
+  it('lets a command wait for its standard streams, whatever HTTP it speaks besides: under WAGI they are the client\'s', () => {
+    expect(resolverFor({ imports: ['wasi:http/types@0.3.0', 'wasi:io/streams@0.2.12'], handlers: ['wasi-http-0.3', 'command'] })).toBe(resolveHost);
   });
 });

@@ -1,3 +1,4 @@
+import type { HandlerKind } from '#contract/artifact.js';
 import type { HostBinding, HostResolver } from '#engine/run/host.js';
 import type { Capability } from './capability.js';
 import { CLI } from './cli/cli.capability.js';
@@ -39,13 +40,20 @@ function lineOf(iface: string): string {
 /** Finds the host's function for an import of a guest; undefined: there is none (for `[resource-drop]…`: nothing to do). */
 export const resolveHost: HostResolver<GuestState> = (iface, name) => byInterface.get(lineOf(iface))?.get(name);
 
+/** What is known of a component since it was built. */
+interface Component {
+  imports: readonly string[];
+  handlers: readonly HandlerKind[];
+}
+
 const streamsAtOnce = new Map(Object.entries(STREAMS_AT_ONCE));
 
 /**
- * `resolveHost` for a component with these imports (as `BuiltComponent.imports` lists them). One that speaks HTTP by 0.3 alone gets 0.2
- * streams that never wait: it can then run without JSPI, at half the cost for each request.
+ * `resolveHost` for one component. One that speaks HTTP by 0.3 alone gets 0.2 streams that never wait: it can then run without JSPI, at
+ * half the cost for each request. Not a command, whose standard streams may be a client's connection (WAGI).
  */
-export function resolverFor(imports: readonly string[]): HostResolver<GuestState> {
+export function resolverFor({ imports, handlers }: Component): HostResolver<GuestState> {
+  if (handlers.includes('command')) return resolveHost;
   const lines = new Set(imports.map(lineOf));
   if (!lines.has('wasi:http/types@0.3') || lines.has('wasi:http/types@0.2')) return resolveHost;
   return (iface, name) => (lineOf(iface) === 'wasi:io/streams@0.2' ? streamsAtOnce.get(name) : resolveHost(iface, name));

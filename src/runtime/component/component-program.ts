@@ -4,7 +4,7 @@ import { WhorlError } from '#contract/errors.js';
 import type { Plan } from '#engine/plan.js';
 import { LimitTrap } from '#engine/run/host.js';
 import { Program, type CpuClock } from '#engine/run/program.js';
-import { resolveHost } from '#runtime/capability/table.js';
+import { resolverFor } from '#runtime/capability/table.js';
 import type { Meter, MeterSource, UsageCounter } from '#runtime/meter/meter.js';
 import type { Deadlines } from './deadlines.js';
 import { Gate } from './gate.js';
@@ -67,10 +67,10 @@ export class ComponentProgram {
    * COMPONENT_IMPORT_MISSING, COMPONENT_MEMORY_LIMIT or COMPONENT_START_FAILED.
    */
   static async load(host: ComponentHost, source: ComponentSource): Promise<ComponentProgram> {
-    const { build, limits, grant } = source;
+    const { build, grant } = source;
     const [planBytes, ...modules] = await Promise.all([host.modules.bytes(build.plan), ...build.modules.map((digest) => host.modules.module(digest))]);
     const plan = JSON.parse((planBytes as Buffer).toString('utf8')) as Plan;
-    const component = new ComponentProgram(makeProgram(plan, modules as WebAssembly.Module[], host, limits), host, source);
+    const component = new ComponentProgram(makeProgram(plan, modules as WebAssembly.Module[], host, source), host, source);
     const { missing } = component.program;
     if (missing.length > 0) throw new WhorlError('COMPONENT_IMPORT_MISSING', `${grant.component} imports ${missing.join(', ')}`);
     try {
@@ -132,9 +132,9 @@ export class ComponentProgram {
   }
 }
 
-function makeProgram(plan: Plan, modules: WebAssembly.Module[], host: ComponentHost, limits: Limits): Program<SlotState> {
+function makeProgram(plan: Plan, modules: WebAssembly.Module[], host: ComponentHost, { build, limits }: ComponentSource): Program<SlotState> {
   try {
-    return new Program<SlotState>(plan, modules, { resolve: resolveHost, clock: host.clock, maxMemoryBytes: limits.memoryBytes });
+    return new Program<SlotState>(plan, modules, { resolve: resolverFor(build), clock: host.clock, maxMemoryBytes: limits.memoryBytes });
   } catch (cause) {
     if (cause instanceof LimitTrap) throw new WhorlError('COMPONENT_MEMORY_LIMIT', cause.message, { cause });
     throw new WhorlError('COMPONENT_COMPILE_FAILED', (cause as Error).message, { cause });

@@ -31,14 +31,14 @@ const incoming: Capability['functions'] = {
 const outgoing: Capability['functions'] = {
   '[constructor]outgoing-request': plain((headers: Fields) => new OutgoingRequest(headers)),
   '[method]outgoing-request.body': plain((request: OutgoingRequest) => request.body()),
-  '[method]outgoing-request.method': plain((request: OutgoingRequest) => request.method),
-  '[method]outgoing-request.set-method': plain((request: OutgoingRequest, method: Method) => request.setMethod(method)),
-  '[method]outgoing-request.path-with-query': plain((request: OutgoingRequest) => request.pathWithQuery),
-  '[method]outgoing-request.set-path-with-query': plain((request: OutgoingRequest, path: string | undefined) => request.setPathWithQuery(path)),
-  '[method]outgoing-request.scheme': plain((request: OutgoingRequest) => request.scheme),
-  '[method]outgoing-request.set-scheme': plain((request: OutgoingRequest, scheme: Scheme | undefined) => request.setScheme(scheme)),
-  '[method]outgoing-request.authority': plain((request: OutgoingRequest) => request.authority),
-  '[method]outgoing-request.set-authority': plain((request: OutgoingRequest, authority: string | undefined) => request.setAuthority(authority)),
+  '[method]outgoing-request.method': plain((request: OutgoingRequest) => request.control.method),
+  '[method]outgoing-request.set-method': plain((request: OutgoingRequest, method: Method) => request.control.setMethod(method)),
+  '[method]outgoing-request.path-with-query': plain((request: OutgoingRequest) => request.control.pathWithQuery),
+  '[method]outgoing-request.set-path-with-query': plain((request: OutgoingRequest, path: string | undefined) => request.control.setPathWithQuery(path)),
+  '[method]outgoing-request.scheme': plain((request: OutgoingRequest) => request.control.scheme),
+  '[method]outgoing-request.set-scheme': plain((request: OutgoingRequest, scheme: Scheme | undefined) => request.control.setScheme(scheme)),
+  '[method]outgoing-request.authority': plain((request: OutgoingRequest) => request.control.authority),
+  '[method]outgoing-request.set-authority': plain((request: OutgoingRequest, authority: string | undefined) => request.control.setAuthority(authority)),
   '[method]outgoing-request.headers': plain((request: OutgoingRequest) => request.headers),
   '[constructor]outgoing-response': plain((headers: Fields) => new OutgoingResponse(headers)),
   '[method]outgoing-response.status-code': plain((response: OutgoingResponse) => response.status),
@@ -71,14 +71,14 @@ export const HTTP_02: readonly Capability[] = [
     functions: {
       handle: perSlot((state) => (request: OutgoingRequest, options: RequestOptions | undefined) => {
         const future = new FutureIncomingResponse();
-        const scheme = request.scheme && schemeName(request.scheme);
+        const scheme = request.control.scheme && schemeName(request.control.scheme);
         const work = sendOutbound(
           state,
           {
-            method: methodName(request.method)!,
+            method: methodName(request.control.method)!,
             scheme: scheme ?? null,
-            authority: request.authority ?? null,
-            pathWithQuery: request.pathWithQuery ?? '/',
+            authority: request.control.authority ?? null,
+            pathWithQuery: request.control.pathWithQuery ?? '/',
             headers: request.headers,
             options: options ?? null,
           },

@@ -6,7 +6,7 @@ import type { BodyWriter } from './body-writer.js';
 import { errorCodeOf, HttpError, type ErrorCode } from './error-code.js';
 import type { RequestOptions } from './fields.capability.js';
 import { Fields } from './fields.js';
-import { GET, isAuthority, isPathWithQuery, methodName, schemeName, type Method, type Scheme } from './method.js';
+import { RequestControl } from './request-control.js';
 
 const REFUSED = new Err(undefined);
 const OK = { tag: 'ok' as const, val: undefined };
@@ -177,40 +177,13 @@ const PUMP_BYTES = 64 * 1024;
 
 /** `request` of wasi:http/types@0.3. */
 export class Request03 {
-  method: Method = GET;
-  pathWithQuery: string | undefined;
-  scheme: Scheme | undefined;
-  authority: string | undefined;
+  readonly control = new RequestControl();
 
   constructor(private fields: Fields | (() => Fields), readonly body: Body03, readonly options: RequestOptions | undefined) {}
 
   /** Those of an incoming request are made at the first look. */
   get headers(): Fields {
     return this.fields instanceof Fields ? this.fields : (this.fields = this.fields());
-  }
-
-  setMethod(method: Method): Err | undefined {
-    if (methodName(method) === null) return REFUSED;
-    this.method = method;
-    return undefined;
-  }
-
-  setPathWithQuery(path: string | undefined): Err | undefined {
-    if (path !== undefined && !isPathWithQuery(path)) return REFUSED;
-    this.pathWithQuery = path;
-    return undefined;
-  }
-
-  setScheme(scheme: Scheme | undefined): Err | undefined {
-    if (scheme && schemeName(scheme) === null) return REFUSED;
-    this.scheme = scheme;
-    return undefined;
-  }
-
-  setAuthority(authority: string | undefined): Err | undefined {
-    if (authority !== undefined && !isAuthority(authority)) return REFUSED;
-    this.authority = authority;
-    return undefined;
   }
 }
 

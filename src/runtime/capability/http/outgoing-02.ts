@@ -5,7 +5,7 @@ import { OutputStream } from '../io/output-stream.js';
 import { BodyWriter } from './body-writer.js';
 import type { ErrorCode } from './error-code.js';
 import { declaredLength, Fields } from './fields.js';
-import { GET, isAuthority, isPathWithQuery, methodName, schemeName, type Method, type Scheme } from './method.js';
+import { RequestControl } from './request-control.js';
 
 const REFUSED = new Err(undefined);
 
@@ -85,34 +85,7 @@ export class OutgoingResponse extends OutgoingMessage {
 /** `outgoing-request` of wasi:http/types@0.2.x. */
 export class OutgoingRequest extends OutgoingMessage {
   protected readonly kind = 'request';
-  method: Method = GET;
-  pathWithQuery: string | undefined;
-  scheme: Scheme | undefined;
-  authority: string | undefined;
-
-  setMethod(method: Method): Err | undefined {
-    if (methodName(method) === null) return REFUSED;
-    this.method = method;
-    return undefined;
-  }
-
-  setPathWithQuery(path: string | undefined): Err | undefined {
-    if (path !== undefined && !isPathWithQuery(path)) return REFUSED;
-    this.pathWithQuery = path;
-    return undefined;
-  }
-
-  setScheme(scheme: Scheme | undefined): Err | undefined {
-    if (scheme && schemeName(scheme) === null) return REFUSED;
-    this.scheme = scheme;
-    return undefined;
-  }
-
-  setAuthority(authority: string | undefined): Err | undefined {
-    if (authority !== undefined && !isAuthority(authority)) return REFUSED;
-    this.authority = authority;
-    return undefined;
-  }
+  readonly control = new RequestControl();
 }
 
 /** `response-outparam`: what the guest answers with. */

@@ -11,10 +11,10 @@ import { respondFault, ResponseDestination, responseFault } from './response-des
  */
 export function incomingRequest03(exchange: HttpExchange): Request03 {
   const request = new Request03(() => Fields.fromWire(exchange.headers), new WireBody(exchange.body), undefined);
-  request.method = methodOf(exchange.method);
-  request.pathWithQuery = exchange.pathWithQuery;
-  request.scheme = exchange.scheme === 'https' ? { tag: 'HTTPS' } : HTTP;
-  request.authority = exchange.authority;
+  request.control.method = methodOf(exchange.method);
+  request.control.pathWithQuery = exchange.pathWithQuery;
+  request.control.scheme = exchange.scheme === 'https' ? { tag: 'HTTPS' } : HTTP;
+  request.control.authority = exchange.authority;
   return request;
 }
 

@@ -28,7 +28,7 @@ async function instance(wat: string | Uint8Array) {
 
 /** Which cards a call marks. */
 async function marked(wat: string): Promise<number[]> {
-  const { exports, marks } = await instance(`(module (memory 2 4) (data $d "abc") (func (export "f") ${wat}))`);
+  const { exports, marks } = await instance(`(module (memory 2 4) (data $d "abc") (tag $e) (func (export "f") ${wat}))`);
   try {
     exports['f']!();
   } catch {
@@ -41,9 +41,10 @@ describe('cards', () => {
   it.each([
     ['(i32.store (i32.const 1023) (i32.const 1))', [0]],
     ['(i32.store8 (i32.const 1024) (i32.const 1))', [1]],
-    ['(i32.store offset=240 (i32.const 1020) (i32.const 1))', [0]],
+    ['(i32.store offset=239 (i32.const 1023) (i32.const 1))', [0]],
+    ['(i32.store offset=240 (i32.const 1020) (i32.const 1))', [1]],
     ['(i64.store offset=300 (i32.const 1000) (i64.const 1))', [1]],
-    ['(f64.store offset=1024 (i32.const 1024) (f64.const 1))', [2]],
+    ['(f64.store offset=1024 (i32.const 1088) (f64.const 1))', [2]],
     ['(v128.store (i32.const 131056) (v128.const i32x4 1 2 3 4))', [127]],
     ['(v128.store8_lane 3 (i32.const 2047) (v128.const i32x4 1 2 3 4))', [1]],
     ['(memory.fill (i32.const 1023) (i32.const 1) (i32.const 1))', [0]],
@@ -55,6 +56,13 @@ describe('cards', () => {
     ['(memory.init $d (i32.const 2046) (i32.const 0) (i32.const 3))', [1, 2]],
     ['(memory.fill (i32.const 131072) (i32.const 1) (i32.const 0))', []],
     ['(drop (i32.load (i32.const 5000)))', []],
+    ['(local $a i32) (if (i32.const 0) (then (i32.store (local.get $a) (i32.const 1))) (else (i32.store8 (local.get $a) (i32.const 1))))', [0]],
+    ['(local $a i32) (block (br_if 0 (i32.const 1)) (i32.store (local.get $a) (i32.const 1))) (i32.store (local.get $a) (i32.const 1))', [0]],
+    ['(local $a i32) (i32.store (local.get $a) (local.tee $a (i32.const 2048))) (i32.store (local.get $a) (i32.const 1))', [0, 2]],
+    ['(local $a i32) (i32.store (local.get $a) (i32.const 1)) (i32.store offset=239 (local.get $a) (i32.const 1)) (i32.store offset=1200 (local.get $a) (i32.const 1))', [0, 1]],
+    [`(local $a i32) (i32.store (local.get $a) (i32.const 1)) (loop (i32.store offset=4 (local.get $a) (i32.const 1))
+      (local.set $a (i32.add (local.get $a) (i32.const 1024))) (br_if 0 (i32.lt_u (local.get $a) (i32.const 3072))))`, [0, 1, 2]],
+    ['(local $a i32) (block $h (try_table (catch_all $h) (throw $e) (i32.store (local.get $a) (i32.const 1)))) (i32.store (local.get $a) (i32.const 1))', [0]],
   ])('mark where %s writes', async (wat, cards) => {
     expect(await marked(wat)).toEqual(cards);
   });

@@ -13,16 +13,20 @@ export const PROGRAM_MAX_PAGES = 6;
  * not trap where a new one would (card-marks.ts).
  */
 export function memoryProgram(random: Random, wild: boolean): string {
+  // a local that is used as it is must be in bounds for every offset, or not at all in a memory that grows
+  const edges = wild ? 33 : 15;
   const address = (): string => {
-    const edge = `(i32.const ${Math.max(0, random.below(33) * 4096 + random.below(48) - 24)})`;
+    const edge = `(i32.const ${Math.max(0, random.below(edges) * 4096 + random.below(48) - 24)})`;
     const raw = random.pick([
       () => edge, () => edge, () => '(local.get $a)', () => `(local.tee $a ${edge})`, () => `(i32.mul (local.get $x) (i32.const ${random.below(9_999)}))`,
       () => `(i32.load (i32.const ${random.below(30_000)}))`,
     ])();
+    if (random.below(4) === 0) return '(local.get $a)';
     if (wild) return random.below(12) === 0 ? `(i32.const ${random.pick([-1, -16, -256, 131_072, 131_071, 65_536 * 200])})` : raw;
     // the largest offset and the widest access stay inside
     return `(i32.rem_u ${raw} (i32.sub (i32.mul (memory.size) (i32.const 65536)) (i32.const 65600)))`;
   };
+  const step = (): string => (wild ? '(i32.add (local.get $a) (i32.const 4090))' : address());
   const number = (): string => random.pick(['(local.get $x)', '(local.get $a)', `(i32.const ${random.below(1e9)})`, `(i32.add (local.get $x) (i32.const ${random.below(99)}))`, '(global.get $g)']);
   const long = (): string => random.pick([`(i64.extend_i32_u ${number()})`, `(i64.const ${random.below(1e9)}777)`]);
   const vector = (): string => random.pick([`(i32x4.splat ${number()})`, '(v128.const i32x4 1 2 3 4)']);
@@ -50,9 +54,13 @@ export function memoryProgram(random: Random, wild: boolean): string {
     () => `(memory.init $d ${place()} (i32.const ${random.below(4)}) (i32.const ${random.below(12)}))`,
     () => `(global.set $g (i32.xor (global.get $g) (i32.load ${offset()} ${address()})))`,
     () => `(local.set $a ${address()})`,
+    () => `(i32.store ${offset()} (local.get $a) (i32.add ${number()} (local.tee $a ${address()})))`,
+    () => `(i64.store ${offset()} (local.get $a) ${long()}) (f32.store ${offset()} (local.get $a) (f32.const 1))`,
+    () => `(block $out (if ${number()} (then (local.set $a ${address()}) (br_if $out ${number()}) (i32.store ${offset()} (local.get $a) ${number()})) (else ${statement()})) ${statement()})`,
+    () => `(if ${number()} (then (i32.store ${offset()} (local.get $a) ${number()})) (else (i32.store8 ${offset()} (local.get $a) ${number()})))`,
     () => `(if ${number()} (then ${statement()} ${statement()}) (else ${statement()}))`,
     () => `(block (br_if 0 ${number()}) ${statement()})`,
-    () => `(local.set $n (i32.const ${1 + random.below(4)})) (loop ${statement()} (local.set $a (i32.add (local.get $a) (i32.const 4090))) (br_if 0 (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))`,
+    () => `(local.set $n (i32.const ${1 + random.below(4)})) (loop ${statement()} (local.set $a ${step()}) ${statement()} (br_if 0 (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))`,
     ...(wild ? [] : [() => `(global.set $g (i32.add (global.get $g) (memory.grow (i32.const ${random.pick([0, 1, 1, 2, 5, 70_000, -1])}))))`]),
     () => '(global.set $g (i32.add (global.get $g) (memory.size)))',
   ];

@@ -1,6 +1,9 @@
 import { RewriteError } from '#engine/build/build-error.js';
 import { Edit, EditList, NO_LOCAL } from './code-edits.js';
-import { bulkWrites, Imm, instructionName, isAtomicWrite, isBulk, OPCODES, prefixedImm, storedType, tableOrSegmentWrite, vectorStores } from './opcodes.js';
+import {
+  ARITY, ARITY_UNKNOWN, bulkWrites, Imm, instructionName, isAtomicWrite, isBulk, OPCODES, prefixedImm, storedType, tableOrSegmentWrite, vectorStores,
+} from './opcodes.js';
+import { OperandTrace } from './operand-trace.js';
 
 /**
  * Functions without calls, loops and bulk operations of at most this many instructions need no check at entry: whoever calls them
@@ -8,8 +11,22 @@ import { bulkWrites, Imm, instructionName, isAtomicWrite, isBulk, OPCODES, prefi
  */
 const MAX_LEAF_INSTRUCTIONS = 16;
 
+const NOP = 0x01;
+const ELSE = 0x05;
+const CATCH = 0x07;
+const END = 0x0b;
+const BR_IF = 0x0d;
+const DELEGATE = 0x18;
+const CATCH_ALL = 0x19;
+const DROP = 0x1a;
 const LOCAL_GET = 0x20;
+const LOCAL_SET = 0x21;
 const LOCAL_TEE = 0x22;
+const GLOBAL_GET = 0x23;
+const GLOBAL_SET = 0x24;
+const TABLE_SET = 0x26;
+const MEMORY_SIZE = 0x3f;
+const MEMORY_GROW = 0x40;
 
 /**
  * Finds what has to be edited in function bodies: where deadline checks go, and everything that writes to memory. It also notes what
@@ -25,9 +42,7 @@ export class BodyScanner {
   private pos = 0;
   private calls = false;
   private checks = 0;
-  /** The instruction before last left this local's value on the stack, and the last pushed one value more. */
-  private address = NO_LOCAL;
-  private below = NO_LOCAL;
+  private readonly trace = new OperandTrace();
 
   /** `marks`: whether edits for stores are wanted. */
   constructor(private readonly bytes: Uint8Array, private readonly marks: boolean) {}
@@ -40,7 +55,7 @@ export class BodyScanner {
     this.check(from);
     this.pos = from;
     this.calls = false;
-    this.forgetOperands();
+    this.trace.join();
     let depth = 0;
     let instructions = 0;
     while (this.pos < to) {
@@ -49,25 +64,25 @@ export class BodyScanner {
       instructions++;
       switch (OPCODES[opcode]) {
         case Imm.None:
-          if (opcode === 0x0b && depth-- === 0) return this.end(func, { at: this.pos, to, first, instructions });
-          this.forgetOperands();
+          if (opcode === END && depth-- === 0) return this.end(func, { at: this.pos, to, first, instructions });
+          this.simple(opcode);
           break;
-        case Imm.Index: this.index(opcode, at); if (opcode === 0x18) depth--; break;
-        case Imm.Leb: this.skipLeb(); this.pushed(NO_LOCAL); break;
+        case Imm.Index: this.index(opcode, at); if (opcode === DELEGATE) depth--; break;
+        case Imm.Leb: this.skipLeb(); this.trace.push(NO_LOCAL); break;
         case Imm.MemArg: this.memory(storedType(opcode), at); break;
         case Imm.Block:
           this.skipBlockType();
           depth++;
-          if (opcode === 0x03) this.check(this.pos);
-          this.forgetOperands();
+          if (opcode === 0x03) this.loop();
+          this.trace.forget();
           break;
-        case Imm.TwoIndices: this.calls = true; this.skipLeb(); this.skipLeb(); this.forgetOperands(); break;
-        case Imm.BrTable: for (let labels = this.u32() + 1; labels > 0 && this.pos < to; labels--) this.skipLeb(); this.forgetOperands(); break;
-        case Imm.F32: this.pos += 4; this.pushed(NO_LOCAL); break;
-        case Imm.F64: this.pos += 8; this.pushed(NO_LOCAL); break;
-        case Imm.Select: for (let types = this.u32(); types > 0 && this.pos < to; types--) this.skipValueType(); this.forgetOperands(); break;
-        case Imm.Heap: this.skipLeb(); this.forgetOperands(); break;
-        case Imm.TryTable: this.skipTryTable(to); depth++; this.forgetOperands(); break;
+        case Imm.TwoIndices: this.calls = true; this.skipLeb(); this.skipLeb(); this.trace.forget(); break;
+        case Imm.BrTable: for (let labels = this.u32() + 1; labels > 0 && this.pos < to; labels--) this.skipLeb(); this.trace.forget(); break;
+        case Imm.F32: this.pos += 4; this.trace.push(NO_LOCAL); break;
+        case Imm.F64: this.pos += 8; this.trace.push(NO_LOCAL); break;
+        case Imm.Select: for (let types = this.u32(); types > 0 && this.pos < to; types--) this.skipValueType(); this.trace.compute(3); break;
+        case Imm.Heap: this.skipLeb(); this.trace.forget(); break;
+        case Imm.TryTable: this.skipTryTable(to); depth++; this.trace.forget(); break;
         case Imm.Prefix: this.prefixed(func, opcode, at); break;
         default: throw new RewriteError('unsupported', `function ${func} uses ${instructionName(opcode)}, which is not supported`);
       }
@@ -85,26 +100,64 @@ export class BodyScanner {
     this.edits.push(at, Edit.Check);
   }
 
+  private loop(): void {
+    this.check(this.pos);
+    this.trace.join();
+  }
+
+  /** An instruction without immediates. */
+  private simple(opcode: number): void {
+    const taken = ARITY[opcode]!;
+    if (taken !== ARITY_UNKNOWN) this.trace.compute(taken);
+    else if (opcode === DROP) this.trace.pop(1);
+    // what else, catch_all and end are for comes from elsewhere too
+    else if (opcode === ELSE || opcode === CATCH_ALL || opcode === END) this.trace.join();
+    else if (opcode !== NOP) this.trace.forget();
+  }
+
   private index(opcode: number, at: number): void {
-    if (opcode === 0x40) this.check(at);
+    if (opcode === MEMORY_GROW) this.check(at);
     else if (opcode === 0x10 || opcode === 0x12 || opcode === 0x14 || opcode === 0x15) this.calls = true;
-    const local = opcode === LOCAL_GET || opcode === LOCAL_TEE ? this.u32() : NO_LOCAL;
-    if (local === NO_LOCAL) this.skipLeb();
-    // global.get
-    if (opcode === LOCAL_GET || opcode === 0x23) this.pushed(local);
-    else {
-      this.forgetOperands();
-      if (opcode === LOCAL_TEE) this.below = local;
+    if (opcode >= LOCAL_GET && opcode <= LOCAL_TEE) {
+      this.local(opcode, this.u32());
+      return;
     }
-    if (opcode === 0x26) this.lasting ??= 'table.set';
-    if (this.marks && (opcode === 0x3f || opcode === 0x40)) this.edits.push(at, opcode === 0x3f ? Edit.Size : Edit.Grow, this.pos - at);
+    this.skipLeb();
+    switch (opcode) {
+      case GLOBAL_GET: this.trace.push(NO_LOCAL); break;
+      case GLOBAL_SET: case BR_IF: this.trace.pop(1); break;
+      case CATCH: case DELEGATE: this.trace.join(); break;
+      case TABLE_SET: this.lasting ??= 'table.set'; this.trace.forget(); break;
+      case MEMORY_SIZE: this.replace(at, Edit.Size); this.trace.push(NO_LOCAL); break;
+      case MEMORY_GROW: this.replace(at, Edit.Grow); this.trace.compute(1); break;
+      default: this.trace.forget();
+    }
+  }
+
+  private local(opcode: number, local: number): void {
+    const { trace } = this;
+    if (opcode !== LOCAL_GET) {
+      trace.pop(1);
+      trace.assign(local);
+    }
+    if (opcode !== LOCAL_SET) trace.push(local);
+  }
+
+  private replace(at: number, edit: Edit): void {
+    if (this.marks) this.edits.push(at, edit, this.pos - at);
   }
 
   /** An instruction with a memory argument; `stored` is what it stores, if so. */
   private memory(stored: Edit, at: number): void {
     const offset = this.memArg();
-    if (this.marks && stored !== Edit.None) this.edits.push(at, stored, offset, this.address);
-    this.forgetOperands();
+    const { trace } = this;
+    if (stored === Edit.None) {
+      trace.compute(1);
+      return;
+    }
+    const address = trace.second;
+    trace.pop(2);
+    if (this.marks && (address === NO_LOCAL || !trace.mark(address, offset))) this.edits.push(at, stored, offset, address);
   }
 
   private prefixed(func: number, opcode: number, at: number): void {
@@ -123,24 +176,13 @@ export class BodyScanner {
       case Imm.Cast: this.pos++; this.skipLeb(); this.skipLeb(); this.skipLeb(); break;
       default: throw new RewriteError('unsupported', `function ${func} uses ${instructionName(opcode, sub)}, which is not supported`);
     }
-    this.forgetOperands();
+    this.trace.forget();
   }
 
   private bulk(sub: number, at: number): void {
     if (isBulk(sub)) this.check(at);
     if (this.marks && bulkWrites(sub)) this.edits.push(at, Edit.Range);
     this.lasting ??= tableOrSegmentWrite(sub);
-  }
-
-  /** The last instruction took nothing and pushed one value: that of a local, or another. */
-  private pushed(local: number): void {
-    this.address = this.below;
-    this.below = local;
-  }
-
-  private forgetOperands(): void {
-    this.address = NO_LOCAL;
-    this.below = NO_LOCAL;
   }
 
   private skipTryTable(to: number): void {

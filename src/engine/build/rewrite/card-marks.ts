@@ -1,8 +1,9 @@
-import { CARD_BYTES_SHIFT, CARDS_OFFSET, CARD_EDGE_BYTES } from '#engine/plan.js';
+import { CARD_BYTES_SHIFT, CARDS_OFFSET } from '#engine/plan.js';
 import type { ByteWriter } from './byte-writer.js';
 import { Edit, NO_LOCAL, type EditList } from './code-edits.js';
 import type { Body } from './code-scan.js';
 import { i32, u32 } from './encode.js';
+import { windowOf } from './operand-trace.js';
 
 const OP = {
   if: 0x04, else: 0x05, end: 0x0b, localGet: 0x20, localSet: 0x21, localTee: 0x22, i32Load: 0x28, i32Store: 0x36, i32Store8: 0x3a,
@@ -13,8 +14,6 @@ const NO_RESULT = 0x40;
 const MEMORY_FILL = [0xfc, 11];
 const CARD_MASK = (1 << CARD_BYTES_SHIFT) - 1;
 const MAX_PAGES = 65_536;
-/** The widest store. */
-const MAX_STORE_BYTES = 16;
 
 /** Value types of stores, in the order of their edits. */
 const VALUE_TYPES = [0x7f, 0x7e, 0x7d, 0x7c, 0x7b];
@@ -73,7 +72,7 @@ export class ScratchLocals {
 
 /**
  * Code that marks what is written in the card memory: one byte for each KiB, after the number of pages that the guest believes its memory has.
- * A store marks the card where it begins; what restores a card also restores `CARD_EDGE_BYTES` behind it.
+ * A store marks the card of its address and of its offset, rounded down (operand-trace.ts); what restores a card also restores `CARD_EDGE_BYTES` behind it.
  *
  * Addresses are computed modulo 2^32 here and not in the guest's store: where that differs the store is out of bounds and traps. Where
  * the card memory is too short for a mark, so is the guest's memory for the store, and both trap alike.
@@ -112,10 +111,10 @@ export class CardMarks {
       this.local(OP.localTee, scratch.address);
       this.local(OP.localGet, scratch.address);
     } else this.local(OP.localGet, local);
-    const offset = edits.operand(e);
-    if (offset + MAX_STORE_BYTES > CARD_EDGE_BYTES) {
+    const window = windowOf(edits.operand(e));
+    if (window > 0) {
       out.put(OP.i32Const);
-      out.putAll(i32(offset));
+      out.putAll(i32(window));
       out.put(OP.i32Add);
     }
     out.putAll(this.mark);

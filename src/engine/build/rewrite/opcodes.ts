@@ -37,6 +37,18 @@ export const OPCODES = table(256, [
   [Imm.Prefix, [0xfb, 0xfe]],
 ]);
 
+export const ARITY_UNKNOWN = 0xff;
+
+/** Operands that are taken by instructions without immediates that give one value: numeric ones and `select`. */
+export const ARITY = ((): Uint8Array => {
+  const arity = new Uint8Array(256).fill(ARITY_UNKNOWN);
+  arity[0x1b] = 3;
+  arity.fill(1, 0x45, 0xc5);
+  // comparisons and arithmetic; between them stand eqz, clz, ctz, popcnt, abs … sqrt and the conversions
+  for (const [from, to] of [[0x46, 0x4f], [0x51, 0x66], [0x6a, 0x78], [0x7c, 0x8a], [0x92, 0x98], [0xa0, 0xa6]]) arity.fill(2, from, to! + 1);
+  return arity;
+})();
+
 const PREFIXED: Record<number, Uint8Array> = {
   // references: tests, casts and i31 only. What allocates objects is refused, they would lie outside the memory cap
   0xfb: table(31, [[Imm.Heap, [20, 23]], [Imm.Cast, 24, 25], [Imm.None, [26, 30]]]),

@@ -49,6 +49,17 @@ describe('push, call, push again, roll back', () => {
     expect(await call('first')).toMatchObject({ status: 200, body: 'ok\n' });
   });
 
+  it('serves a handler of wasi:http 0.3.0 as it does one of 0.2', async () => {
+    const pushed = await platform.push('third', await bundle('1', buildWat('hello-03')));
+    expect(pushed).toMatchObject({ app: 'third', version: 1, state: 'serving' });
+    const rows = await load({ port: platform.httpPort, host: 'third.localhost', path: '/', concurrency: 10, total: 100 });
+    expect(rows.filter((row) => row.status !== 200 || row.body !== 'hello 1\n')).toEqual([]);
+    expect(await call('third', '/trap')).toMatchObject({ status: 500, body: '' });
+    expect((await platform.call('GET', '/v1/apps/third/versions/1')).imports).toContain('wasi:http/types@0.3.0');
+    const usage = await until(() => platform.call('GET', '/v1/apps/third/usage'), (u) => u.requests >= 101);
+    expect(usage).toMatchObject({ requests: 101, errors: 1, bytesOut: 800 });
+  });
+
   it('serves the second version after its push, and the first again after a rollback', async () => {
     await platform.push('second', await bundle('1', answering('v1')));
     expect((await platform.push('second', await bundle('2', answering('v2')))).version).toBe(2);

@@ -18,6 +18,7 @@ async function measure(rows, total, request) {
   for (let done = 0; done < total * (1 + WARM_UP); done += TURN) {
     for (const { guest, times, every = 1 } of rows) {
       for (let i = 0; i < TURN / every; i++) {
+        guest.release();
         const began = performance.now();
         guest.reset();
         const wasReset = performance.now();
@@ -67,6 +68,7 @@ async function overheads(name, bytes, total, request) {
   for (const row of rows) Object.assign(row, { guest: new Guest(row.prepared.program), times: [] });
   for (let done = 0; done < total * (1 + WARM_UP); done += TURN) {
     for (const { guest, times } of rows) {
+      guest.release();
       guest.reset();
       guest.instantiate();
       for (let i = 0; i <= TURN; i++) {

@@ -117,8 +117,12 @@ export class Guest {
     });
   }
 
-  reset() {
+  /** What capabilities deferred to the end of the request. */
+  release() {
     this.state.release();
+  }
+
+  reset() {
     this.slot.reset();
   }
 

@@ -12,21 +12,23 @@ type Lower = Extract<PlanTrampoline, { op: 'lower' }>;
 type HostPromise = PromiseLike<unknown> & { abort?(): void };
 
 /** A host function as a core function (CanonicalABI.md `canon lower`). */
-export function lowerHost(parts: Parts, id: number, { type, options, instance }: Lower): WebAssembly.CoreFunction {
-  const signature = parts.types.signature(type);
-  const values = new LoweredValues(signature, parts.context(options), options.async);
-  const call = options.async ? asyncCall(parts, id, values, instance) : syncCall(parts, id, values, { instance, isAsyncType: signature.async });
+export function lowerHost(parts: Parts, id: number, plan: Lower): WebAssembly.CoreFunction {
+  const { type, options, instance } = plan;
+  const values = new LoweredValues(parts.types.signature(type), parts.context(options), options.async);
+  const call = options.async ? asyncCall(parts, id, values, instance) : syncCall(parts, id, values, plan);
   return importFunction(parts, id, values.core, call);
 }
 
-function syncCall(parts: Parts, id: number, values: LoweredValues, { instance: index, isAsyncType }: { instance: number; isAsyncType: boolean }) {
+function syncCall(parts: Parts, id: number, values: LoweredValues, { type, instance: index }: Lower) {
   const host = parts.host(id)!;
   const instance = parts.instances[index];
+  const { async: isAsync, lendsAndTakes } = parts.types.signature(type);
   const mayWait = parts.analysis.mayWait(id);
+  // a call that cannot wait ends before anything could drop a handle that it borrowed, but for its own parameters
+  const countsLends = mayWait || lendsAndTakes;
   return (flat: Flat): unknown => {
     instance.leave();
-    // a call that cannot wait ends before anything could drop a handle that it borrowed
-    const lends = mayWait ? { handles: [] as number[] } : null;
+    const lends = countsLends ? { handles: [] as number[] } : null;
     const given = host(...values.read(flat, lends));
     const finish = (value: unknown): unknown => {
       if (lends) instance.handles.giveBack(lends.handles);
@@ -37,7 +39,7 @@ function syncCall(parts: Parts, id: number, values: LoweredValues, { instance: i
       given.then(undefined, () => undefined);
       throw new TypeError('a host function that does not wait returned a promise');
     }
-    return waitFor(parts, given, { finish, isHostCall: !isAsyncType });
+    return waitFor(parts, given, { finish, isHostCall: !isAsync });
   };
 }
 

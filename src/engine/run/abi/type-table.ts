@@ -23,6 +23,8 @@ export interface Signature {
   /** The result is a `result`: host functions give its ok value plainly, or an Err. */
   readonly isResult: boolean;
   readonly hasBorrow: boolean;
+  /** It also takes handles for good: one and the same must not be in both places. */
+  readonly lendsAndTakes: boolean;
 }
 
 /** The types of one program, compiled once each and shared by all its slots. */
@@ -75,12 +77,15 @@ export class TypeTable {
   private compileSignature(index: number): Signature {
     const type = this.plan.funcTypes[index];
     const params = type.params.map(([, param]) => this.codec(param));
+    const has = (handle: string): boolean => type.params.some(([, param]) => this.key(param).includes(handle));
+    const hasBorrow = has('borrow<');
     return {
       index,
       async: type.async,
       ...signatureOf(params, this.optional(type.result)),
       isResult: type.result !== null && this.plan.types[type.result].t === 'result',
-      hasBorrow: type.params.some(([, param]) => this.key(param).includes('borrow<')),
+      hasBorrow,
+      lendsAndTakes: hasBorrow && has('own<'),
     };
   }
 

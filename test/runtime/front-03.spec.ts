@@ -14,10 +14,12 @@ let hello: Built;
 let echo: Built;
 let forward: Built;
 let old: Built;
+let oldForward: Built;
 
 beforeAll(async () => {
   const build = async (name: string, edit?: (wat: string) => string) => blobs.build(await buildWat(name, edit));
-  [hello, echo, forward, old] = await Promise.all([build('hello-03'), build('echo-03'), build('forward-03'), build('loop')]);
+  [hello, echo, forward] = await Promise.all([build('hello-03'), build('echo-03'), build('forward-03')]);
+  [old, oldForward] = await Promise.all([build('loop'), build('forward-02')]);
 });
 afterEach(async () => {
   for (const front of fronts.splice(0)) await front.close();
@@ -146,6 +148,37 @@ describe('a 0.3 handler behind the front', () => {
     expect([shared.usage().requests, heavy.usage().requests]).toEqual([0, 2]);
   });
 
+  it.each([
+    ['goes on', (wat: string) => wat, 0],
+    ['traps', (wat: string) => wat.replace('(call $drop-subtask (local.get $subtask))', 'unreachable'), 1],
+  ])('has answered when it %s after its answer, and is counted once when all is over', async (_what, edit, errors) => {
+    const front = await setUp(await blobs.build(await buildWat('hello-03', edit)));
+    const [answer, usage] = [await ask(front.port, 'app.localhost', '/after'), front.usage()];
+    expect(answer).toMatchObject({ status: 200, body: 'hello 1\n' });
+    expect(usage.requests).toBe(0);
+    await until(() => front.usage().requests > 0);
+    expect(front.usage()).toMatchObject({ requests: 1, errors, bytesOut: 8 });
+    expect(lines(front)).toHaveLength(errors);
+    expect(await ask(front.port, 'app.localhost')).toMatchObject({ status: 200, body: 'hello 1\n' });
+  });
+
+  it('leaves a connection usable whose body it did not read', async () => {
+    const front = await setUp(hello);
+    const body = 'x'.repeat(2 ** 20);
+    const text = await raw(front.port, `POST / HTTP/1.1\r\nHost: app.localhost\r\nContent-Length: ${body.length}\r\n\r\n${body}${GET('/')}`);
+    expect(text.match(/HTTP\/1\.1 200 OK[^]*?hello 1\n/g)).toHaveLength(2);
+    expect(front.usage()).toMatchObject({ requests: 2, errors: 0, bytesIn: 0 });
+  });
+
+  it('is stopped when its client hangs up while it waits', async () => {
+    const front = await setUp(await blobs.build(await buildWat('hello-03', (wat) => wat.replace('50000000', '60000000000'))));
+    const socket = connect(front.port, '127.0.0.1', () => socket.write(GET('/wait')));
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    socket.destroy();
+    await until(() => front.usage().requests > 0);
+    expect(front.usage()).toMatchObject({ requests: 1, errors: 0 });
+  });
+
   it('is ended at the wall limit when it waits for too long', async () => {
     const front = await setUp(await blobs.build(await buildWat('hello-03', (wat) => wat.replace('50000000', '60000000000'))), { limits: { ...LIMITS, wallMs: 200 } });
     expect(await ask(front.port, 'app.localhost', '/wait')).toMatchObject({ status: 504, body: '' });
@@ -154,18 +187,34 @@ describe('a 0.3 handler behind the front', () => {
   });
 });
 
-const VARIANTS: Record<string, (wat: string) => string> = {
-  'waits on a stack of its own': (wat) => wat
-    .replace('"[async-lower]wait-for" (func $wait-for (param i64) (result i32))', '"wait-for" (func $wait-for (param i64))')
-    .replace(/\(local\.set \$subtask \(i32\.shr_u \(call \$wait-for \(i64\.const 50000000\)\) \(i32\.const 4\)\)\)[^]*?\(return [^]*?\)\)\)\)\)\)/, '(call $wait-for (i64.const 50000000))))'),
-};
+/** The same handler with a plain call to wait, which takes a stack that can be suspended. */
+const waitsOnItsStack = (wat: string) => wat
+  .replace('"[async-lower]wait-for" (func $wait-for (param i64) (result i32))', '"wait-for" (func $wait-for (param i64))')
+  .replace(/\(local\.set \$subtask \(i32\.shr_u \(call \$wait-for [^]*?\(return [^]*?\)\)\)\)\)\)/, '(call $wait-for (i64.const 50000000))))');
 
-describe.each(Object.entries(VARIANTS))('a 0.3 handler that %s', (_what, edit) => {
+/** The same again as a function that gives its answer by `task.return` and ends by returning: no callback. */
+const hasNoCallback = (wat: string) => waitsOnItsStack(wat)
+  .replace('"[async-lift]wasi:http/handler@0.3.0#handle") (param $request i32) (result i32)', '"[async-lift-stackful]wasi:http/handler@0.3.0#handle") (param $request i32)')
+  .replace(/\[async-lift-stackful\][^]*/, (handle) => handle.replaceAll('(return (i32.const 0))', '(return)'))
+  .replace(/(\(call \$answer \(local\.get \$letter\)\))\s+\(i32\.const 0\)\)[^]*$/, '$1))');
+
+const VARIANTS = [['waits on a stack of its own', waitsOnItsStack], ['has no callback', hasNoCallback]] as const;
+
+describe.each(VARIANTS)('a 0.3 handler that %s', (_what, edit) => {
   it('answers, waits, traps, and is counted', async () => {
     const front = await setUp(await blobs.build(await buildWat('hello-03', edit)));
     const answers = await Promise.all(['/', '/wait', '/wait', '/trap', '/'].map((path) => ask(front.port, 'app.localhost', path)));
     expect(answers.map(({ status, body }) => `${status} ${body}`)).toEqual(['200 hello 1\n', '200 hello 1\n', '200 hello 1\n', '500 ', '200 hello 1\n']);
     expect(front.usage()).toMatchObject({ requests: 5, errors: 1 });
+  });
+});
+
+describe('a 0.3 handler that traps in the middle of its answer', () => {
+  it('breaks it off, so that the client sees that it is not whole', async () => {
+    const front = await setUp(await blobs.build(await buildWat('echo-03', (wat) => wat.replace('(call $drop-input (global.get $input))', 'unreachable'))));
+    await expect(ask(front.port, 'app.localhost', '/', { method: 'POST', body: 'x'.repeat(300_000) })).rejects.toThrow(/aborted|hang up|ECONNRESET/);
+    expect(lines(front)).toEqual([expect.stringMatching(/^COMPONENT_TRAP: .*unreachable/)]);
+    expect(front.usage()).toMatchObject({ requests: 1, errors: 1 });
   });
 });
 
@@ -240,6 +289,22 @@ describe.each(['/copied', '/straight'])('a body through a 0.3 handler (%s)', (pa
     expect(first).toBe('first');
   });
 
+  it('is asked for when the client waits for 100 Continue', async () => {
+    const front = await setUp(echo);
+    const head = `POST ${path} HTTP/1.1\r\nHost: app.localhost\r\nContent-Length: 4\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n`;
+    const text = await new Promise<string>((resolve) => {
+      let all = '';
+      const socket = connect(front.port, '127.0.0.1', () => socket.write(head));
+      socket.on('data', (chunk) => {
+        if (all === '') socket.write('body');
+        all += chunk.toString();
+      });
+      socket.on('close', () => resolve(all));
+    });
+    expect(text).toMatch(/^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 200 OK\r\n/);
+    expect(text).toContain('body');
+  });
+
   it('brings its trailers along', async () => {
     const front = await setUp(echo);
     const text = await raw(front.port, `POST ${path} HTTP/1.1\r\nHost: app.localhost\r\nConnection: close\r\nTransfer-Encoding: chunked\r\nTE: trailers\r\n\r\n4\r\nbody\r\n0\r\nx-sum: 42\r\n\r\n`);
@@ -258,11 +323,11 @@ describe.each(['/copied', '/straight'])('a body through a 0.3 handler (%s)', (pa
 
 describe('components of one app that call each other', () => {
   const edit = { allowedOutboundHosts: ['http://self', 'http://back.spin.internal'] };
-  async function chain(back: Built, edits = edit): Promise<TestFront> {
+  async function chain(back: Built, edits = edit, main = forward): Promise<TestFront> {
     const front = await new TestFront(blobs).listen();
     fronts.push(front);
     const triggers = [httpTrigger('front', '/...', { component: 'main' }), httpTrigger('back', '/back', { component: 'back' })];
-    await front.deploy('app', artifactOf(1, { main: forward, back }, triggers, edits));
+    await front.deploy('app', artifactOf(1, { main, back }, triggers, edits));
     return front;
   }
 
@@ -276,6 +341,25 @@ describe('components of one app that call each other', () => {
     const front = await chain(old);
     expect(await ask(front.port, 'app.localhost', path)).toMatchObject({ status: 200, body: 'ok\n' });
     expect(front.usage()).toMatchObject({ requests: 2, errors: 0 });
+  });
+
+  it('0.2 calls 0.3', async () => {
+    const front = await chain(hello, edit, oldForward);
+    expect(await ask(front.port, 'app.localhost')).toMatchObject({ status: 200, body: 'hello 1\n' });
+    expect(front.usage()).toMatchObject({ requests: 2, errors: 0, bytesOut: 16 });
+  });
+
+  it('0.2 calls 0.3 and loses interest in the middle of an endless answer, which is no error of either', async () => {
+    const [endless, impatient] = await Promise.all([
+      buildWat('echo-03', (wat) => wat.replace('(call $read (global.get $input) (i32.const 65536) (i32.const 65536))', '(i32.const 0x100000)')),
+      buildWat('forward-02', (wat) => wat.replace('(br_if $more (i32.eqz (i32.load8_u (i32.const 16))))', '')),
+    ]);
+    const front = await chain(await blobs.build(endless), edit, await blobs.build(impatient));
+    const answer = await ask(front.port, 'app.localhost');
+    expect([answer.status, answer.body.length]).toEqual([200, 65536]);
+    await until(() => front.usage().requests > 1);
+    expect(front.usage()).toMatchObject({ requests: 2, errors: 0 });
+    expect(lines(front)).toEqual([]);
   });
 
   it.each(['/', '/self'])('passes a long body on and back (%s)', async (path) => {

@@ -13,7 +13,7 @@ const TYPES = 80;
 const TRIES = 15;
 const AREA = 1024;
 
-/** Zeros around an area that `put` fills; `readN` says that a T stands there. What is in it may be anything. */
+/** Zeros around bytes that `put` places; `readN` says that a T stands there. What is in it may be anything. */
 async function rawComponent(declarations: string, types: WitType[]): Promise<Uint8Array> {
   const read = (type: WitType, i: number): string => {
     const cores: Core[] = flat(type);
@@ -22,7 +22,10 @@ async function rawComponent(declarations: string, types: WitType[]): Promise<Uin
   };
   const module = `(module (memory (export "memory") 1)
     (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (i32.const 32768))
-    (func (export "${RAW}#put") (param i32 i32) (memory.copy (i32.const ${AREA}) (local.get 0) (local.get 1)))
+    (func (export "${RAW}#put") (param i32 i32) (local $end i32)
+      (memory.copy (i32.const ${AREA}) (local.get 0) (local.get 1))
+      (local.set $end (i32.add (i32.const ${AREA}) (local.get 1)))
+      (memory.fill (local.get $end) (i32.const 0) (i32.sub (i32.const 65536) (local.get $end))))
     ${types.map(read).join('\n')})`;
   const witSource = `package o:o; interface raw { ${declarations} put: func(bytes: list<u8>); ${types.map((type, i) => `read${i}: func() -> ${written(type)};`).join(' ')} }
     world w { export raw; }`;

@@ -89,6 +89,7 @@ export class BytePipe implements ByteSink, ByteSource {
 
 /** A body that has nothing in it. */
 export const EMPTY_SOURCE: ByteSource = {
+  isEmpty: true,
   read: () => EOF,
   get onReadable() { return null; },
   set onReadable(_callback) { /* nothing ever arrives */ },

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { EMPTY_SOURCE } from '#runtime/capability/byte-pipe.js';
 import type { ByteSink, ByteSource, Headers, HttpExchange } from '#runtime/capability/guest.js';
-import { announcesBody, NO_BODY, RequestBody } from './request-body.js';
+import { announcesBody, RequestBody } from './request-body.js';
 import { ResponseSink } from './response-sink.js';
 
 /** A request of a client, with the answer's way back. */
@@ -25,7 +26,7 @@ export class ClientExchange implements HttpExchange {
   constructor(private readonly call: ClientCall, readonly authority: string, readonly pathWithQuery: string, readonly headers: Headers) {
     const { request, response, expectsContinue } = call;
     this.method = request.method ?? 'GET';
-    this.body = announcesBody(request) ? new RequestBody(request, expectsContinue ? response : null) : NO_BODY;
+    this.body = announcesBody(request) ? new RequestBody(request, expectsContinue ? response : null) : EMPTY_SOURCE;
     if (expectsContinue) {
       const write = response.writeContinue.bind(response);
       response.writeContinue = (...args) => {

@@ -1,9 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { EOF, type ByteSource, type Headers } from '#runtime/capability/guest.js';
 
-/** A request without a body. */
-export const NO_BODY: ByteSource = { isEmpty: true, read: () => EOF, onReadable: null, cancel: () => undefined, trailers: () => null };
-
 /** Whether the head announces a body (RFC 9112, section 6). */
 export function announcesBody(request: IncomingMessage): boolean {
   const { headers } = request;

@@ -152,7 +152,7 @@ describe('a 0.3 handler behind the front', () => {
     ['goes on', (wat: string) => wat, 0],
     ['traps', (wat: string) => wat.replace('(call $drop-subtask (local.get $subtask))', 'unreachable'), 1],
   ])('has answered when it %s after its answer, and is counted once when all is over', async (_what, edit, errors) => {
-    const front = await setUp(await blobs.build(await buildWat('hello-03', edit)));
+    const front = await setUp(await blobs.build(await buildWat('hello-03', (wat) => edit(wat).replace('50000000', '400000000'))));
     const [answer, usage] = [await ask(front.port, 'app.localhost', '/after'), front.usage()];
     expect(answer).toMatchObject({ status: 200, body: 'hello 1\n' });
     expect(usage.requests).toBe(0);

@@ -191,6 +191,14 @@ describe('the two lanes', () => {
     expect(heavy.heavy).toContain('tiny');
   });
 
+  it('gives the runners that hand requests over all the time that a blocked thread takes', async () => {
+    const heavy = new TestFront(blobs, 'heavy');
+    fronts.push(heavy);
+    // A guest may hold the thread for its whole CPU limit: a head that came meanwhile is read only then, and is not too late.
+    expect(heavy.front.server).toMatchObject({ headersTimeout: 0, requestTimeout: 0 });
+    expect((await setUp()).front.server.headersTimeout).toBeGreaterThan(0);
+  });
+
   it('counts a request once that struck the bound and found no heavy lane', async () => {
     const shared = await setUp();
     await shared.deploy('tiny', version(1));

@@ -16,7 +16,7 @@ import { readTarget, toHostName } from './authority.js';
 import { ChannelTable, pickVersion, toChannelKey, type ServedChannel } from './channel-table.js';
 import { ClientExchange, type ClientCall } from './client-exchange.js';
 import { answerBusy, HeavyProxy } from './heavy-proxy.js';
-import { drainServer, makeHttpServer } from './http-server.js';
+import { clientBounds, drainServer, makeHttpServer, NO_CLIENT_BOUNDS } from './http-server.js';
 import { readLaneHeaders } from './lane-headers.js';
 import { answerBadHost, answerNotFound, answerNotReady, answerUnknownHost, answerWellKnown, WELL_KNOWN } from './platform-answers.js';
 import { injectHeaders, toClientAddress, toGuestFields } from './request-headers.js';
@@ -88,7 +88,8 @@ export class Front {
       headTimeoutMs: limits.wallMs + HEAVY_SLACK_MS,
       onError: (error, { app, requestId }) => log.warn('handing over to the heavy lane failed', { app, requestId, error }),
     });
-    this.server = makeHttpServer(limits.wallMs, (request, response, expectsContinue) => this.handle(request, response, expectsContinue));
+    const bounds = options.lane === 'heavy' ? NO_CLIENT_BOUNDS : clientBounds(limits.wallMs);
+    this.server = makeHttpServer(bounds, (request, response, expectsContinue) => this.handle(request, response, expectsContinue));
   }
 
   /** Compiles a version and makes one instance of each component. Throws a WhorlError; nothing has changed then. */

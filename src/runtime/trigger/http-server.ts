@@ -13,13 +13,31 @@ const REQUEST_SLACK_MS = 30_000;
 /** Busy clients get `Connection: close` with an answer within this; idle connections are closed after it. */
 const DRAIN_IDLE_MS = 300;
 
+/** How long clients may take. */
+export interface ClientBounds {
+  headersTimeoutMs: number;
+  requestTimeoutMs: number;
+}
+
+/** For clients from anywhere. */
+export const clientBounds = (maxInvocationMs: number): ClientBounds => ({
+  headersTimeoutMs: HEADERS_TIMEOUT_MS,
+  requestTimeoutMs: maxInvocationMs + REQUEST_SLACK_MS,
+});
+
+/**
+ * For our own runners: while a guest holds the thread nothing is read, and what has come meanwhile must not be taken for late. They
+ * have bounds of their own.
+ */
+export const NO_CLIENT_BOUNDS: ClientBounds = { headersTimeoutMs: 0, requestTimeoutMs: 0 };
+
 /** Node's HTTP server with the bounds of a front. */
-export function makeHttpServer(maxInvocationMs: number, listener: RequestListener): Server {
+export function makeHttpServer({ headersTimeoutMs, requestTimeoutMs }: ClientBounds, listener: RequestListener): Server {
   const server = createServer(
     {
       maxHeaderSize: MAX_HEADER_BYTES,
-      headersTimeout: HEADERS_TIMEOUT_MS,
-      requestTimeout: maxInvocationMs + REQUEST_SLACK_MS,
+      headersTimeout: headersTimeoutMs,
+      requestTimeout: requestTimeoutMs,
       keepAliveTimeout: KEEP_ALIVE_MS,
       connectionsCheckingInterval: 2_000,
       noDelay: true,

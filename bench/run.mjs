@@ -15,7 +15,7 @@ if (unknown.length > 0) {
   console.error(`unknown benchmark: ${unknown.join(', ')}; known: ${Object.keys(BENCHMARKS).join(', ')}`);
   process.exit(1);
 }
-execFileSync(process.execPath, [join(ROOT, 'scripts/build.mjs')], { stdio: 'inherit' });
+execFileSync(process.execPath, [join(ROOT, 'scripts/build.mjs'), 'hello-js'], { stdio: 'inherit' });
 
 const platform = await startPlatform();
 const rows = [];

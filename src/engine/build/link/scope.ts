@@ -1,5 +1,6 @@
 import type { CoreRef } from '#engine/plan.js';
 import { LinkError } from '#engine/build/build-error.js';
+import { IndexSpaces } from '#engine/build/index-spaces.js';
 import type { CoreModule } from '#engine/build/core/core-module.js';
 import type { CoreExternType } from '#engine/build/core/core-types.js';
 import type { ComponentAst, CoreTypeDef, Decl } from '#engine/build/decode/ast.js';
@@ -60,22 +61,10 @@ interface Spaces {
 export type SpaceName = keyof Spaces;
 
 /** The index spaces of one component instance, or of one component or instance type. */
-export class Scope {
-  private readonly spaces: { [K in SpaceName]?: Spaces[K][] } = {};
-
+export class Scope extends IndexSpaces<Spaces> {
   /** `instance` is the component instance (handle table) that definitions of this scope belong to; -1 in types. */
-  constructor(readonly parent: Scope | null, readonly instance: number) {}
-
-  add<K extends SpaceName>(space: K, entity: Spaces[K]): void {
-    const list = (this.spaces[space] ??= [] as never) as Spaces[K][];
-    list.push(entity);
-  }
-
-  get<K extends SpaceName>(space: K, index: number): Spaces[K] {
-    const list = this.spaces[space] as Spaces[K][] | undefined;
-    const entity = list?.[index];
-    if (entity === undefined) throw new LinkError('invalid', `there is no ${space} ${index}`);
-    return entity;
+  constructor(readonly parent: Scope | null, readonly instance: number) {
+    super();
   }
 
   /** The scope `count` levels out; 0 is this one. */

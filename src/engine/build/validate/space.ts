@@ -1,4 +1,5 @@
 import { LinkError } from '#engine/build/build-error.js';
+import { IndexSpaces } from '#engine/build/index-spaces.js';
 import type { CoreExternType, Signature } from '#engine/build/core/core-types.js';
 import { NameScope } from './name-scope.js';
 import type { TypeStore } from './type-store.js';
@@ -24,7 +25,7 @@ interface Spaces {
 export type SpaceName = keyof Spaces;
 
 /** The index spaces of a component, a component type or an instance type while it is walked. */
-export class Space {
+export class Space extends IndexSpaces<Spaces> {
   /** Introduces the resource types that the component defines or gets. */
   readonly binder: Binder;
   /** Resource types that the component itself defines: their representation is known here. */
@@ -36,25 +37,13 @@ export class Space {
   readonly imports: NameScope;
   readonly exports: NameScope;
   readonly visibility: Visibility;
-  private readonly spaces: { [K in SpaceName]?: Spaces[K][] } = {};
 
   constructor(readonly kind: 'component' | 'component type' | 'instance type', readonly parent: Space | null, store: TypeStore) {
+    super();
     this.binder = Symbol(kind);
     this.imports = new NameScope('import', store);
     this.exports = new NameScope('export', store);
     this.visibility = new Visibility(store);
-  }
-
-  add<K extends SpaceName>(space: K, entity: Spaces[K]): void {
-    const list = (this.spaces[space] ??= [] as never) as Spaces[K][];
-    list.push(entity);
-  }
-
-  get<K extends SpaceName>(space: K, index: number): Spaces[K] {
-    const list = this.spaces[space] as Spaces[K][] | undefined;
-    const entity = list?.[index];
-    if (entity === undefined) throw new LinkError('invalid', `there is no ${space} ${index}`);
-    return entity;
   }
 
   addExtern(extern: Extern): void {

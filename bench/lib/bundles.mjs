@@ -32,9 +32,11 @@ export async function tinyBundle(text) {
   return bundleOf(text, await fromWat('examples/tiny-wat/tiny.wat', (wat) => wat.replace('hello from tiny 1', text.padEnd(17))));
 }
 
-/** Loops for ever on /loop. */
+/** Loops for ever on /loop, traps on /trap. */
+export const loopComponent = () => fromWat('test/fixtures/wat/loop.wat', (wat) => wat);
+
 export async function loopBundle() {
-  return bundleOf('loop', await fromWat('test/fixtures/wat/loop.wat', (wat) => wat));
+  return bundleOf('loop', await loopComponent());
 }
 
 /** The 12 MB JavaScript app, made a new component by a custom section that holds `text`. Its answers do not change. */

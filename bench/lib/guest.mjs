@@ -18,8 +18,8 @@ const BUDGET_NS = 30_000_000_000n;
 /** `Edit.Check`: see build/rewrite/code-edits.ts. */
 const CHECK = 1;
 
-/** A component made ready with or without deadline checks and cards; `reset: 'full'` forbids resetting in place. */
-export function prepare(bytes, { checks = true, cards = true, reset = 'in-place' } = {}) {
+/** A component made ready with or without deadline checks and cards; `reset: 'full'` forbids resetting in place, `clock` stops guests. */
+export function prepare(bytes, { checks = true, cards = true, reset = 'in-place', clock = stillClock() } = {}) {
   const started = performance.now();
   const linked = elideShims(linkComponent(decodeComponent(bytes)));
   const linkMs = performance.now() - started;
@@ -33,7 +33,7 @@ export function prepare(bytes, { checks = true, cards = true, reset = 'in-place'
   const compileMs = performance.now() - started - linkMs - rewriteMs;
   const plan = { ...linked.plan, modules: modules.map(({ bytes: of, ...facts }) => ({ digest: '', bytes: of.length, ...facts })) };
   if (reset === 'full') for (const module of plan.modules) module.reset = { inPlace: false, reason: 'asked for' };
-  const program = new Program(plan, compiled, { resolve: resolveHost, clock: stillClock(), maxMemoryBytes: MEMORY_CAP_BYTES });
+  const program = new Program(plan, compiled, { resolve: resolveHost, clock, maxMemoryBytes: MEMORY_CAP_BYTES });
   return { program, linkMs, rewriteMs, compileMs, bytes: modules.reduce((sum, { bytes: of }) => sum + of.length, 0) };
 }
 
@@ -100,9 +100,9 @@ export class Guest {
   }
 
   /** Answers one request and gives the status; the body is read to its end meanwhile. */
-  handle({ method = 'GET', path = '/', headers = [['host', 'bench.localhost']], body = null } = {}) {
+  handle({ method = 'GET', path = '/', headers = [['host', 'bench.localhost']], body = null, cpuMs = null } = {}) {
     const exchange = new Exchange(method, path, headers, body);
-    this.slot.setBudget(BUDGET_NS);
+    this.slot.setBudget(cpuMs === null ? BUDGET_NS : BigInt(cpuMs) * 1_000_000n);
     return new Promise((resolve, reject) => {
       this.slot.start(this.iface, 'handle', [incomingRequest02(exchange), responseOutparam02(exchange)], {
         result: () => {},

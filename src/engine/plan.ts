@@ -6,7 +6,7 @@
  */
 
 /** Raised whenever build/ or run/ change what a plan or a rewritten module means: results are cached by (component digest, this). */
-export const ENGINE_VERSION = '3';
+export const ENGINE_VERSION = '4';
 
 export type PrimitiveName =
   | 'bool' | 's8' | 'u8' | 's16' | 'u16' | 's32' | 'u32' | 's64' | 'u64' | 'f32' | 'f64' | 'char' | 'string' | 'error-context';
@@ -45,10 +45,13 @@ export interface PlanOptions {
   instance: number;
 }
 
-/** `host` names the import that made the type (`iface` is '' for a root import); null when a component of the app defines it. */
+/**
+ * `host` names the import that made the type (`iface` is '' for a root import); null when a component of the app defines it. `denied`: of an
+ * interface that the component asks in vain.
+ */
 export interface PlanResource {
   name: string;
-  host: { iface: string; name: string } | null;
+  host: { iface: string; name: string; denied?: true } | null;
   /** Component instance that defines it, -1 for the host's. */
   instance: number;
   dtor: CoreRef | null;
@@ -62,8 +65,11 @@ export interface PlanLift {
   instance: number;
 }
 
-/** What a lowered function calls: a function of the host, or a lift of another component instance of the same plan. */
-export type PlanCallee = { k: 'host'; iface: string; name: string } | { k: 'lift'; lift: number };
+/**
+ * What a lowered function calls: a function of the host, or a lift of another component instance of the same plan. `denied`: the component
+ * does not inherit the interface from the app's component that depends on it, and the host refuses in its place.
+ */
+export type PlanCallee = { k: 'host'; iface: string; name: string; denied?: true } | { k: 'lift'; lift: number };
 
 export type BuiltinName =
   | 'task.return' | 'task.cancel' | 'context.get' | 'context.set' | 'backpressure.inc' | 'backpressure.dec' | 'thread.yield'
@@ -136,6 +142,8 @@ export interface Plan {
   resources: PlanResource[];
   /** Number of component instances (handle tables). */
   instances: number;
+  /** By component instance: its parent, the one whose component instantiated it (CanonicalABI.md); -1 for the host. */
+  parents: number[];
   exports: Record<string, PlanExport>;
 }
 

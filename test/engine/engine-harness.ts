@@ -1,5 +1,6 @@
 import { afterEach } from '@jest/globals';
 import { parse } from '@bytecodealliance/jco';
+import type { ComponentDependency } from '#engine/build/compose/composition.js';
 import { buildComponent } from '#engine/build/build-component.js';
 import type { HostFunction, HostResolver } from '#engine/run/host.js';
 import { Program, type CpuClock, type ProgramOptions } from '#engine/run/program.js';
@@ -20,7 +21,7 @@ export function stillClock(): CpuClock {
 }
 
 export interface Host {
-  /** `iface#name` to function. */
+  /** `iface#name` to function, `denied iface#name` for what a dependency asks in vain. */
   [name: string]: HostFunction;
 }
 
@@ -32,8 +33,8 @@ export function waiting(fn: HostFunction): HostFunction {
 }
 
 export function resolver(host: Host): HostResolver<unknown> {
-  return (iface, name) => {
-    const fn = host[`${iface}#${name}`];
+  return (iface, name, denied) => {
+    const fn = host[`${denied ? 'denied ' : ''}${iface}#${name}`];
     return fn && { waits: WAITS in fn, bind: () => fn };
   };
 }
@@ -55,8 +56,8 @@ afterEach(() => {
   }
 });
 
-export async function programOf(component: Uint8Array, host: Host = {}, options: Partial<ProgramOptions<unknown>> = {}): Promise<Program<unknown>> {
-  const { plan, modules } = await buildComponent(component, { memoryCapBytes: 64 * 2 ** 20 });
+export async function programOf(component: Uint8Array, host: Host = {}, { dependencies = [], ...options }: Partial<ProgramOptions<unknown>> & { dependencies?: ComponentDependency[] } = {}): Promise<Program<unknown>> {
+  const { plan, modules } = await buildComponent(component, { memoryCapBytes: 64 * 2 ** 20, dependencies });
   // a plan is stored as JSON: what does not survive that must not matter
   const program = new Program<unknown>(JSON.parse(JSON.stringify(plan)), modules.map((bytes) => new WebAssembly.Module(bytes)), {
     resolve: resolver(host),

@@ -2,10 +2,14 @@ import { createHash } from 'node:crypto';
 import { PAGE_BYTES, type Plan, type PlanModule } from '#engine/plan.js';
 import { DecodeError, RewriteError } from './build-error.js';
 import { componentize } from './componentize.js';
+import type { ComponentDependency } from './compose/composition.js';
+import type { DependencySummary } from './compose/summary.js';
+import { compose } from './compose/wiring.js';
 import { readCoreModule, type CoreModule } from './core/core-module.js';
+import type { ComponentAst } from './decode/ast.js';
 import { decodeComponent, wasmKind } from './decode/component.js';
 import { elideShims } from './link/elide-shims.js';
-import { linkComponent, type LinkedComponent } from './link/linker.js';
+import { linkComposition, type LinkedComponent } from './link/linker.js';
 import { type CodeScan, scanCode } from './rewrite/code-scan.js';
 import { proveReset } from './rewrite/reset-proof.js';
 import { rewriteModule, type RewrittenModule } from './rewrite/rewriter.js';
@@ -23,15 +27,19 @@ const HANDLERS: [pattern: RegExp, handler: ComponentHandler][] = [
 export interface BuildOptions {
   /** Hard maximum of the linear memory of the component. */
   memoryCapBytes: number;
+  /** Components that satisfy some of its imports. */
+  dependencies?: readonly ComponentDependency[];
 }
 
 export interface BuiltComponent {
   plan: Plan;
   /** Rewritten core modules; `plan.modules[i]` describes `modules[i]`. Equal ones are stored once. */
   modules: Uint8Array[];
-  /** What the component imports and exports, as it names it (`wasi:http/types@0.2.3`). */
+  /** What the component and its dependencies ask of the host, as they name it (`wasi:http/types@0.2.3`), and what the component exports. */
   imports: string[];
   exports: string[];
+  /** What each dependency asks of the host, and what of it in vain. */
+  dependencies: DependencySummary[];
   handlers: ComponentHandler[];
   /** True when the input was a core module. */
   componentized: boolean;
@@ -104,17 +112,21 @@ function finish(linked: LinkedComponent, memoryCapPages: number): { plan: Plan; 
 }
 
 /**
- * Makes of an uploaded WebAssembly binary what the nodes run: a component is decoded, linked and its core modules rewritten; a core
- * module is made into a component first. Needs no network and no disk but the toolbox's own files. Pure: the same bytes and
+ * Makes of an uploaded WebAssembly binary what the nodes run: a component is decoded, linked together with its dependencies and its core
+ * modules rewritten; a core module is made into a component first. Needs no network and no disk but the toolbox's own files. Pure: the same bytes and
  * options give the same result. Throws `BuildError` (or one of its subclasses) for whatever is wrong with the input.
  */
 export async function buildComponent(bytes: Uint8Array, options: BuildOptions): Promise<BuiltComponent> {
+  const component = await read(bytes);
+  const linked = elideShims(linkComposition(await compose(component, options.dependencies ?? [], read)));
+  const { imports, exports, dependencies } = linked;
+  const built = finish(linked, Math.floor(options.memoryCapBytes / PAGE_BYTES));
+  return { ...built, imports, exports, dependencies, handlers: handlersOf(exports), componentized: wasmKind(bytes) === 'module' };
+}
+
+async function read(bytes: Uint8Array): Promise<ComponentAst> {
   const kind = wasmKind(bytes);
   if (kind === null) throw new DecodeError('not-wasm', 'neither a WebAssembly component (version 0x0d) nor a core module', 0);
-  const component = kind === 'component' ? bytes : await componentize(readCoreModule(bytes));
-  const linked = elideShims(linkComponent(decodeComponent(component)));
-  const { imports, exports } = linked;
-  const built = finish(linked, Math.floor(options.memoryCapBytes / PAGE_BYTES));
-  return { ...built, imports, exports, handlers: handlersOf(exports), componentized: kind === 'module' };
+  return decodeComponent(kind === 'component' ? bytes : await componentize(readCoreModule(bytes)));
 }
 

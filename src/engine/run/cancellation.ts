@@ -9,7 +9,7 @@ export function requestCancel(scheduler: Scheduler, task: Task): void {
     return;
   }
   task.cancellation = 'pending';
-  const isFree = gate.exclusive === null && gate.hostBlocked === 0 && !scheduler.current?.isInside(gate);
+  const isFree = gate.exclusive === null && gate.hostBlocked === 0 && (scheduler.current?.mayEnter(gate) ?? true);
   if ((task.wait === 'event' || task.wait === 'yield') && isFree) scheduler.interrupt(task);
   else if (task.wait === 'event' || (task.wait === 'stack' && task.cancellable)) scheduler.wake(task);
 }

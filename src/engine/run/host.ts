@@ -50,7 +50,7 @@ export interface HostBinding<State> {
 
 /**
  * Finds the host's function for an import: `iface` as written in the component (`wasi:http/types@0.2.3`), `name` as in WIT
- * (`[method]fields.get`, `[resource-drop]fields`, `handle`). undefined: the host has none; for `[resource-drop]…` that means
- * nothing to do.
+ * (`[method]fields.get`, `[resource-drop]fields`, `handle`). `denied`: the component that imports it may not have it, and the function
+ * must refuse. undefined: the host has none; for `[resource-drop]…` that means nothing to do.
  */
-export type HostResolver<State> = (iface: string, name: string) => HostBinding<State> | undefined;
+export type HostResolver<State> = (iface: string, name: string, denied?: boolean) => HostBinding<State> | undefined;

@@ -20,13 +20,15 @@ export interface InstanceHome extends EndHome {
 /** The state of one component instance: its handles, who may run in it, and whether it may call out. */
 export class ComponentInstance implements HandleScope {
   mayLeave = true;
-  readonly gate = new Gate();
+  readonly gate: Gate;
   readonly handles: HandleTable;
   /** Identity of this life of the slot; see GuestResource. */
   private life: object = {};
   private startCalls: (() => void) | null = null;
 
-  constructor(readonly index: number, private readonly home: InstanceHome, maxHandles: number) {
+  /** `parent`: the instance whose component instantiated it; null: the host. */
+  constructor(readonly index: number, private readonly home: InstanceHome, maxHandles: number, parent: ComponentInstance | null) {
+    this.gate = new Gate(parent?.gate ?? null);
     this.handles = new HandleTable(maxHandles);
   }
 

@@ -43,8 +43,8 @@ export class Program<State> {
     if (plan.engine !== ENGINE_VERSION) throw new Error(`the plan is of engine ${plan.engine}, this is ${ENGINE_VERSION}`);
     const { resolve } = options;
     this.bindings = plan.trampolines.map((trampoline) =>
-      trampoline.op === 'lower' && trampoline.callee.k === 'host' ? (resolve(trampoline.callee.iface, trampoline.callee.name) ?? null) : null);
-    this.dropBindings = plan.resources.map(({ host }) => (host && resolve(host.iface, `[resource-drop]${host.name}`)) ?? null);
+      trampoline.op === 'lower' && trampoline.callee.k === 'host' ? (resolve(trampoline.callee.iface, trampoline.callee.name, trampoline.callee.denied) ?? null) : null);
+    this.dropBindings = plan.resources.map(({ host }) => (host && resolve(host.iface, `[resource-drop]${host.name}`, host.denied)) ?? null);
     this.missing = this.findMissing();
     const resources = plan.resources.map(({ name, host, instance }) => new ResourceType(name, host ? -1 : instance));
     this.parts = {

@@ -97,7 +97,10 @@ export class Realm implements Parts {
       died: () => this.die(),
     });
     this.stacks = new StackSwitch(this.scheduler, program.thunks);
-    this.instances = Array.from({ length: plan.instances }, (_, i) => new ComponentInstance(i, this.scheduler, program.limits.maxHandles));
+    const instances: ComponentInstance[] = [];
+    // a parent comes before what it instantiates
+    for (const [i, parent] of plan.parents.entries()) instances.push(new ComponentInstance(i, this.scheduler, program.limits.maxHandles, instances[parent] ?? null));
+    this.instances = instances;
     this.binders = plan.steps.map(() => []);
     this.memories = plan.steps.map(({ module }, i) => {
       const { memory } = plan.modules[module];

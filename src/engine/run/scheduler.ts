@@ -71,9 +71,11 @@ export class Scheduler implements Waker {
     if (this.doomed) trap('a component instance that trapped cannot be entered');
     const { gate } = task;
     const caller = this.current;
-    if (caller && caller.gate !== gate && caller.isInside(gate)) trap('a component instance cannot be entered again by what it called');
+    if (caller && !caller.mayEnter(gate)) trap('a component instance cannot be entered again by what it called');
     this.live.add(task);
-    if (gate.mustQueue(task)) {
+    // one that waits for its caller would wait forever if the caller had to wait for it
+    const isAwaited = !task.isAsync && (caller?.isCalledFrom(gate) ?? false);
+    if (!isAwaited && gate.mustQueue(task)) {
       task.wait = 'enter';
       gate.entering.push(task);
       return;

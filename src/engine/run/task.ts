@@ -66,6 +66,15 @@ export class Gate {
   /** Number of tasks suspended in a synchronous call of the host: to the guest such a call takes no time, so nothing else may run. */
   hostBlocked = 0;
 
+  /** `parent`: that of the instance whose component instantiated this one; null: the host. */
+  constructor(readonly parent: Gate | null) {}
+
+  /** Whether it is `inner`, or the instance of it is an ancestor of that of `inner`: who is in there is in here too. */
+  encloses(inner: Gate): boolean {
+    for (let gate: Gate | null = inner; gate !== null; gate = gate.parent) if (gate === this) return true;
+    return false;
+  }
+
   clear(): void {
     this.backpressure = 0;
     this.exclusive = null;
@@ -149,8 +158,25 @@ export class Task implements BorrowScope {
     return this.fn !== null && this.fn.async && this.fn.style !== 'stackful';
   }
 
+  /** Whether it runs in the instance or below it, or one of its callers does. */
   isInside(gate: Gate): boolean {
-    return this.gate === gate || (this.caller?.isInside(gate) ?? false);
+    return gate.encloses(this.gate) || (this.caller?.isInside(gate) ?? false);
+  }
+
+  /** Whether it runs in the instance itself, or one of its callers does. */
+  isCalledFrom(gate: Gate): boolean {
+    return this.gate === gate || (this.caller?.isCalledFrom(gate) ?? false);
+  }
+
+  /**
+   * Whether a call of this task may enter an instance (CanonicalABI.md, `may_enter_from`): to go into an instance is to go into its
+   * ancestors, but for those that the caller is in already, and none of these may be on the way here.
+   */
+  mayEnter(callee: Gate): boolean {
+    for (let gate: Gate | null = callee; gate !== null && !gate.encloses(this.gate); gate = gate.parent) {
+      if (this.isInside(gate)) return false;
+    }
+    return true;
   }
 }
 

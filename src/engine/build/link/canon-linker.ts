@@ -48,7 +48,7 @@ export class CanonLinker {
   private lower(scope: Scope, canon: Lower): CoreItem {
     const func = scope.get('func', canon.func);
     const signature = this.rules.lower(canon.options, this.types.table.funcTypes[func.type]!, lookup(scope));
-    const callee = func.k === 'host' ? { k: 'host' as const, iface: func.iface, name: func.name } : { k: 'lift' as const, lift: func.lift };
+    const { type: _, ...callee } = func;
     return this.trampoline({ op: 'lower', callee, type: func.type, options: options(scope, canon.options), instance: scope.instance }, signature);
   }
 

@@ -1,14 +1,16 @@
 import type { Plan, PlanExport } from '#engine/plan.js';
 import { ENGINE_VERSION } from '#engine/plan.js';
 import { LinkError } from '#engine/build/build-error.js';
+import { alone, type Composition } from '#engine/build/compose/composition.js';
+import { validateComposition } from '#engine/build/compose/composition-validator.js';
+import { type CompositionSummary, summarise } from '#engine/build/compose/summary.js';
 import type { CoreModule } from '#engine/build/core/core-module.js';
 import { signatureOf } from '#engine/build/core/core-types.js';
 import type { Alias, ComponentAst, Definition, InstanceDef, SortIndex, TypeDef } from '#engine/build/decode/ast.js';
-import { validateComponent } from '#engine/build/validate/component-validator.js';
 import { addItem, Binder } from './binding.js';
 import { CanonLinker } from './canon-linker.js';
 import { CoreLinker } from './core-linker.js';
-import { HostImports } from './host-imports.js';
+import { HostImports, type HostResources } from './host-imports.js';
 import { checkKey } from './label.js';
 import { LinkBudget } from './link-budget.js';
 import { ModuleCache } from './module-cache.js';
@@ -20,30 +22,27 @@ import { TypeTable } from './type-table.js';
 const MAX_INSTANCES = 1_000;
 
 /** A plan whose core modules are still the guest's own: `plan.steps[].module` is an index into `modules`. */
-export interface LinkedComponent {
+export interface LinkedComponent extends CompositionSummary {
   plan: Omit<Plan, 'modules'>;
   modules: CoreModule[];
-  /** Names of the component's own imports and exports, in order. */
-  imports: string[];
-  exports: string[];
 }
 
-/** Arguments of a component instantiation; null at the root, where imports are the host's. */
-type Args = Map<string, Item> | null;
+/** Gives what an import of a component is bound to. */
+type ImportSource = (scope: Scope, def: Extract<Definition, { k: 'import' }>) => Item;
 
 class Linker {
   private readonly budget = new LinkBudget();
   private readonly types = new TypeEvaluator(new TypeTable(), this.budget);
   private readonly binder = new Binder(this.types, this.budget);
-  private readonly host = new HostImports(this.types, this.binder);
   private readonly canons = new CanonLinker(this.types);
   private readonly core = new CoreLinker(this.budget);
-  private instances = 0;
+  /** By component instance: the one whose component instantiated it, -1 for the host. */
+  private readonly parents: number[] = [];
 
   constructor(private readonly modules: ModuleCache) {}
 
-  link(ast: ComponentAst): LinkedComponent {
-    const root = this.component(ast, null, null);
+  link(composition: Composition): LinkedComponent {
+    const root = this.composed(composition, composition.dependencies.length > 0 ? new Map() : null);
     const { table, resources } = this.types;
     return {
       plan: {
@@ -54,18 +53,30 @@ class Linker {
         types: table.types,
         funcTypes: table.funcTypes,
         resources,
-        instances: this.instances,
+        instances: this.parents.length,
+        parents: this.parents,
         exports: this.planExports(root, ''),
       },
       modules: this.core.modules,
-      imports: ast.defs.filter((def) => def.k === 'import').map((def) => def.name),
-      exports: ast.defs.filter((def) => def.k === 'export').map((def) => def.name),
+      ...summarise(composition),
     };
   }
 
-  private component(ast: ComponentAst, parent: Scope | null, args: Args): InstanceEntity {
-    if (this.instances >= MAX_INSTANCES) throw new LinkError('limit', `more than ${MAX_INSTANCES} component instances`);
-    const scope = new Scope(parent, this.instances++);
+  /** Each dependency is an instance of its own, made before what depends on it; none is the parent of another. */
+  private composed(composition: Composition, resources: HostResources | null): InstanceEntity {
+    const { component, wires, dependencies, denied } = composition;
+    const made = new Map(dependencies.map((dependency) => [dependency, this.composed(dependency, resources)]));
+    const host = new HostImports(this.types, this.binder, resources, denied);
+    return this.component(component, null, (scope, def) => {
+      const wire = wires.get(def.name);
+      if (wire === undefined) return host.item(scope, def.name, def.type);
+      return this.binder.match(scope, def.name, def.type, made.get(wire.from)!.exports.get(wire.export)!);
+    });
+  }
+
+  private component(ast: ComponentAst, parent: Scope | null, imports: ImportSource, by = -1): InstanceEntity {
+    if (this.parents.length >= MAX_INSTANCES) throw new LinkError('limit', `more than ${MAX_INSTANCES} component instances`);
+    const scope = new Scope(parent, this.parents.push(by) - 1);
     const exports = new Map<string, Item>();
     const imported = new Set<string>();
     for (const def of ast.defs) {
@@ -74,7 +85,7 @@ class Linker {
         case 'import':
           if (imported.has(def.name)) throw new LinkError('invalid', `${JSON.stringify(def.name)} is imported twice`);
           imported.add(def.name);
-          addItem(scope, this.import(scope, def, args));
+          addItem(scope, imports(scope, def));
           break;
         case 'export': {
           if (exports.has(def.name)) throw new LinkError('invalid', `${JSON.stringify(def.name)} is exported twice`);
@@ -103,13 +114,6 @@ class Linker {
     }
   }
 
-  private import(scope: Scope, def: Extract<Definition, { k: 'import' }>, args: Args): Item {
-    if (args === null) return this.host.item(scope, def.name, def.type);
-    const item = args.get(def.name);
-    if (item === undefined) throw new LinkError('invalid', `the argument ${JSON.stringify(def.name)} is missing`);
-    return this.binder.match(scope, def.name, def.type, item);
-  }
-
   private item(scope: Scope, { sort, index }: SortIndex): Item {
     switch (sort) {
       case 'func': return { sort, value: scope.get('func', index) };
@@ -132,7 +136,11 @@ class Linker {
     }
     if (def.form === 'exports') return { exports: parts };
     const component = scope.get('component', def.component);
-    return this.budget.nested(() => this.component(component.ast, component.scope, parts));
+    return this.budget.nested(() => this.component(component.ast, component.scope, (inner, { name, type }) => {
+      const item = parts.get(name);
+      if (item === undefined) throw new LinkError('invalid', `the argument ${JSON.stringify(name)} is missing`);
+      return this.binder.match(inner, name, type, item);
+    }, scope.instance));
   }
 
   private type(scope: Scope, def: TypeDef): TypeEntity {
@@ -173,12 +181,17 @@ class Linker {
 }
 
 /**
- * Validates and links a decoded component: nested components, instances and aliases are resolved and gone, what is left are core
+ * Validates and links decoded components: nested components, instances and aliases are resolved and gone, what is left are core
  * instantiations and the functions between them. Throws `LinkError` for what is invalid or not covered, `RewriteError` for a core
- * module that is not valid by itself.
+ * module that is not valid by itself; `BuildError` for either inside a dependency.
  */
-export function linkComponent(ast: ComponentAst): LinkedComponent {
+export function linkComposition(composition: Composition): LinkedComponent {
   const modules = new ModuleCache();
-  validateComponent(ast, modules);
-  return new Linker(modules).link(ast);
+  validateComposition(composition, modules);
+  return new Linker(modules).link(composition);
+}
+
+/** Links a component without dependencies. */
+export function linkComponent(ast: ComponentAst): LinkedComponent {
+  return linkComposition(alone(ast));
 }

@@ -12,7 +12,7 @@ export type TypeEntity =
   | { k: 'resource'; resource: number }
   | { k: 'instance' | 'component'; decls: Decl[]; scope: Scope };
 
-export type FuncEntity = { k: 'host'; iface: string; name: string; type: number } | { k: 'lift'; lift: number; type: number };
+export type FuncEntity = { k: 'host'; iface: string; name: string; denied?: true; type: number } | { k: 'lift'; lift: number; type: number };
 
 export interface InstanceEntity {
   exports: Map<string, Item>;

@@ -3,10 +3,10 @@ import { parse } from '@bytecodealliance/jco';
 import { BuildError } from '#engine/build/build-error.js';
 import { decodeComponent } from '#engine/build/decode/component.js';
 import { ModuleCache } from '#engine/build/link/module-cache.js';
-import { validateComponent } from './component-validator.js';
+import { ComponentValidator } from './component-validator.js';
 
 async function validate(wat: string): Promise<void> {
-  validateComponent(decodeComponent(await parse(`(component $root ${wat})`)), new ModuleCache());
+  new ComponentValidator(new ModuleCache()).component(decodeComponent(await parse(`(component $root ${wat})`)), null);
 }
 
 async function refusal(wat: string): Promise<BuildError> {
@@ -290,7 +290,7 @@ describe('hostile types end quickly', () => {
   ])('%s', async (_, wat) => {
     const ast = decodeComponent(await parse(`(component $root ${wat})`));
     const started = performance.now();
-    expect(() => validateComponent(ast, new ModuleCache())).toThrow(BuildError);
+    expect(() => new ComponentValidator(new ModuleCache()).component(ast, null)).toThrow(BuildError);
     expect(performance.now() - started).toBeLessThan(30_000);
   });
 });

@@ -14,14 +14,23 @@ import { Substitution } from './substitution.js';
 import { TypeStore } from './type-store.js';
 import type { ComponentType, Extern, InstanceType, Type } from './types.js';
 
-class ComponentValidator {
-  private readonly store = new TypeStore(new LinkBudget());
+/**
+ * Validates decoded components, components in them that are never instantiated included: every rule of the specification that is not
+ * about a gated feature (docs/component-model.md lists them). Bounded in time and memory whatever they say, all components of one
+ * validator together. Their types can be compared with each other.
+ */
+export class ComponentValidator {
+  readonly store = new TypeStore(new LinkBudget());
   private readonly declarations = new Declarations(this.store);
-  private readonly matcher = new Matcher(this.store);
+  readonly matcher = new Matcher(this.store);
   private readonly canons = new CanonValidator(this.store);
 
   constructor(private readonly modules: ModuleCache) {}
 
+  /**
+   * Gives the type of a component that is valid; `parent` is the component around it. Throws `LinkError`; `BuildError` for a core module
+   * that is not valid by itself.
+   */
   component(ast: ComponentAst, parent: Space | null): ComponentType {
     const space = new Space('component', parent, this.store);
     const type: ComponentType = { k: 'component', imports: new Map(), exports: new Map(), binder: space.binder };
@@ -203,12 +212,3 @@ class ComponentValidator {
 
 /** Introduces the resource types of an ascribed type until it is known that the export has it. */
 const ASCRIBED = Symbol('ascribed');
-
-/**
- * Validates a decoded component, components in it that are never instantiated included: every rule of the specification that is not
- * about a gated feature (docs/component-model.md lists them). Bounded in time and memory whatever the component says. Throws
- * `LinkError`; `BuildError` for a core module that is not valid by itself.
- */
-export function validateComponent(ast: ComponentAst, modules: ModuleCache): void {
-  new ComponentValidator(modules).component(ast, null);
-}

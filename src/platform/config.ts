@@ -87,6 +87,32 @@ const node = {
   WHORL_LIMIT_WALL_MS: positive(30_000),
   /** Memory of one instance; an app may lower it for a component. */
   WHORL_LIMIT_MEMORY_BYTES: positive(128 * 1024 * 1024),
+  /** Invocations of one component at a time in one runner; an app may lower it for a component. */
+  WHORL_LIMIT_CONCURRENCY: positive(128),
+  /** Requests that wait for one component in one runner; an app may lower it for a component. */
+  WHORL_LIMIT_QUEUED: positive(512),
+  /** How long a request waits for its component; an app may lower it for a component. */
+  WHORL_LIMIT_QUEUE_MS: positive(10_000),
+  /** Body of one request; an app may lower it for a component. */
+  WHORL_LIMIT_REQUEST_BYTES: positive(256 * 1024 * 1024),
+  /** Body of one response; an app may lower it for a component. */
+  WHORL_LIMIT_RESPONSE_BYTES: positive(1024 * 1024 * 1024),
+  /** Requests that one invocation may send; an app may lower it for a component. */
+  WHORL_LIMIT_OUTBOUND_REQUESTS: positive(1_000),
+  /** Requests that one invocation may have under way at a time; an app may lower it for a component. */
+  WHORL_LIMIT_OUTBOUND_CONCURRENCY: positive(128),
+  /** Connections that one component may have open in one runner; an app may lower it for a component. */
+  WHORL_LIMIT_OUTBOUND_CONNECTIONS: positive(512),
+  /** Output of one invocation that is kept in the log; an app may lower it for a component. */
+  WHORL_LIMIT_LOG_BYTES: positive(256 * 1024),
+  /** Invocations of all components that one runner has under way at a time. */
+  WHORL_RUNNER_INVOCATIONS: positive(1_024),
+  /** An app without requests for so long is let go of by a runner; its next request loads it from disk. */
+  WHORL_IDLE_AFTER_MS: positive(300_000),
+  /** Versions of apps that one runner has loaded, at most; the least recently used ones go. */
+  WHORL_MAX_LOADED_VERSIONS: positive(500),
+  /** Memory of one runner from which on it lets go of what was not used lately; without it an equal part of half the machine's. */
+  WHORL_RUNNER_MEMORY_BYTES: z.coerce.number().int().positive().optional(),
   /** Lets guests reach private addresses (RFC 1918, loopback) that their allowed_outbound_hosts name. */
   WHORL_ALLOW_PRIVATE_HOSTS: flag(false),
 };

@@ -19,7 +19,11 @@ import type { AppLane } from '#runtime/trigger/app-version.js';
 import { Front } from '#runtime/trigger/front.js';
 
 const MEBIBYTE = 2 ** 20;
-export const LIMITS: PlatformLimits = { cpuMs: 30_000, wallMs: 5_000, memoryBytes: 64 * MEBIBYTE };
+export const LIMITS: PlatformLimits = {
+  cpuMs: 30_000, wallMs: 5_000, memoryBytes: 64 * MEBIBYTE, concurrency: 128, queued: 512, queueMs: 5_000, requestBytes: 128 * MEBIBYTE,
+  responseBytes: 128 * MEBIBYTE, outboundRequests: 1_000, outboundConcurrency: 128, outboundConnections: 512, logBytes: 256 * 1024,
+  runnerInvocations: 1_024,
+};
 
 const digestOf = (bytes: Uint8Array) => `sha256:${createHash('sha256').update(bytes).digest('hex')}` as Digest;
 

@@ -1,7 +1,7 @@
+import { readLimits, type ComponentLimits } from './component-limits.js';
 import type { DraftComponent } from './draft.js';
 import { checkEntryPath } from './entry-path.js';
 import { DEFAULT_BUNDLE_LIMITS } from './limits.js';
-import type { ComponentLimits } from './locked-app.js';
 import { checkOutboundHost, convertHttpHost } from './outbound-host.js';
 import type { Problems } from './problems.js';
 import type { RawFiles, RawSource } from './schema-component.js';
@@ -49,7 +49,7 @@ export function checkComponent(component: DraftComponent, names: AppNames, probl
     keyValueStores: raw.key_value_stores ?? [],
     sqliteDatabases: raw.sqlite_databases ?? [],
     aiModels: raw.ai_models ?? [],
-    limits: limits(raw.tool?.whorl),
+    limits: readLimits(raw.tool?.whorl ?? {}),
   };
 }
 
@@ -93,14 +93,4 @@ function checkHosts({ at, raw }: DraftComponent, names: AppNames, problems: Prob
     else hosts.push(...converted.hosts);
   }
   return hosts;
-}
-
-function limits(raw: { cpu_ms?: number; wall_ms?: number; memory_bytes?: number; concurrency?: number } | undefined): ComponentLimits {
-  const { cpu_ms: cpuMs, wall_ms: wallMs, memory_bytes: memoryBytes, concurrency } = raw ?? {};
-  return {
-    ...(cpuMs !== undefined && { cpuMs }),
-    ...(wallMs !== undefined && { wallMs }),
-    ...(memoryBytes !== undefined && { memoryBytes }),
-    ...(concurrency !== undefined && { concurrency }),
-  };
 }

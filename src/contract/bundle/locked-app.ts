@@ -1,19 +1,11 @@
 import { z } from 'zod';
 import { Digest } from '../ids.js';
+import { ComponentLimits } from './component-limits.js';
 
 /**
  * The locked app: a manifest with every reference resolved to a digest. It is what stages after the bundle read; its terms are
  * those of Spin's manifest. One arrow: bundle ──manifest──▶ registry.
  */
-
-/** Limits of one component; absent: the platform's default. */
-export const ComponentLimits = z.object({
-  cpuMs: z.int().positive().optional(),
-  wallMs: z.int().positive().optional(),
-  memoryBytes: z.int().positive().optional(),
-  concurrency: z.int().positive().optional(),
-});
-export type ComponentLimits = z.infer<typeof ComponentLimits>;
 
 /** `path` is absolute in the guest and normalised: `/assets/logo.png`. */
 export const LockedFile = z.object({ path: z.string(), digest: Digest, bytes: z.int().nonnegative() });

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { LIMIT_NAMES, LIMITS, toLimitKey } from './component-limits.js';
 import { checkKebabId, checkLowerSnakeId, checkStoreLabel } from './identifiers.js';
 import { anyTable, checked, choose, isTable, stringMap, strings, table } from './schema.js';
 
@@ -25,13 +26,7 @@ const Command = choose<string | string[]>((value) => (typeof value === 'string' 
 export const RawBuild = table({ command: Command, workdir: z.string().optional(), watch: strings.optional() });
 
 /** `[component.<id>.tool.whorl]`: limits that the app sets for itself. */
-const limit = z.int('expected an integer').positive('must be above 0');
-export const RawWhorl = table({
-  cpu_ms: limit.optional(),
-  wall_ms: limit.optional(),
-  memory_bytes: limit.min(65536, 'must be at least 65536, one page').optional(),
-  concurrency: limit.optional(),
-});
+export const RawWhorl = table(Object.fromEntries(LIMIT_NAMES.map((name) => [toLimitKey(name), LIMITS[name].optional()])));
 export const RawTool = z.object({ whorl: RawWhorl.optional() }).catchall(z.unknown());
 
 /** A name in the catalogue, or where an environment is described. */

@@ -1,23 +1,14 @@
-import type { ComponentLimits } from '#contract/bundle/locked-app.js';
+import { LIMIT_NAMES, toLimitKey, type ComponentLimits } from '#contract/bundle/component-limits.js';
+import type { NodeConfig } from '#platform/config.js';
 
-/** What one invocation of a component may use, everything decided. */
-export interface Limits {
-  cpuMs: number;
-  wallMs: number;
-  memoryBytes: number;
-  /** Invocations at a time in one runner; others wait. */
-  concurrency: number;
+/** What one invocation of a component may use, everything decided; see `LIMITS` of the contract for what each means. */
+export type Limits = Readonly<Required<ComponentLimits>>;
+
+/** The operator's: an app may lower them, never raise them. */
+export interface PlatformLimits extends Limits {
+  /** Invocations of all components that one runner has under way at a time. */
+  runnerInvocations: number;
 }
-
-/** The platform's: an app may lower them, never raise them. */
-export interface PlatformLimits {
-  cpuMs: number;
-  wallMs: number;
-  memoryBytes: number;
-}
-
-/** Bounds the memory of one component in a runner to this many times its memory limit, in the worst case. */
-export const MAX_CONCURRENCY = 128;
 
 /**
  * In the shared lane a guest holds the thread that also serves its neighbours, at most for so long in one invocation. What needs
@@ -25,11 +16,13 @@ export const MAX_CONCURRENCY = 128;
  */
 export const SHARED_LANE_CPU_MS = 1_000;
 
+/** The lower one of each. */
 export function toLimits(app: ComponentLimits, platform: PlatformLimits): Limits {
-  return {
-    cpuMs: Math.min(app.cpuMs ?? platform.cpuMs, platform.cpuMs),
-    wallMs: Math.min(app.wallMs ?? platform.wallMs, platform.wallMs),
-    memoryBytes: Math.min(app.memoryBytes ?? platform.memoryBytes, platform.memoryBytes),
-    concurrency: Math.min(app.concurrency ?? MAX_CONCURRENCY, MAX_CONCURRENCY),
-  };
+  return Object.fromEntries(LIMIT_NAMES.map((name) => [name, Math.min(app[name] ?? platform[name], platform[name])])) as unknown as Limits;
+}
+
+/** `cpuMs` → `WHORL_LIMIT_CPU_MS`. */
+export function toPlatformLimits(config: NodeConfig): PlatformLimits {
+  const limits = Object.fromEntries(LIMIT_NAMES.map((name) => [name, config[`WHORL_LIMIT_${toLimitKey(name).toUpperCase()}` as keyof NodeConfig]])) as unknown as Limits;
+  return { ...limits, runnerInvocations: config.WHORL_RUNNER_INVOCATIONS };
 }

@@ -6,6 +6,7 @@ import { WhorlError } from '#contract/errors.js';
 import type { Digest } from '#contract/ids.js';
 import type { NodeConfig } from '#platform/config.js';
 import type { Log } from '#platform/log.js';
+import { toPlatformLimits } from '#runtime/component/limits.js';
 import { JournalShipper } from '#runtime/meter/journal-shipper.js';
 import { adopt } from './adopt.js';
 import { AppHolder, type AppRunners } from './app-holder.js';
@@ -75,7 +76,7 @@ export class Agent {
         stateDir: dir.state,
         appDomain: config.WHORL_APP_DOMAIN,
         publicPort: config.WHORL_HTTP_PORT,
-        limits: { cpuMs: config.WHORL_LIMIT_CPU_MS, wallMs: config.WHORL_LIMIT_WALL_MS, memoryBytes: config.WHORL_LIMIT_MEMORY_BYTES },
+        limits: toPlatformLimits(config),
         allowPrivateHosts: config.WHORL_ALLOW_PRIVATE_HOSTS,
         logLevel: config.WHORL_LOG_LEVEL,
       },

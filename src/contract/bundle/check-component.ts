@@ -1,10 +1,10 @@
+import { checkDependencies, type ManifestDependency } from './check-dependencies.js';
+import { checkSource, type SourcePlace } from './check-source.js';
 import { readLimits, type ComponentLimits } from './component-limits.js';
 import type { DraftComponent } from './draft.js';
-import { checkEntryPath } from './entry-path.js';
-import { DEFAULT_BUNDLE_LIMITS } from './limits.js';
 import { checkOutboundHost, convertHttpHost } from './outbound-host.js';
 import type { Problems } from './problems.js';
-import type { RawFiles, RawSource } from './schema-component.js';
+import type { RawFiles } from './schema-component.js';
 import { templateVariables } from './template.js';
 import type { TomlPath } from './toml.js';
 
@@ -14,7 +14,7 @@ export interface ManifestComponent {
   /** Where it stands in the document. */
   at: TomlPath;
   description?: string;
-  source: { path: string } | { url: string; digest: string };
+  source: SourcePlace;
   variables: Record<string, string>;
   environment: Record<string, string>;
   files: RawFiles[];
@@ -24,15 +24,16 @@ export interface ManifestComponent {
   sqliteDatabases: string[];
   aiModels: string[];
   limits: ComponentLimits;
+  dependencies: ManifestDependency[];
 }
 
 /** Names that a component may refer to. */
 export interface AppNames {
   variables: ReadonlySet<string>;
-  components: ReadonlySet<string>;
+  components: ReadonlyMap<string, DraftComponent>;
 }
 
-/** Checks one component's source, templates and hosts, and gives it with every default filled in. */
+/** Checks one component's source, templates, hosts and dependencies, and gives it with every default filled in. */
 export function checkComponent(component: DraftComponent, names: AppNames, problems: Problems): ManifestComponent {
   const { at, id, raw } = component;
   for (const [name, template] of Object.entries(raw.variables ?? {})) checkTemplate([...at, component.variablesKey, name], template, names, problems);
@@ -50,6 +51,7 @@ export function checkComponent(component: DraftComponent, names: AppNames, probl
     sqliteDatabases: raw.sqlite_databases ?? [],
     aiModels: raw.ai_models ?? [],
     limits: readLimits(raw.tool?.whorl ?? {}),
+    dependencies: checkDependencies(component, names.components, problems),
   };
 }
 
@@ -57,20 +59,6 @@ function checkTemplate(at: TomlPath, template: string, names: AppNames, problems
   for (const variable of problems.attempt(at, () => templateVariables(template)) ?? []) {
     if (!names.variables.has(variable)) problems.invalid(at, `unknown variable "${variable}": the app has ${names.variables.size > 0 ? [...names.variables].join(', ') : 'no [variables]'}`);
   }
-}
-
-function checkSource(source: RawSource, at: TomlPath, problems: Problems): ManifestComponent['source'] {
-  if (typeof source === 'string') {
-    const checked = checkEntryPath(source, DEFAULT_BUNDLE_LIMITS.pathBytes);
-    if ('refused' in checked) problems.invalid(at, `${JSON.stringify(source)}: ${checked.refused}`);
-    return { path: 'path' in checked ? checked.path : source };
-  }
-  // A source from a package registry was refused when it was read.
-  if ('package' in source) return { path: '' };
-  const url = URL.parse(source.url);
-  if (!url || (url.protocol !== 'https:' && url.protocol !== 'http:')) problems.invalid([...at, 'url'], `${JSON.stringify(source.url)} is no http(s) URL`);
-  else if (url.username !== '' || url.password !== '') problems.invalid([...at, 'url'], 'must not hold a user name or password');
-  return source;
 }
 
 function checkHosts({ at, raw }: DraftComponent, names: AppNames, problems: Problems): string[] {

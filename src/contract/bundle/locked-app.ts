@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { Digest } from '../ids.js';
 import { ComponentLimits } from './component-limits.js';
+import { LockedDependency } from './locked-dependency.js';
 
 /**
  * The locked app: a manifest with every reference resolved to a digest. It is what stages after the bundle read; its terms are
@@ -34,6 +35,8 @@ export const LockedComponent = z.object({
   sqliteDatabases: z.array(z.string()),
   aiModels: z.array(z.string()),
   limits: ComponentLimits,
+  /** Components that satisfy imports of this one; absent: none. */
+  dependencies: z.array(LockedDependency).optional(),
 });
 export type LockedComponent = z.infer<typeof LockedComponent>;
 

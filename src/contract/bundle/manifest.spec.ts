@@ -108,7 +108,7 @@ describe(parseManifest.name, () => {
       id: 'front-end', at: ['component', 'front-end'], description: 'front', source: { path: 'front/end.wasm' }, variables: { hello: '{{ greeting }} {{token}}' },
       environment: { KEY: '{{ not_a_template }}' }, files: ['assets/**/*', { source: 'static', destination: '/www' }], excludeFiles: ['**/*.map'],
       allowedOutboundHosts: ['https://example.com', 'http://back.spin.internal', 'redis://{{ token }}:6379'], keyValueStores: ['default', 'my_store'],
-      sqliteDatabases: ['main-db'], aiModels: ['llama2-chat'], limits: { cpuMs: 100, wallMs: 2000, memoryBytes: 67108864, concurrency: 4 },
+      sqliteDatabases: ['main-db'], aiModels: ['llama2-chat'], dependencies: [], limits: { cpuMs: 100, wallMs: 2000, memoryBytes: 67108864, concurrency: 4 },
     });
     expect(manifest.warnings.map(({ path }) => path)).toEqual(['application.trigger.http.base']);
   });
@@ -201,7 +201,7 @@ describe(parseManifest.name, () => {
     ['triggers of another type', WITH('', '[[trigger.redis]]\nchannel = "x"\ncomponent = "hello"\n'), /line 7, trigger.redis: triggers of type "redis" are not supported yet/],
     ['an app of another trigger alone', `${HEAD}[[trigger.redis]]\nchannel = "x"\ncomponent = "hello"\n${HELLO}`, /line 4, trigger.redis/],
     ['settings of another trigger', WITH('', '', '[application.trigger.redis]\naddress = "redis://x"\n'), /application.trigger.redis/],
-    ['component dependencies', WITH('[component.hello.dependencies]\n"a:b" = "1.0.0"\n'), /line 10, component.hello.dependencies."a:b": component dependencies are not supported yet/],
+    ['dependencies from a package registry', WITH('[component.hello.dependencies]\n"a:b" = "1.0.0"\n'), /line 10, component.hello.dependencies."a:b": dependencies from a package registry are not supported/],
     ['trigger dependencies', WITH('', 'dependencies = { middleware = [] }\n'), /trigger.http\[0\].dependencies.middleware/],
     ['a source from a package registry', `${HEAD}${TRIGGER}[component.hello]\nsource = { package = "a:b", version = "1.0.0" }\n`, /line 8, component.hello.source: a source from a package registry \("a:b"\)/],
     ['insecure:allow-all', WITH('allowed_outbound_hosts = ["insecure:allow-all"]\n'), /line 9, component.hello.allowed_outbound_hosts\[0\]: "insecure:allow-all" is not supported here/],

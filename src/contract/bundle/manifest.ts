@@ -1,5 +1,6 @@
 import { WhorlError } from '#contract/errors.js';
 import { type ManifestComponent, checkComponent } from './check-component.js';
+import { checkCycles } from './check-dependencies.js';
 import { checkTriggers } from './check-triggers.js';
 import type { Draft, DraftComponent } from './draft.js';
 import { MANIFEST_MAX_BYTES } from './limits.js';
@@ -17,6 +18,8 @@ export interface Manifest {
   triggers: LockedTrigger[];
   /** Those that a trigger refers to. */
   components: ManifestComponent[];
+  /** All, by id: what other components depend on needs no trigger. */
+  allComponents: ReadonlyMap<string, ManifestComponent>;
   warnings: ManifestWarning[];
   document: TomlDocument;
 }
@@ -38,15 +41,23 @@ export function parseManifest(text: string): Manifest {
   const variables = checkVariables(draft, problems);
   const components = checkComponentIds(draft, problems);
   const triggers = checkTriggers(draft, new Set(components.keys()), problems);
-  const used = new Set(triggers.map((trigger) => trigger.component));
-  const manifestComponents: ManifestComponent[] = [];
-  for (const component of components.values()) {
-    const checked = checkComponent(component, { variables: new Set(Object.keys(variables)), components: new Set(components.keys()) }, problems);
-    if (used.has(component.id)) manifestComponents.push(checked);
-    else problems.warn(component.at, `no trigger refers to the component "${component.id}": it is left out`);
-  }
+  const names = { variables: new Set(Object.keys(variables)), components };
+  const allComponents = new Map([...components].map(([id, component]) => [id, checkComponent(component, names, problems)]));
+  checkCycles(allComponents, problems);
+  const used = usedComponents(triggers, allComponents, problems);
   problems.throwIfAny();
-  return { application: draft.application, variables, triggers, components: manifestComponents, warnings: problems.warnings, document };
+  return { application: draft.application, variables, triggers, components: used, allComponents, warnings: problems.warnings, document };
+}
+
+/** The components that triggers refer to; warns of those that nothing refers to. */
+function usedComponents(triggers: LockedTrigger[], all: ReadonlyMap<string, ManifestComponent>, problems: Problems): ManifestComponent[] {
+  const triggered = new Set(triggers.map((trigger) => trigger.component));
+  const components = [...all.values()];
+  const dependedOn = new Set(components.flatMap(({ dependencies }) => dependencies.flatMap(({ source }) => ('component' in source ? source.component : []))));
+  for (const { id, at } of components) {
+    if (!triggered.has(id) && !dependedOn.has(id)) problems.warn(at, `no trigger refers to the component "${id}": it is left out`);
+  }
+  return components.filter(({ id }) => triggered.has(id));
 }
 
 function readVersion(value: Record<string, unknown>, problems: Problems): Draft | undefined {

@@ -71,7 +71,6 @@ export function checkBase(base: string, at: TomlPath, problems: Problems): void 
 }
 
 export function draftComponent(at: TomlPath, id: string, raw: RawComponent, problems: Problems): DraftComponent {
-  for (const key of Object.keys(raw.dependencies ?? {})) problems.unsupported([...at, 'dependencies', key], 'component dependencies are not supported yet; compose the component before packing');
   if (typeof raw.source === 'object' && 'package' in raw.source) problems.unsupported([...at, 'source'], `a source from a package registry ("${raw.source.package}") is not supported yet; pack the file, or give { url, digest }`);
   return { at, id, raw, variablesKey: 'variables' };
 }

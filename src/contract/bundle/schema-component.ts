@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { LIMIT_NAMES, LIMITS, toLimitKey } from './component-limits.js';
 import { checkKebabId, checkLowerSnakeId, checkStoreLabel } from './identifiers.js';
+import { RawDependencies } from './schema-dependency.js';
 import { anyTable, checked, choose, isTable, stringMap, strings, table } from './schema.js';
 
 /** `[component.<id>]` of a version 2 manifest (Spin's manifest). */
@@ -61,7 +62,7 @@ export const RawComponent = table({
   build: RawBuild.optional(),
   tool: RawTool.optional(),
   dependencies_inherit_configuration: z.boolean().optional(),
-  dependencies: anyTable.optional(),
+  dependencies: RawDependencies.optional(),
   profile: z.record(z.string(), Profile).optional(),
 });
 export type RawComponent = z.infer<typeof RawComponent>;

@@ -15,8 +15,10 @@ import type { PlatformLimits } from '#runtime/component/limits.js';
 import { parseJournalLines } from '#runtime/meter/journal-line.js';
 import { Journal } from '#runtime/meter/journal.js';
 import { Meter } from '#runtime/meter/meter.js';
-import type { AppLane } from '#runtime/trigger/app-version.js';
 import { Front } from '#runtime/trigger/front.js';
+import type { LoadedBounds } from '#runtime/trigger/loaded-versions.js';
+import type { StoredVersion } from '#runtime/trigger/stored-version.js';
+import type { AppLane } from '#runtime/trigger/version-host.js';
 
 const MEBIBYTE = 2 ** 20;
 export const LIMITS: PlatformLimits = {
@@ -24,6 +26,9 @@ export const LIMITS: PlatformLimits = {
   responseBytes: 128 * MEBIBYTE, outboundRequests: 1_000, outboundConcurrency: 128, outboundConnections: 512, logBytes: 256 * 1024,
   runnerInvocations: 1_024,
 };
+
+/** Nothing is let go of. */
+export const STAY_LOADED: LoadedBounds = { idleAfterMs: 3_600_000, maxLoaded: 1_000, memoryBytes: Infinity };
 
 const digestOf = (bytes: Uint8Array) => `sha256:${createHash('sha256').update(bytes).digest('hex')}` as Digest;
 
@@ -35,6 +40,12 @@ export class Blobs {
     const digest = digestOf(bytes);
     writeFileSync(this.path(digest), bytes);
     return digest;
+  }
+
+  /** As a node keeps a version for its runners. */
+  store(artifact: VersionArtifact): StoredVersion {
+    const { version, digest } = artifact;
+    return { version, digest, artifact: this.put(Buffer.from(JSON.stringify(artifact))) };
   }
 
   path(digest: Digest): string {
@@ -95,7 +106,15 @@ export class TestFront {
   readonly meter: Meter;
   readonly front: Front;
 
-  constructor(blobs: Blobs, lane: 'shared' | 'heavy' = 'shared', limits: PlatformLimits = LIMITS) {
+  readonly unloadable: string[] = [];
+  readonly mended: number[] = [];
+  onMend = (): void => {};
+  /** What the front takes for the memory of its process, and how often it had that looked through. */
+  rssBytes = 0;
+  collections = 0;
+
+  // oxlint-disable-next-line max-params -- what tests vary, one by one
+  constructor(private readonly blobs: Blobs, lane: 'shared' | 'heavy' = 'shared', limits: PlatformLimits = LIMITS, loaded: LoadedBounds = STAY_LOADED) {
     mkdirSync(join(this.dir, 'journals'));
     this.meter = new Meter(new Journal({ dir: join(this.dir, 'journals'), writer: `test-${lane}`, onError: (error) => { throw error; } }));
     this.front = new Front({
@@ -103,6 +122,13 @@ export class TestFront {
       log: new Log({}, 'warn', (line) => this.faults.push(line)),
       blobPath: (digest) => blobs.path(digest),
       onHeavy: (app) => this.heavy.push(app),
+      loaded,
+      memory: { rssBytes: () => this.rssBytes, collect: () => this.collections++ },
+      mend: async (_lane, { version }) => {
+        this.mended.push(version);
+        this.onMend();
+      },
+      onUnloadable: (app, _channel, { version }, { code }) => this.unloadable.push(`${app} ${version} ${code}`),
     });
   }
 
@@ -118,8 +144,8 @@ export class TestFront {
   /** Prepares and serves one version. */
   async deploy(app: string, artifact: VersionArtifact, generation: number = artifact.version): Promise<void> {
     const lane = laneOf(app, generation, [[artifact.version, 100]]);
-    await this.front.prepare(lane, artifact);
-    this.front.serve(lane);
+    await this.front.prepare(lane, this.blobs.store(artifact));
+    await this.front.serve(lane);
   }
 
   records(): JournalRecord[] {

@@ -126,7 +126,7 @@ describe('the front', () => {
 
   it('says "not ready" for an app whose version is not prepared', async () => {
     const front = await setUp();
-    front.front.serve(laneOf('tiny', 1, [[1, 100]]));
+    await front.front.serve(laneOf('tiny', 1, [[1, 100]]));
     expect(await ask(front.port, 'tiny.localhost')).toMatchObject({ status: 503, headers: { 'retry-after': '1' } });
   });
 
@@ -144,9 +144,9 @@ describe('the front', () => {
     const front = await setUp();
     const fixed = (body: string) => [httpTrigger('a', '/', { staticResponse: { status: 200, headers: {}, body } })];
     const lane = laneOf('tiny', 1, [[1, 75], [2, 25]]);
-    await front.front.prepare(lane, version(1, fixed('one')));
-    await front.front.prepare(lane, version(2, fixed('two')));
-    front.front.serve(lane);
+    await front.front.prepare(lane, blobs.store(version(1, fixed('one'))));
+    await front.front.prepare(lane, blobs.store(version(2, fixed('two'))));
+    await front.front.serve(lane);
     const bodies = await Promise.all(Array.from({ length: 200 }, () => ask(front.port, 'tiny.localhost')));
     const two = bodies.filter(({ body }) => body === 'two').length;
     expect(two).toBeGreaterThan(20);

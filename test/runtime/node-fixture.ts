@@ -31,7 +31,7 @@ export async function compileProcesses(): Promise<string> {
     writeFileSync(to, code);
   }));
   const layers = ['contract', 'platform', 'runtime', 'engine'];
-  writeFileSync(join(out, 'package.json'), JSON.stringify({ type: 'module', imports: Object.fromEntries(layers.map((layer) => [`#${layer}/*`, `./dist/${layer}/*`])) }));
+  writeFileSync(join(out, 'package.json'), JSON.stringify({ type: 'module', version: '0.0.0', imports: Object.fromEntries(layers.map((layer) => [`#${layer}/*`, `./dist/${layer}/*`])) }));
   symlinkSync(join(ROOT, 'node_modules'), join(out, 'node_modules'));
   return out;
 }

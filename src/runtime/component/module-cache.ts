@@ -9,6 +9,9 @@ import type { Digest } from '#contract/ids.js';
  */
 export class ModuleCache {
   private readonly modules = new Map<Digest, WeakRef<WebAssembly.Module>>();
+  private readonly gone = new FinalizationRegistry<Digest>((digest) => {
+    if (!this.modules.get(digest)?.deref()) this.modules.delete(digest);
+  });
   private readonly pending = new Map<Digest, Promise<WebAssembly.Module>>();
 
   constructor(private readonly blobPath: (digest: Digest) => string) {}
@@ -26,22 +29,35 @@ export class ModuleCache {
 
   /** Bytes of a blob, compared with its digest. Throws NODE_BLOB_CORRUPT. */
   async bytes(digest: Digest): Promise<Buffer> {
-    const bytes = await readFile(this.blobPath(digest)).catch((cause: unknown) => {
-      throw new WhorlError('NODE_BLOB_CORRUPT', `${digest} cannot be read from the node's cache`, { cause });
-    });
-    const actual = `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
-    if (actual !== digest) throw new WhorlError('NODE_BLOB_CORRUPT', `the file for ${digest} has the digest ${actual}`);
+    const bytes = await this.read(digest);
+    check(bytes, digest);
     return bytes;
   }
 
+  private async read(digest: Digest): Promise<Buffer> {
+    return readFile(this.blobPath(digest)).catch((cause: unknown) => {
+      throw new WhorlError('NODE_BLOB_CORRUPT', `${digest} cannot be read from the node's cache`, { cause });
+    });
+  }
+
   private async compile(digest: Digest): Promise<WebAssembly.Module> {
-    const bytes = await this.bytes(digest);
+    const bytes = await this.read(digest);
+    // V8 looks at the code on threads of its own; meanwhile this one has time for the digest.
+    const compiling = WebAssembly.compile(bytes);
+    compiling.catch(() => {});
+    check(bytes, digest);
     try {
-      const module = await WebAssembly.compile(bytes);
+      const module = await compiling;
       this.modules.set(digest, new WeakRef(module));
+      this.gone.register(module, digest);
       return module;
     } catch (cause) {
       throw new WhorlError('COMPONENT_COMPILE_FAILED', (cause as Error).message, { cause });
     }
   }
+}
+
+function check(bytes: Buffer, digest: Digest): void {
+  const actual = `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+  if (actual !== digest) throw new WhorlError('NODE_BLOB_CORRUPT', `the file for ${digest} has the digest ${actual}`);
 }

@@ -1,16 +1,20 @@
 import { setMaxListeners } from 'node:events';
 import { randomBytes } from 'node:crypto';
+import { totalmem } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { NodeAssignments, NodeReport } from '#contract/assignment.js';
 import { WhorlError } from '#contract/errors.js';
 import type { Digest } from '#contract/ids.js';
+import { ENGINE_VERSION } from '#engine/plan.js';
 import type { NodeConfig } from '#platform/config.js';
 import type { Log } from '#platform/log.js';
+import { VERSION } from '#platform/version.js';
 import { toPlatformLimits } from '#runtime/component/limits.js';
 import { JournalShipper } from '#runtime/meter/journal-shipper.js';
+import type { StoredVersion } from '#runtime/trigger/stored-version.js';
 import { adopt } from './adopt.js';
 import { AppHolder, type AppRunners } from './app-holder.js';
-import { toKey } from './app-lane.js';
+import { toKey, type AppKey } from './app-lane.js';
 import { blobsOf, fetchArtifact } from './artifact-blobs.js';
 import { Backoff } from './backoff.js';
 import { BlobCache } from './blob-cache.js';
@@ -18,8 +22,11 @@ import { ControlPlaneClient } from './control-plane.client.js';
 import { NodeDir } from './node-dir.js';
 import { checkPort } from './port-check.js';
 import { Reporter } from './reporter.js';
+import type { CommandFailure } from './runner-protocol.js';
 import { Snapshot } from './snapshot.js';
+import { storedOf } from './stored-versions.js';
 import { Supervisor } from './supervisor.js';
+import { Turnstile } from './turnstile.js';
 
 const POLL_WAIT_S = 25;
 const POLL_RETRY_MIN_MS = 100;
@@ -29,9 +36,13 @@ const FIRST_ANSWER_MS = 3_000;
 /** What is prepared before the port opens; a version that takes longer is served later. */
 const FIRST_STATE_MS = 30_000;
 const DRAIN_MS = 10_000;
+/** Runners together may have this part of the machine's memory for versions that nobody uses at the moment: a half. */
+const MEMORY_SHARE = 2;
 const LAST_SHIPPING_MS = 5_000;
 const LOCK_PATIENCE_MS = 5_000;
 const SWEEP_EVERY_MS = 10 * 60_000;
+/** Versions prepared at a time: a node that gets all its apps at once stays able to serve. */
+const PREPARED_AT_A_TIME = 8;
 
 export interface AgentOptions {
   config: NodeConfig;
@@ -60,8 +71,9 @@ export class Agent {
   private constructor(private readonly options: AgentOptions, private readonly dir: NodeDir, private readonly blobs: BlobCache, client: ControlPlaneClient) {
     const { config, log } = options;
     setMaxListeners(0, this.stopping.signal);
+    const turnstile = new Turnstile(PREPARED_AT_A_TIME);
     this.client = client;
-    this.snapshot = new Snapshot(dir.snapshot, log);
+    this.snapshot = new Snapshot(dir.snapshot, `${VERSION}/${ENGINE_VERSION}/${process.version}/${config.WHORL_LIMIT_MEMORY_BYTES}/${config.WHORL_LIMIT_CPU_MS}`, log);
     this.reporter = new Reporter(() => this.report(), (report, signal) => client.report(report, signal), log);
     this.supervisor = new Supervisor({
       runners: options.runners,
@@ -78,9 +90,16 @@ export class Agent {
         publicPort: config.WHORL_HTTP_PORT,
         limits: toPlatformLimits(config),
         allowPrivateHosts: config.WHORL_ALLOW_PRIVATE_HOSTS,
+        loaded: {
+          idleAfterMs: config.WHORL_IDLE_AFTER_MS,
+          maxLoaded: config.WHORL_MAX_LOADED_VERSIONS,
+          memoryBytes: config.WHORL_RUNNER_MEMORY_BYTES ?? totalmem() / MEMORY_SHARE / options.runners,
+        },
         logLevel: config.WHORL_LOG_LEVEL,
       },
       onRefused: (app, version, failure) => this.holders.get(toKey(app))?.refuse(version, { code: failure.code, message: failure.message }),
+      onMend: (app, stored) => this.mend(app, stored),
+      onUnloadable: (app, stored, failure) => this.unloadable(app, stored, failure),
       onChange: () => this.reporter.change(),
     });
     this.shipper = new JournalShipper({
@@ -90,10 +109,12 @@ export class Agent {
       log,
     });
     this.runners = {
-      prepare: async (app, artifact) => {
+      prepare: (app, artifact) => turnstile.run(async () => {
+        const stored = storedOf(artifact);
         await fetchArtifact(blobs, artifact);
-        await this.supervisor.prepare(app, artifact);
-      },
+        await this.supervisor.prepare(app, stored);
+        void this.snapshot.prove(stored.artifact);
+      }),
       serve: (app) => this.supervisor.serve(app),
       release: (app, version) => this.supervisor.release(app, version),
       remove: (app) => this.supervisor.remove(app),
@@ -142,7 +163,7 @@ export class Agent {
     const held = await this.snapshot.load();
     if (held) {
       log.info('starting from the snapshot', { apps: held.assignments.length });
-      this.take(held);
+      await this.resume(held);
     }
     this.loops.push(this.poll(signal), this.reporter.run(signal), this.shipper.run(signal));
     if (!held) await Promise.race([this.firstAnswer.promise, sleep(FIRST_ANSWER_MS, undefined, { ref: false })]);
@@ -178,15 +199,26 @@ export class Agent {
     }
   }
 
+  /** What was prepared before the node was stopped is not prepared again: the runners load it when it is asked for. */
+  private async resume(held: NodeAssignments): Promise<void> {
+    this.held = held;
+    const known = held.assignments.flatMap((assignment) => this.holder(assignment).resume(assignment, ({ artifact }) => this.snapshot.isProved(artifact)) ?? []);
+    await this.supervisor.know(known);
+    for (const holder of this.holders.values()) holder.resumed();
+    this.reporter.change();
+  }
+
+  private holder({ app, channel }: AppKey): AppHolder {
+    const key = toKey({ app, channel });
+    let holder = this.holders.get(key);
+    if (!holder) this.holders.set(key, (holder = new AppHolder({ app, channel }, this.runners, () => this.reporter.change(), this.options.log)));
+    return holder;
+  }
+
   private take(next: NodeAssignments): void {
     this.held = next;
     const targets = new Map(next.assignments.map((assignment) => [toKey(assignment), assignment]));
-    for (const [key, assignment] of targets) {
-      if (!this.holders.has(key)) {
-        const { app, channel } = assignment;
-        this.holders.set(key, new AppHolder({ app, channel }, this.runners, () => this.reporter.change(), this.options.log));
-      }
-    }
+    for (const assignment of next.assignments) this.holder(assignment);
     for (const [key, holder] of this.holders) {
       holder.assign(targets.get(key));
       if (holder.isGone) this.holders.delete(key);
@@ -199,11 +231,27 @@ export class Agent {
     return { node: this.options.config.WHORL_NODE_NAME as NodeReport['node'], incarnation: this.incarnation, runners: this.supervisor.count, statuses };
   }
 
+  /** A runner met blobs that are missing or damaged: what a start from the snapshot does not look through. */
+  private async mend(app: AppKey, stored: StoredVersion): Promise<void> {
+    const artifact = this.held?.assignments.find((each) => toKey(each) === toKey(app))?.versions.find((each) => storedOf(each).artifact === stored.artifact);
+    if (!artifact) throw new WhorlError('NODE_BLOB_UNAVAILABLE', `version ${stored.version} is not assigned any more`);
+    this.options.log.warn('blobs of a version are looked at again', { ...app, version: stored.version });
+    for (const digest of blobsOf(artifact)) this.blobs.doubt(digest);
+    await fetchArtifact(this.blobs, artifact);
+  }
+
+  /** A version that had been prepared does not load: it is prepared again. */
+  private unloadable(app: AppKey, stored: StoredVersion, failure: CommandFailure): void {
+    this.snapshot.disprove(stored.artifact);
+    this.holders.get(toKey(app))?.unloadable(stored, failure);
+  }
+
   private async sweep(): Promise<void> {
     const used = new Set<Digest>();
     const collect = (): void => {
       used.clear();
       for (const assignment of this.held?.assignments ?? []) for (const artifact of assignment.versions) for (const digest of blobsOf(artifact)) used.add(digest);
+      this.snapshot.forgetProofs(used);
     };
     let seen: NodeAssignments | undefined;
     const isUsed = (digest: Digest): boolean => {

@@ -1,12 +1,16 @@
 import type { VersionArtifact } from '#contract/artifact.js';
 import type { Assignment, AssignmentStatus } from '#contract/assignment.js';
-import { WhorlError } from '#contract/errors.js';
 import type { VersionNumber } from '#contract/ids.js';
 import type { Log } from '#platform/log.js';
-import type { AppLane } from '#runtime/trigger/app-version.js';
+import { toVariableValues } from '#runtime/component/grant.js';
+import type { KnownChannel } from '#runtime/trigger/front.js';
+import type { StoredVersion } from '#runtime/trigger/stored-version.js';
+import type { AppLane } from '#runtime/trigger/version-host.js';
 import { toAppLane, type AppKey } from './app-lane.js';
-import { nextLookAt, reconcile, type Action, type AppState } from './reconcile.js';
+import { toFailure } from './command-failure.js';
+import { isUnderWay, nextLookAt, reconcile, type Action, type AppState, type VersionState } from './reconcile.js';
 import type { CommandFailure } from './runner-protocol.js';
+import { storedOf } from './stored-versions.js';
 
 const RETRY_MIN_MS = 5_000;
 const RETRY_MAX_MS = 60_000;
@@ -34,7 +38,29 @@ export class AppHolder {
 
   /** undefined: nothing of it is to be held any more. */
   assign(target: Assignment | undefined): void {
+    if (target && target === this.target) return;
     this.target = target;
+    this.look();
+  }
+
+  /**
+   * Takes an assignment up as it was when the node was stopped. Versions that were prepared then count as prepared; what runners are to
+   * know of them is given back. `assign` or `resumed` has to follow.
+   */
+  resume(target: Assignment, isProved: (stored: StoredVersion) => boolean): KnownChannel | undefined {
+    this.target = target;
+    this.state.org = target.org;
+    const versions = target.versions.map(storedOf).filter(isProved);
+    for (const { version, digest, artifact } of versions) this.state.versions.set(version, { digest, artifact, state: 'prepared', tries: 0 });
+    if (versions.length === 0) return undefined;
+    const lane = toAppLane(target);
+    const isServed = target.serve.every((share) => this.state.versions.has(share.version));
+    if (isServed) this.state.told = this.state.switched = lane;
+    return { lane, versions, served: isServed ? lane : undefined };
+  }
+
+  /** The runners know what `resume` gave. */
+  resumed(): void {
     this.look();
   }
 
@@ -73,12 +99,19 @@ export class AppHolder {
     this.look();
   }
 
+  /** A runner could not load a version that had been prepared: it is prepared again. True when it is held. */
+  unloadable(stored: StoredVersion, failure: CommandFailure): boolean {
+    if (this.state.versions.get(stored.version)?.artifact !== stored.artifact) return false;
+    this.refuse(stored.version, failure);
+    return true;
+  }
+
   stop(): void {
     clearTimeout(this.timer);
   }
 
   private get isIdle(): boolean {
-    return !this.state.switching && [...this.state.versions.values()].every(({ state }) => state !== 'preparing');
+    return !this.state.switching && ![...this.state.versions.values()].some(isUnderWay);
   }
 
   private look(): void {
@@ -110,11 +143,12 @@ export class AppHolder {
   }
 
   private async prepare(artifact: VersionArtifact): Promise<void> {
-    const { version, digest } = artifact;
+    const { version, digest, artifact: stored } = storedOf(artifact);
     this.state.org = this.target!.org;
-    const tries = this.state.versions.get(version)?.tries ?? 0;
-    const failure = this.state.versions.get(version)?.failure;
-    this.state.versions.set(version, { digest, state: 'preparing', tries, ...(failure && { failure }) });
+    const before = this.state.versions.get(version);
+    const isRenewal = before?.state === 'prepared';
+    if (isRenewal) before.renewal = { artifact: stored, tries: before.renewal?.tries ?? 0 };
+    else this.state.versions.set(version, { digest, artifact: stored, state: 'preparing', tries: before?.tries ?? 0, ...(before?.failure && { failure: before.failure }) });
     try {
       let app: AppLane;
       do {
@@ -122,10 +156,11 @@ export class AppHolder {
         await this.runners.prepare(app, artifact);
         // Values that changed meanwhile have reached the versions that were there, not this one.
       } while (this.target && this.target.variablesRevision > app.variablesRevision);
-      this.state.versions.set(version, { digest, state: 'prepared', tries: 0 });
+      this.state.versions.set(version, { digest, artifact: stored, state: 'prepared', tries: 0 });
       this.log.info('version prepared', { ...this.key, version });
     } catch (error) {
-      this.fail(version, toFailure(error));
+      if (isRenewal && this.state.versions.get(version) === before) this.postpone(before);
+      else this.fail(version, toFailure(error));
       this.log.error('a version cannot be prepared', { ...this.key, version, error });
     }
     this.onChange();
@@ -136,6 +171,7 @@ export class AppHolder {
     this.state.switching = true;
     this.state.told = app;
     try {
+      this.checkVariables(app);
       await this.runners.serve(app);
       this.state.switched = app;
       this.log.info('switched', { ...this.key, generation: app.generation, serve: app.serve, variablesRevision: app.variablesRevision });
@@ -153,12 +189,22 @@ export class AppHolder {
   private fail(version: VersionNumber, failure: CommandFailure): void {
     const held = this.state.versions.get(version);
     if (!held) return;
-    const retryAt = Date.now() + Math.min(RETRY_MIN_MS * 2 ** held.tries, RETRY_MAX_MS);
-    this.state.versions.set(version, { digest: held.digest, state: 'failed', failure, retryAt, tries: held.tries + 1 });
+    const { digest, artifact, tries } = held;
+    this.state.versions.set(version, { digest, artifact, state: 'failed', failure, retryAt: retryAt(tries), tries: tries + 1 });
+  }
+
+  /** The builds that were to replace those of a version that is prepared do not start: it goes on with what it has. */
+  private postpone(held: VersionState): void {
+    const { artifact, tries } = held.renewal!;
+    held.renewal = { artifact, tries: tries + 1, retryAt: retryAt(tries) };
+  }
+
+  /** Runners that have not loaded a version cannot tell. Throws COMPONENT_VARIABLE_MISSING. */
+  private checkVariables({ serve, variables }: AppLane): void {
+    for (const { version, app } of this.target?.versions ?? []) if (serve.some((share) => share.version === version)) toVariableValues(app, variables);
   }
 }
 
-function toFailure(error: unknown): CommandFailure {
-  if (error instanceof WhorlError) return { code: error.code, message: error.message };
-  return { code: 'NODE_RUNNER_FAILED', message: (error as Error).message };
+function retryAt(tries: number): number {
+  return Date.now() + Math.min(RETRY_MIN_MS * 2 ** tries, RETRY_MAX_MS);
 }

@@ -1,5 +1,5 @@
 import type { AppName, ChannelName } from '#contract/ids.js';
-import type { AppLane } from '#runtime/trigger/app-version.js';
+import type { AppLane } from '#runtime/trigger/version-host.js';
 
 /** Names one channel of one app. */
 export interface AppKey {

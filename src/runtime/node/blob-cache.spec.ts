@@ -10,6 +10,7 @@ import { Log } from '#platform/log.js';
 import { artifactOf } from '../../../test/fixtures/assignment.js';
 import { blobsOf, fetchArtifact } from './artifact-blobs.js';
 import { BlobCache } from './blob-cache.js';
+import { storedOf } from './stored-versions.js';
 import { ControlPlaneClient } from './control-plane.client.js';
 
 const TOKEN = 'a-token-of-the-node';
@@ -125,7 +126,7 @@ describe('fetchArtifact', () => {
   const artifact = { ...artifactOf(1), builds: { a: { ...build, plan: digest, modules: [digest, digest] } } };
 
   it('names each blob of a version once', () => {
-    expect([...blobsOf(artifact)]).toEqual([digest]);
+    expect([...blobsOf(artifact)]).toEqual([storedOf(artifact).artifact, digest]);
   });
 
   it('fails with the blob that cannot be had', async () => {

@@ -59,6 +59,18 @@ export class BlobCache {
     return work;
   }
 
+  /** Keeps bytes that were made here. */
+  async put(digest: Digest, bytes: Uint8Array): Promise<void> {
+    if (this.verified.has(digest)) return;
+    if ((await digestOf(this.path(digest))) !== digest) await this.store(digest, [bytes]);
+    this.verified.add(digest);
+  }
+
+  /** Somebody found the blob missing or damaged: it is checked again before it is next used. */
+  doubt(digest: Digest): void {
+    this.verified.delete(digest);
+  }
+
   /** Deletes what is not in use and not young. Returns how many. */
   async sweep(isUsed: (digest: Digest) => boolean, nowMs: number = Date.now()): Promise<number> {
     let deleted = 0;
@@ -107,10 +119,13 @@ export class BlobCache {
   }
 
   private async fetch(digest: Digest): Promise<void> {
+    await this.store(digest, await this.options.fetch(digest));
+  }
+
+  private async store(digest: Digest, source: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<void> {
     const partial = join(this.options.dir, 'partial', randomUUID());
     try {
       const hash = createHash('sha256');
-      const source = await this.options.fetch(digest);
       await pipeline(source, tapInto(hash), createWriteStream(partial, { mode: 0o600 }));
       const actual = `sha256:${hash.digest('hex')}`;
       if (actual !== digest) throw new WhorlError('NODE_BLOB_CORRUPT', `asked for ${digest}, got bytes of ${actual}`);
@@ -128,7 +143,7 @@ export class BlobCache {
 type Hash = ReturnType<typeof createHash>;
 
 function tapInto(hash: Hash) {
-  return async function* (chunks: AsyncIterable<Buffer>) {
+  return async function* (chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>) {
     for await (const chunk of chunks) {
       hash.update(chunk);
       yield chunk;

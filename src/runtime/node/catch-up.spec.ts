@@ -2,13 +2,19 @@ import { describe, expect, it } from '@jest/globals';
 import type { VersionArtifact } from '#contract/artifact.js';
 import { artifactOf, assignmentOf, serving } from '../../../test/fixtures/assignment.js';
 import { toAppLane, toKey } from './app-lane.js';
-import { catchUp, note, type DesiredApp, type Held } from './catch-up.js';
+import { catchUp, inMessages, note, type DesiredApp, type Held } from './catch-up.js';
+import { storedOf } from './stored-versions.js';
 
 const app = toAppLane(assignmentOf());
 const [one, two] = [artifactOf(1), artifactOf(2)];
 
 function desire(served: DesiredApp['served'], ...artifacts: VersionArtifact[]): Map<string, DesiredApp> {
-  return new Map([[toKey(app), { app, versions: new Map(artifacts.map((artifact) => [artifact.version, { artifact }])), served }]]);
+  return new Map([[toKey(app), { app, versions: new Map(artifacts.map((artifact) => [artifact.version, { stored: storedOf(artifact), proved: false }])), served }]]);
+}
+
+function proved(desired: Map<string, DesiredApp>): Map<string, DesiredApp> {
+  for (const { versions } of desired.values()) for (const version of versions.values()) version.proved = true;
+  return desired;
 }
 
 /** Carries out what is asked for until nothing is left; the kinds, round by round. */
@@ -41,10 +47,26 @@ describe('catchUp', () => {
     expect(held.size).toBe(0);
   });
 
-  it('replaces a version that has other bytes under the same number', () => {
+  it('replaces a version that has other builds under the same number, without a time in which there is none', () => {
     const held: Held = new Map();
-    follow(desire(undefined, one), held);
-    expect(follow(desire(undefined, artifactOf(1)), held)).toEqual([['release'], ['prepare']]);
+    follow(desire(app, one), held);
+    const other = { ...one, app: { ...one.app, description: 'another' } };
+    expect(follow(desire(app, other), held)).toEqual([['prepare']]);
+  });
+
+  it('makes known what was prepared before, and what serves, in one message', () => {
+    expect(follow(proved(desire(app, one, two)), new Map())).toEqual([['know']]);
+  });
+
+  it('proves what was not, beside what is known', () => {
+    const desired = desire({ ...app, serve: serving(2) }, one, two);
+    desired.get(toKey(app))!.versions.get(one.version)!.proved = true;
+    expect(follow(desired, new Map())).toEqual([['know', 'prepare'], ['serve']]);
+  });
+
+  it('holds up no runner with one message for all', () => {
+    const channels = Array.from({ length: 1_001 }, () => ({ lane: app, versions: [], served: undefined }));
+    expect(inMessages(channels).map((message) => message.channels.length)).toEqual([250, 250, 250, 250, 1]);
   });
 
   it('does not serve what cannot be there', () => {

@@ -1,12 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { VersionArtifact } from '#contract/artifact.js';
 import { WhorlError } from '#contract/errors.js';
 import type { VersionNumber } from '#contract/ids.js';
 import type { Log } from '#platform/log.js';
-import type { AppLane } from '#runtime/trigger/app-version.js';
+import type { KnownChannel } from '#runtime/trigger/front.js';
+import type { StoredVersion } from '#runtime/trigger/stored-version.js';
+import type { AppLane } from '#runtime/trigger/version-host.js';
 import { type AppKey, toKey } from './app-lane.js';
 import { Backoff } from './backoff.js';
-import { catchUp, type DesiredApp, type Held, note } from './catch-up.js';
+import { catchUp, type DesiredApp, type DesiredVersion, type Held, inMessages, note } from './catch-up.js';
 import { RunnerGone, RunnerLate, type RunnerProcess } from './runner-process.js';
 import type { LaneKind, ListenTarget, RunnerCommand } from './runner-protocol.js';
 
@@ -36,8 +37,7 @@ interface Slot {
 }
 
 /** A version that runners prepare or have prepared. */
-interface Prepared {
-  artifact: VersionArtifact;
+interface Prepared extends DesiredVersion {
   deaths: number;
   /** Rejected when it kills runners. */
   readonly refused: PromiseWithResolvers<never>;
@@ -112,21 +112,36 @@ export class Lane {
     }
   }
 
+  /** Every runner is to hold these channels, whose versions were prepared on this node before. Returns when they do. */
+  async know(channels: readonly KnownChannel[]): Promise<void> {
+    for (const { lane, versions, served } of channels) {
+      const entry = this.entry(lane);
+      entry.app = lane;
+      for (const stored of versions) entry.versions.set(stored.version, toPrepared(stored, true));
+      if (served) entry.served = served;
+    }
+    await Promise.all([...this.joined].flatMap((runner) => inMessages(channels).map((message) => this.attempt(runner, message))));
+  }
+
   /**
-   * Returns when every runner has the version prepared; from then on a runner that starts prepares it before it accepts. Throws a
-   * WhorlError when it cannot be prepared; then no runner keeps it.
+   * Returns when every runner has the version prepared; from then on a runner that starts takes it for prepared. It takes the place of
+   * one of the same number. Throws a WhorlError when it cannot be prepared; then no runner keeps it, and the one before stays.
    */
-  async prepare(app: AppLane, artifact: VersionArtifact): Promise<void> {
-    const version: Prepared = { artifact, deaths: 0, refused: Promise.withResolvers<never>() };
-    version.refused.promise.catch(() => {});
+  async prepare(app: AppLane, stored: StoredVersion): Promise<void> {
+    const version = toPrepared(stored, false);
     const entry = this.entry(app);
     entry.app = app;
     const { versions } = entry;
-    versions.set(artifact.version, version);
+    const before = versions.get(stored.version);
+    versions.set(stored.version, version);
     try {
       await Promise.race([this.prepareEverywhere(app, version), version.refused.promise]);
+      version.proved = true;
     } catch (error) {
-      if (versions.get(artifact.version) === version) this.release(app, artifact.version);
+      if (versions.get(stored.version) === version) {
+        if (before?.proved) await this.know([{ lane: entry.app, versions: [before.stored], served: undefined }]);
+        else this.release(app, stored.version);
+      }
       throw error instanceof RunnerLate ? new WhorlError('NODE_PREPARE_TIMEOUT', error.message, { cause: error }) : error;
     }
   }
@@ -231,7 +246,7 @@ export class Lane {
     const under = this.preparing.get(runner) ?? new Set();
     this.preparing.set(runner, under.add(version));
     // What is still under way when the runner dies stays in the set, and is blamed.
-    await this.ask(runner, { type: 'prepare', app, artifact: version.artifact }, PREPARE_TIMEOUT_MS).catch((error: unknown) => {
+    await this.ask(runner, { type: 'prepare', app, version: version.stored }, PREPARE_TIMEOUT_MS).catch((error: unknown) => {
       if (!(error instanceof RunnerGone)) under.delete(version);
       throw error;
     });
@@ -291,7 +306,7 @@ export class Lane {
     const held: Held = new Map();
     for (let commands = catchUp(this.desired, held); commands.length > 0; commands = catchUp(this.desired, held)) {
       for (const command of commands) {
-        if (command.type === 'prepare') await this.replay(runner, command.app, command.artifact);
+        if (command.type === 'prepare') await this.replay(runner, command.app, command.version);
         else await runner.call(command, SWITCH_TIMEOUT_MS);
         note(held, command);
       }
@@ -304,12 +319,12 @@ export class Lane {
   }
 
   /** One that this runner alone cannot prepare matters when it is to be served: then `serve` fails here. */
-  private async replay(runner: RunnerProcess, app: AppLane, artifact: VersionArtifact): Promise<void> {
-    const version = this.desired.get(toKey(app))?.versions.get(artifact.version);
-    if (version?.artifact !== artifact) return;
+  private async replay(runner: RunnerProcess, app: AppLane, stored: StoredVersion): Promise<void> {
+    const version = this.desired.get(toKey(app))?.versions.get(stored.version);
+    if (version?.stored !== stored) return;
     await this.prepareIn(runner, app, version).catch((error: unknown) => {
       if (!(error instanceof WhorlError)) throw error;
-      this.options.log.warn('a runner cannot prepare what others have', { pid: runner.pid, app: toKey(app), version: artifact.version, error });
+      this.options.log.warn('a runner cannot prepare what others have', { pid: runner.pid, app: toKey(app), version: stored.version, error });
     });
   }
 
@@ -336,13 +351,13 @@ export class Lane {
   }
 
   private refuse(version: Prepared): void {
-    const failure = new WhorlError('NODE_RUNNER_FAILED', `${version.deaths} runners died while they prepared version ${version.artifact.version}`);
+    const failure = new WhorlError('NODE_RUNNER_FAILED', `${version.deaths} runners died while they prepared version ${version.stored.version}`);
     version.refused.reject(failure);
     for (const entry of this.desired.values()) {
-      if (entry.versions.get(version.artifact.version) !== version) continue;
-      if (entry.served?.serve.some((share) => share.version === version.artifact.version)) entry.served = undefined;
-      this.release(entry.app, version.artifact.version);
-      this.options.onRefused(entry.app, version.artifact.version, failure);
+      if (entry.versions.get(version.stored.version) !== version) continue;
+      if (entry.served?.serve.some((share) => share.version === version.stored.version)) entry.served = undefined;
+      this.release(entry.app, version.stored.version);
+      this.options.onRefused(entry.app, version.stored.version, failure);
     }
   }
 
@@ -361,4 +376,10 @@ export class Lane {
     await Promise.race([runner.exited, sleep(DRAIN_EXTRA_MS, undefined, { ref: false })]);
     runner.kill();
   }
+}
+
+function toPrepared(stored: StoredVersion, proved: boolean): Prepared {
+  const refused = Promise.withResolvers<never>();
+  refused.promise.catch(() => {});
+  return { stored, proved, deaths: 0, refused };
 }

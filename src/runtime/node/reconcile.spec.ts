@@ -3,13 +3,14 @@ import type { VersionNumber } from '#contract/ids.js';
 import { artifactOf, assignmentOf, digestLike, serving } from '../../../test/fixtures/assignment.js';
 import { toAppLane } from './app-lane.js';
 import { nextLookAt, reconcile, type AppState, type VersionState } from './reconcile.js';
+import { storedOf } from './stored-versions.js';
 
 const NOW = 1_000_000;
 
 function stateOf(versions: Record<number, VersionState['state'] | Partial<VersionState>>, change: Partial<AppState> = {}): AppState {
   const entries = Object.entries(versions).map(([number, given]): [VersionNumber, VersionState] => [
     Number(number) as VersionNumber,
-    { digest: artifactOf(Number(number)).digest, state: 'prepared', tries: 0, ...(typeof given === 'string' ? { state: given } : given) },
+    { digest: artifactOf(Number(number)).digest, artifact: storedOf(artifactOf(Number(number))).artifact, state: 'prepared', tries: 0, ...(typeof given === 'string' ? { state: given } : given) },
   ]);
   return { org: 'default', versions: new Map(entries), told: undefined, switched: undefined, switching: false, switchRetryAt: 0, ...change };
 }
@@ -44,6 +45,25 @@ describe('reconcile', () => {
     ['shares', { generation: 2 }],
   ])('switches when %s change', (_what, change) => {
     expect(kinds(assignmentOf(change), stateOf({ 1: 'prepared' }, served(1)))).toEqual(['serve']);
+  });
+
+  it('prepares other builds of a version beside those that serve, once', () => {
+    const rebuilt = { ...artifactOf(1), app: { ...artifactOf(1).app, description: 'built again' } };
+    const target = assignmentOf({ versions: [rebuilt] });
+    expect(reconcile(target, stateOf({ 1: 'prepared' }, served(1)), NOW)).toEqual([{ kind: 'prepare', artifact: rebuilt }]);
+    const renewal = { artifact: storedOf(rebuilt).artifact, tries: 0 };
+    expect(kinds(target, stateOf({ 1: { renewal } }, served(1)))).toEqual([]);
+    expect(kinds(undefined, stateOf({ 1: { renewal } }, served(1)))).toEqual([]);
+  });
+
+  it('serves on while other builds fail, and tries them again after a while', () => {
+    const rebuilt = { ...artifactOf(1), app: { ...artifactOf(1).app, description: 'built again' } };
+    const target = assignmentOf({ versions: [rebuilt] });
+    const failed = (retryAt: number) => stateOf({ 1: { renewal: { artifact: storedOf(rebuilt).artifact, tries: 1, retryAt } } }, served(1));
+    expect(kinds(target, failed(NOW + 1))).toEqual([]);
+    expect(nextLookAt(failed(NOW + 1), NOW)).toBe(NOW + 1);
+    expect(kinds(target, failed(NOW))).toEqual(['prepare']);
+    expect(kinds(assignmentOf(), failed(NOW + 1))).toEqual([]);
   });
 
   it('prepares a candidate while the app goes on serving, and while it is being switched', () => {

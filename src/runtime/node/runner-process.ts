@@ -1,8 +1,10 @@
 import type { Worker } from 'node:cluster';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WhorlError } from '#contract/errors.js';
+import type { StoredVersion } from '#runtime/trigger/stored-version.js';
 import type { AppKey } from './app-lane.js';
-import { BEAT_MS, BLOCKED_AFTER_MS, type CommandMessage, type RunnerCommand, type RunnerMessage } from './runner-protocol.js';
+import { toFailure } from './command-failure.js';
+import { BEAT_MS, BLOCKED_AFTER_MS, type CommandFailure, type CommandMessage, type RunnerCommand, type RunnerMessage } from './runner-protocol.js';
 
 /** The runner ended, or was ended, before it answered. */
 export class RunnerGone extends Error {
@@ -20,6 +22,14 @@ interface Call {
   timer: NodeJS.Timeout;
 }
 
+/** What a runner says unasked. */
+export interface RunnerEvents {
+  heavy(app: AppKey): void;
+  /** Rejects with a WhorlError. */
+  mend(app: AppKey, stored: StoredVersion): Promise<void>;
+  unloadable(app: AppKey, stored: StoredVersion, failure: CommandFailure): void;
+}
+
 /** One runner, seen from the supervisor. */
 export class RunnerProcess {
   /** Fulfilled with how it ended. */
@@ -31,7 +41,7 @@ export class RunnerProcess {
   private lastSignMs = performance.now();
   private gone = false;
 
-  constructor(private readonly worker: Worker, readonly writer: string, onHeavy: (app: AppKey) => void) {
+  constructor(private readonly worker: Worker, readonly writer: string, on: RunnerEvents) {
     const up = Promise.withResolvers<void>();
     const exited = Promise.withResolvers<string>();
     this.up = up.promise;
@@ -40,7 +50,9 @@ export class RunnerProcess {
     worker.on('message', (message: RunnerMessage) => {
       this.lastSignMs = performance.now();
       if (message.type === 'reply') this.settle(message);
-      else if (message.type === 'heavy') onHeavy(message.app);
+      else if (message.type === 'heavy') on.heavy(message.app);
+      else if (message.type === 'unloadable') on.unloadable(message.app, message.stored, message.failure);
+      else if (message.type === 'mend') void this.mended(message.call, on.mend(message.app, message.stored));
       else if (message.type === 'up') up.resolve();
     });
     // A message that meets a dying process: its end is told by 'exit'.
@@ -91,6 +103,11 @@ export class RunnerProcess {
 
   kill(): void {
     this.worker.process.kill('SIGKILL');
+  }
+
+  private async mended(call: number, work: Promise<void>): Promise<void> {
+    const failure = await work.then(() => undefined, toFailure);
+    await this.call({ type: 'mended', call, ...(failure && { failure }) }, BLOCKED_AFTER_MS).catch(() => {});
   }
 
   private settle({ id, failure, port }: Extract<RunnerMessage, { type: 'reply' }>): void {

@@ -1,16 +1,18 @@
-import type { VersionArtifact } from '#contract/artifact.js';
 import type { ErrorCode } from '#contract/errors.js';
 import type { VersionNumber } from '#contract/ids.js';
 import type { LogLevel } from '#platform/log.js';
 import type { PlatformLimits } from '#runtime/component/limits.js';
-import type { AppLane } from '#runtime/trigger/app-version.js';
+import type { KnownChannel } from '#runtime/trigger/front.js';
+import type { LoadedBounds } from '#runtime/trigger/loaded-versions.js';
+import type { StoredVersion } from '#runtime/trigger/stored-version.js';
+import type { AppLane } from '#runtime/trigger/version-host.js';
 import type { AppKey } from './app-lane.js';
 
 /**
  * What the supervisor and a runner say to each other. Both are of one release and talk over a channel that nobody else has, so nothing
  * is parsed.
  *
- *     runner ──up──▶ supervisor ──init, prepare…, serve…, heavy, listen──▶ runner ──beat, heavy──▶ supervisor … drain
+ *     runner ──up──▶ supervisor ──init, know…, prepare…, serve…, heavy, listen──▶ runner ──beat, heavy, mend, unloadable──▶ supervisor … drain
  */
 
 /** `shared`: serves every app, accepts on the node's port. `heavy`: serves apps that need much CPU, behind the shared one. */
@@ -29,6 +31,7 @@ export interface RunnerConfig {
   publicPort: number;
   limits: PlatformLimits;
   allowPrivateHosts: boolean;
+  loaded: LoadedBounds;
   logLevel: LogLevel;
 }
 
@@ -36,12 +39,15 @@ export type ListenTarget = { host: string; port: number } | { path: string };
 
 export type RunnerCommand =
   | { type: 'init'; config: RunnerConfig }
-  | { type: 'prepare'; app: AppLane; artifact: VersionArtifact }
+  /** Versions that are prepared already; many channels in one message. */
+  | { type: 'know'; channels: KnownChannel[] }
+  | { type: 'prepare'; app: AppLane; version: StoredVersion }
   | { type: 'serve'; app: AppLane }
   | { type: 'settled'; app: AppKey; timeoutMs: number }
   | { type: 'release'; app: AppKey; version: VersionNumber }
   | { type: 'remove'; app: AppKey }
   | { type: 'heavy'; apps: AppKey[]; socketPath: string | null }
+  | { type: 'mended'; call: number; failure?: CommandFailure }
   | { type: 'listen'; target: ListenTarget }
   | { type: 'drain'; timeoutMs: number };
 
@@ -61,7 +67,11 @@ export type RunnerMessage =
   /** `port`: of `listen` alone. */
   | { type: 'reply'; id: number; failure?: CommandFailure; port?: number }
   /** An app struck the CPU bound of its lane, or used much of it. */
-  | { type: 'heavy'; app: AppKey };
+  | { type: 'heavy'; app: AppKey }
+  /** Blobs of a version are missing or damaged: to be fetched again, then answered by `mended` with the same `call`. */
+  | { type: 'mend'; call: number; app: AppKey; stored: StoredVersion }
+  /** A version that was prepared was asked for and cannot be loaded. */
+  | { type: 'unloadable'; app: AppKey; stored: StoredVersion; failure: CommandFailure };
 
 /** How often a runner shows that its thread is free. */
 export const BEAT_MS = 500;

@@ -7,10 +7,13 @@ import { Journal } from '#runtime/meter/journal.js';
 import { Meter } from '#runtime/meter/meter.js';
 import { Front } from '#runtime/trigger/front.js';
 import { toBlobPath } from './blob-path.js';
+import { Mending } from './mending.js';
+import { RunnerMemory } from './runner-memory.js';
 import { BEAT_MS, type CommandMessage, type ListenTarget, type RunnerCommand, type RunnerConfig, type RunnerMessage } from './runner-protocol.js';
 
 /** The process that runs guests: a front, driven by the supervisor's commands. It holds no secret of the node and decides nothing. */
 
+const mending = new Mending();
 let front: Front | undefined;
 let meter: Meter | undefined;
 let log = new Log({ process: 'runner', pid: process.pid });
@@ -34,6 +37,10 @@ function init(config: RunnerConfig): void {
     log,
     blobPath: (digest: Digest) => join(config.blobsDir, toBlobPath(digest)),
     onHeavy: (app, channel) => say({ type: 'heavy', app: { app, channel } }),
+    loaded: config.loaded,
+    memory: new RunnerMemory(),
+    mend: ({ app, channel }, stored) => mending.ask((call) => say({ type: 'mend', call, app: { app, channel }, stored })),
+    onUnloadable: (app, channel, stored, { code, message }) => say({ type: 'unloadable', app: { app, channel }, stored, failure: { code, message } }),
   });
 }
 
@@ -53,12 +60,14 @@ async function run(command: RunnerCommand): Promise<number | undefined> {
   if (command.type === 'init') return void init(command.config);
   if (!front) throw new Error(`${command.type} before init`);
   switch (command.type) {
-    case 'prepare': return void (await front.prepare(command.app, command.artifact));
-    case 'serve': return void front.serve(command.app);
+    case 'know': return void front.know(command.channels);
+    case 'prepare': return void (await front.prepare(command.app, command.version));
+    case 'serve': return void (await front.serve(command.app));
     case 'settled': return void (await front.settled(command.app.app, command.app.channel, command.timeoutMs));
     case 'release': return void front.release(command.app.app, command.app.channel, command.version);
     case 'remove': return void front.remove(command.app.app, command.app.channel);
     case 'heavy': return void front.setHeavy(command.apps, command.socketPath);
+    case 'mended': return mending.settle(command.call, command.failure);
     case 'listen': return listen(front, command.target);
     case 'drain':
       await front.drain(command.timeoutMs);

@@ -3,16 +3,17 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { VersionArtifact } from '#contract/artifact.js';
 import type { WhorlError } from '#contract/errors.js';
 import type { VersionNumber } from '#contract/ids.js';
 import type { Log } from '#platform/log.js';
-import type { AppLane } from '#runtime/trigger/app-version.js';
+import type { KnownChannel } from '#runtime/trigger/front.js';
+import type { StoredVersion } from '#runtime/trigger/stored-version.js';
+import type { AppLane } from '#runtime/trigger/version-host.js';
 import { toKey, type AppKey } from './app-lane.js';
 import { HeavyApps } from './heavy-apps.js';
 import { Lane } from './lane.js';
 import { RunnerProcess } from './runner-process.js';
-import type { LaneKind, ListenTarget, RunnerCommand, RunnerConfig } from './runner-protocol.js';
+import type { CommandFailure, LaneKind, ListenTarget, RunnerCommand, RunnerConfig } from './runner-protocol.js';
 
 /** A runner's own heap; the memory of guests is outside of it and has limits of its own. */
 const RUNNER_HEAP_MB = 1_024;
@@ -37,6 +38,10 @@ export interface SupervisorOptions {
   drainMs: number;
   log: Log;
   onRefused(app: AppKey, version: VersionNumber, failure: WhorlError): void;
+  /** Blobs of a version are missing or damaged on disk: fetches them. Rejects with a WhorlError. */
+  onMend(app: AppKey, stored: StoredVersion): Promise<void>;
+  /** A version that was prepared was asked for and could not be loaded. */
+  onUnloadable(app: AppKey, stored: StoredVersion, failure: CommandFailure): void;
   /** The number of runners has changed. */
   onChange(): void;
 }
@@ -89,9 +94,14 @@ export class Supervisor {
     return (await this.shared.open(target))!;
   }
 
+  /** Every runner is to hold these channels, whose versions were prepared on this node before. Returns when they do. */
+  know(channels: readonly KnownChannel[]): Promise<void> {
+    return this.shared.know(channels);
+  }
+
   /** Prepares a version in every runner. Throws a WhorlError. */
-  async prepare(app: AppLane, artifact: VersionArtifact): Promise<void> {
-    await Promise.all([this.shared.prepare(app, artifact), this.heavyApps.has(app) && this.heavy.prepare(app, artifact)]);
+  async prepare(app: AppLane, version: StoredVersion): Promise<void> {
+    await Promise.all([this.shared.prepare(app, version), this.heavyApps.has(app) && this.heavy.prepare(app, version)]);
   }
 
   /** Switches every runner; see `Lane.serve`. */
@@ -131,7 +141,11 @@ export class Supervisor {
   private spawn(lane: LaneKind): { runner: RunnerProcess; init: RunnerCommand } {
     const writer = `${this.options.incarnation}-${++this.lastRunner}`;
     this.writers.add(writer);
-    const runner = new RunnerProcess(cluster.fork(this.options.environment), writer, (app) => void this.onHeavy(app));
+    const runner = new RunnerProcess(cluster.fork(this.options.environment), writer, {
+      heavy: (app) => void this.onHeavy(app),
+      mend: (app, stored) => this.options.onMend(app, stored),
+      unloadable: (app, stored, failure) => this.options.onUnloadable(app, stored, failure),
+    });
     void runner.exited.then(() => this.writers.delete(writer));
     return { runner, init: { type: 'init', config: { ...this.options.config, lane, writer } } };
   }
@@ -145,7 +159,7 @@ export class Supervisor {
     this.heavy.resize(HEAVY_RUNNERS);
     this.announceHeavy();
     try {
-      await Promise.all([...held.versions.values()].map(({ artifact }) => this.heavy.prepare(held.app, artifact)));
+      await Promise.all([...held.versions.values()].map(({ stored }) => this.heavy.prepare(held.app, stored)));
       // As it is now: it may have been switched, or removed, meanwhile.
       if (this.shared.desired.get(key) !== held) return void (this.heavyApps.has(app) || this.heavy.remove(app));
       if (held.served) await this.heavy.serve(held.served);

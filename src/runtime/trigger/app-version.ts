@@ -1,88 +1,91 @@
 import type { VersionArtifact } from '#contract/artifact.js';
-import type { Assignment } from '#contract/assignment.js';
 import type { LockedHttpTrigger } from '#contract/bundle/locked-app.js';
-import { Routes, type RouteMatch } from '#contract/bundle/routes.js';
+import type { RouteMatch } from '#contract/bundle/routes.js';
 import { WhorlError } from '#contract/errors.js';
-import type { Digest } from '#contract/ids.js';
-import type { HttpExchange } from '#runtime/capability/guest.js';
-import { ComponentProgram, type ComponentHost } from '#runtime/component/component-program.js';
-import { ClientGone } from '#runtime/component/failure.js';
-import { ComponentGrant, toVariableValues } from '#runtime/component/grant.js';
 import type { InvocationRequest, InvocationRun } from '#runtime/component/invocation-run.js';
-import { toLimits, type PlatformLimits } from '#runtime/component/limits.js';
-import { ChainedExchange } from './chained-exchange.js';
-import { CHAINED_ROUTE, injectHeaders, NO_CLIENT, toChainedFields, toRouteHeaders, type RouteHeaders } from './request-headers.js';
+import { LoadedVersion } from './loaded-version.js';
+import type { LoadedVersions, Unloadable } from './loaded-versions.js';
+import type { StoredVersion } from './stored-version.js';
+import type { AppLane, RouteTarget, VersionHost } from './version-host.js';
 
-/** One channel of an app, without its versions. */
-export type AppLane = Pick<Assignment, 'org' | 'app' | 'channel' | 'generation' | 'hosts' | 'serve' | 'variables' | 'variablesRevision'>;
+/** A version that could not be loaded is not tried again for so long: each try may cost as much as many requests. */
+const RETRY_AFTER_MS = 1_000;
 
-/** What versions need of the process they are in. */
-export interface VersionHost extends ComponentHost {
-  stateDir: string;
-  limits: PlatformLimits;
-  allowPrivateHosts: boolean;
-  blobPath(digest: Digest): string;
-  onStrike(lane: Pick<AppLane, 'app' | 'channel'>): void;
-  onUsed(lane: Pick<AppLane, 'app' | 'channel'>, cpuMs: number): void;
-}
-
-export interface RouteTarget {
-  trigger: LockedHttpTrigger;
-  headers: RouteHeaders;
-}
-
-/** Components that call each other in a circle end here. */
-const MAX_CHAIN_DEPTH = 16;
-
-type Caller = Parameters<InvocationRequest['chain']>[2];
-
-/** One version of an app in a runner: its routes and its components, warm. */
-export class AppVersion {
+/**
+ * One version of an app in a runner. It is known by a few names; what it takes to answer is loaded from disk when it is asked for,
+ * and let go of when nobody asks any more.
+ *
+ *     known ──load──▶ loading ──▶ loaded ──unload (nothing runs)──▶ known
+ *       ▲                │
+ *       └────failure─────┘
+ */
+export class AppVersion implements Unloadable {
+  /** When it was last asked for, ms since the epoch. */
+  usedAtMs = 0;
+  /** Requests that wait until it is loaded. */
+  arriving = 0;
   /** Requests that run. */
   private running = 0;
   private waiting: (() => void)[] = [];
-  private readonly routes: Routes<RouteTarget>;
+  private loaded: LoadedVersion | null = null;
+  private loading: Promise<void> | null = null;
+  private failure: { error: WhorlError; atMs: number } | null = null;
+  private closed = false;
 
-  private constructor(readonly artifact: VersionArtifact, private readonly programs: ReadonlyMap<string, ComponentProgram>) {
-    this.routes = new Routes(artifact.app.triggers
-      .filter((trigger) => trigger.route !== null)
-      .map((trigger) => ({ route: trigger.route!, value: { trigger, headers: toRouteHeaders(trigger.route!) } })));
+  /** @param lane gives the names and the values of the variables */
+  constructor(private readonly host: VersionHost, private readonly among: LoadedVersions, public lane: AppLane, readonly stored: StoredVersion) {}
+
+  /** Whether it can answer at once; notes that it was asked for. */
+  ready(): boolean {
+    this.usedAtMs = Date.now();
+    return this.loaded !== null;
   }
 
-  /** Compiles every component that a trigger calls and makes one instance of each. Throws a WhorlError that names the component. */
-  static async load(host: VersionHost, lane: AppLane, artifact: VersionArtifact): Promise<AppVersion> {
-    const { app, builds, version } = artifact;
-    const values = toVariableValues(app, lane.variables);
-    const chainable = new Set(app.triggers.flatMap(({ component }) => component ?? []));
-    const scope = { ...host, org: lane.org, app: lane.app, version };
-    const load = async (id: string): Promise<[string, ComponentProgram]> => {
-      const component = app.components.find((each) => each.id === id);
-      const build = builds[id];
-      if (!component || !build) throw new WhorlError('COMPONENT_COMPILE_FAILED', `the version has no component ${id}`);
-      const grant = new ComponentGrant(component, [...chainable], scope);
-      grant.setVariables(values);
-      const program = await ComponentProgram.load(host, {
-        build,
-        grant,
-        limits: toLimits(component.limits, host.limits),
-        meterSource: { org: lane.org, app: lane.app, channel: lane.channel, version, component: id },
-        onStrike: () => host.onStrike(lane),
-        onUsed: (cpuMs) => host.onUsed(lane, cpuMs),
-      });
-      for (const trigger of app.triggers) if (trigger.component === id) program.bind(trigger);
-      return [id, program];
-    };
-    return new AppVersion(artifact, new Map(await Promise.all([...chainable].map(load))));
+  get isLoaded(): boolean {
+    return this.loaded !== null;
   }
 
-  /** New values of the app's variables; the same rules as for `load`. */
-  setVariables(variables: Readonly<Record<string, string>>): void {
-    const values = toVariableValues(this.artifact.app, variables);
-    for (const program of this.programs.values()) program.setVariables(values);
+  get isIdle(): boolean {
+    return this.running === 0 && this.arriving === 0;
+  }
+
+  /**
+   * Reads, compiles and makes one instance of each component; who asks meanwhile shares the work. Throws a WhorlError: NODE_BLOB_CORRUPT,
+   * COMPONENT_VARIABLE_MISSING, or as `ComponentProgram.load` and `bind` do.
+   */
+  load(): Promise<void> {
+    if (this.loaded) return Promise.resolve();
+    if (this.failure && Date.now() - this.failure.atMs < RETRY_AFTER_MS) return Promise.reject(this.failure.error);
+    this.loading ??= this.read().finally(() => {
+      this.loading = null;
+    });
+    return this.loading;
+  }
+
+  /** Back to what is known, unless a request runs or waits. */
+  unload(): boolean {
+    if (!this.loaded || !this.isIdle) return false;
+    this.letGo();
+    return true;
+  }
+
+  /** New values of the app's variables. Throws COMPONENT_VARIABLE_MISSING. */
+  setLane(lane: AppLane): void {
+    this.lane = lane;
+    this.loaded?.setVariables(lane.variables);
+  }
+
+  /** Only of one that is loaded, like everything below that answers requests. */
+  get artifact(): VersionArtifact {
+    return this.loaded!.artifact;
   }
 
   match(path: string): RouteMatch<RouteTarget> | undefined {
-    return this.routes.match(path);
+    return this.loaded!.match(path);
+  }
+
+  invoke(trigger: LockedHttpTrigger, request: Omit<InvocationRequest, 'chain' | 'depth'>): InvocationRun {
+    return this.loaded!.invoke(trigger, request);
   }
 
   /** One request has begun; the function it returns says that it is over. */
@@ -101,52 +104,53 @@ export class AppVersion {
     return this.running === 0 ? Promise.resolve() : new Promise((resolve) => this.waiting.push(resolve));
   }
 
-  invoke(trigger: LockedHttpTrigger, request: Omit<InvocationRequest, 'chain' | 'depth'>, depth = 0): InvocationRun {
-    return this.programs.get(trigger.component!)!.invoke(trigger.id, {
-      ...request,
-      depth,
-      chain: (component, exchange, from) => this.chain(component, exchange, from),
-    });
-  }
-
-  /** Lets go of everything; what runs, runs to its end. */
+  /** Lets go of everything for good; what runs, runs to its end. */
   close(): void {
-    for (const program of this.programs.values()) program.close();
+    this.closed = true;
+    // What was handed a route before may still be invoked.
+    this.loaded?.close();
+    this.among.delete(this);
   }
 
-  /** Service chaining and self requests (Spin's manifest). Throws COMPONENT_CHAIN_REFUSED. */
-  private chain(component: string | null, exchange: HttpExchange, from: Caller): void {
-    if (from.depth >= MAX_CHAIN_DEPTH) throw new WhorlError('COMPONENT_CHAIN_REFUSED', `components call each other more than ${MAX_CHAIN_DEPTH} deep`);
-    const [path = '/'] = exchange.pathWithQuery.split('?', 1);
-    const fields = toChainedFields(exchange.headers, exchange.authority);
-    const facts = { fullUrl: `${exchange.scheme}://${exchange.authority}${exchange.pathWithQuery}`, clientAddress: NO_CLIENT };
-    if (component !== null) {
-      const trigger = this.artifact.app.triggers.find((each) => each.component === component);
-      if (!trigger) throw new WhorlError('COMPONENT_CHAIN_REFUSED', `${component} has no trigger`);
-      this.call(trigger, new ChainedExchange(exchange, injectHeaders(fields, CHAINED_ROUTE, { ...facts, pathInfo: path, params: [] })), from);
-      return;
+  private letGo(): void {
+    this.loaded?.close();
+    this.loaded = null;
+    this.among.delete(this);
+  }
+
+  private async read(): Promise<void> {
+    try {
+      const { lane } = this;
+      const loaded = await this.fromDisk(lane).catch(async (error: unknown) => {
+        if (!(error instanceof WhorlError && error.code === 'NODE_BLOB_CORRUPT')) throw error;
+        await this.host.mend(lane, this.stored);
+        return this.fromDisk(lane);
+      });
+      // They may have changed meanwhile.
+      if (this.lane !== lane) loaded.setVariables(this.lane.variables);
+      if (this.closed) return loaded.close();
+      this.loaded = loaded;
+      this.failure = null;
+      this.usedAtMs = Date.now();
+      this.among.add(this);
+    } catch (cause) {
+      const error = cause instanceof WhorlError ? cause : new WhorlError('COMPONENT_COMPILE_FAILED', (cause as Error).message, { cause });
+      this.failure = { error, atMs: Date.now() };
+      this.note(error);
+      throw error;
     }
-    const match = this.match(path);
-    if (!match) return exchange.respond(404, [['content-length', '0']]).end();
-    const { trigger, headers } = match.value;
-    if (trigger.staticResponse) return answerStatic(exchange, trigger.staticResponse);
-    this.call(trigger, new ChainedExchange(exchange, injectHeaders(fields, headers, { ...facts, pathInfo: match.trailing, params: match.params })), from);
   }
 
-  private call(trigger: LockedHttpTrigger, exchange: HttpExchange, from: Caller): void {
-    const leave = this.enter();
-    const run = this.invoke(trigger, { exchange, requestId: from.requestId, elsewhere: null, over: leave }, from.depth + 1);
-    if (run.isOver) return;
-    // Nobody waits for the answer any more when the caller is gone.
-    from.signal.addEventListener('abort', () => run.stop(new ClientGone()), { once: true });
+  private async fromDisk(lane: AppLane): Promise<LoadedVersion> {
+    const bytes = await this.host.modules.bytes(this.stored.artifact);
+    return LoadedVersion.load(this.host, lane, JSON.parse(bytes.toString('utf8')) as VersionArtifact, () => this.enter());
   }
-}
 
-/** A trigger's fixed answer. */
-export function answerStatic(exchange: HttpExchange, { status, headers, body }: NonNullable<LockedHttpTrigger['staticResponse']>): void {
-  const bytes = Buffer.from(body ?? '');
-  const fields = Object.entries(headers).filter(([name]) => name.toLowerCase() !== 'content-length');
-  const sink = exchange.respond(status, status === 204 || status === 304 ? fields : [...fields, ['content-length', String(bytes.length)]]);
-  if (bytes.length > 0) sink.write(bytes);
-  sink.end();
+  /** Into the app's log. */
+  private note({ code, message }: WhorlError): void {
+    const { org, app, channel } = this.lane;
+    const line = `${code}: ${message}`;
+    // Of no component in particular: the message names it where it is known.
+    this.host.meter.log({ kind: 'log', at: Date.now(), org, app, channel, version: this.stored.version, component: '', requestId: 'start', stream: 'platform', line });
+  }
 }

@@ -1,5 +1,6 @@
 import type { AppName, ChannelName, VersionNumber } from '#contract/ids.js';
-import type { AppLane, AppVersion } from './app-version.js';
+import type { AppVersion } from './app-version.js';
+import type { AppLane } from './version-host.js';
 
 /** One channel of an app in a runner: the versions that are prepared, and which of them answer. */
 export interface ServedChannel {
@@ -34,13 +35,23 @@ export class ChannelTable {
     return this.channels.get(toChannelKey(app, channel));
   }
 
-  /** Puts a prepared version in; it answers nothing yet. */
+  /** Puts a version in; it answers nothing yet, unless it takes the place of one of the same number that does. */
   add(lane: AppLane, version: AppVersion): void {
     const key = toChannelKey(lane.app, lane.channel);
     let channel = this.channels.get(key);
     if (!channel) this.channels.set(key, (channel = { key, lane: { ...lane, generation: 0, hosts: [], serve: [] }, versions: new Map(), choices: [] }));
-    channel.versions.get(version.artifact.version)?.close();
-    channel.versions.set(version.artifact.version, version);
+    const { version: number } = version.stored;
+    const before = channel.versions.get(number);
+    channel.versions.set(number, version);
+    if (before) channel.choices = channel.choices.map((choice) => (choice.version === before ? { ...choice, version } : choice));
+    before?.close();
+  }
+
+  /** The versions that `serve` would have answer requests that others, which are loaded, answer now. */
+  coldSuccessors(lane: AppLane): AppVersion[] {
+    const known = this.find(lane.app, lane.channel);
+    if (!known?.choices.some(({ version }) => version.isLoaded)) return [];
+    return toChoices(lane, known.versions).map(({ version }) => version).filter((version) => !version.isLoaded);
   }
 
   /**
@@ -52,11 +63,13 @@ export class ChannelTable {
     const known = this.channels.get(key);
     if (known && (known.lane.generation > lane.generation || known.lane.variablesRevision > lane.variablesRevision)) return;
     const channel: ServedChannel = known ?? { key, lane, versions: new Map(), choices: [] };
-    if (!known || known.lane.variablesRevision < lane.variablesRevision) for (const version of channel.versions.values()) version.setVariables(lane.variables);
+    if (!known || known.lane.variablesRevision < lane.variablesRevision) for (const version of channel.versions.values()) version.setLane(lane);
+    const hostsBefore = known?.lane.hosts ?? [];
     channel.lane = lane;
     channel.choices = toChoices(lane, channel.versions);
     this.channels.set(key, channel);
-    this.index();
+    if (hostsBefore.length === 0) this.name(channel);
+    else if (hostsBefore.join() !== lane.hosts.join()) this.index();
   }
 
   remove(app: AppName, channel: ChannelName): void {
@@ -67,8 +80,14 @@ export class ChannelTable {
     this.index();
   }
 
+  /** All hosts anew: of two channels with the same one the later counts, and the other when that is gone. */
   private index(): void {
-    this.hosts = new Map([...this.channels.values()].flatMap((channel) => channel.lane.hosts.map((host) => [host.toLowerCase(), channel] as const)));
+    this.hosts = new Map();
+    for (const channel of this.channels.values()) this.name(channel);
+  }
+
+  private name(channel: ServedChannel): void {
+    for (const host of channel.lane.hosts) this.hosts.set(host.toLowerCase(), channel);
   }
 }
 

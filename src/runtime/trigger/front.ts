@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { VersionArtifact } from '#contract/artifact.js';
 import type { RouteMatch } from '#contract/bundle/routes.js';
+import type { WhorlError } from '#contract/errors.js';
 import type { AppName, ChannelName, Digest, VersionNumber } from '#contract/ids.js';
 import type { Log } from '#platform/log.js';
 import { ThreadCpuClock } from '#runtime/component/cpu-clock.js';
@@ -11,16 +11,21 @@ import { Deadlines } from '#runtime/component/deadlines.js';
 import { SHARED_LANE_CPU_MS, type PlatformLimits } from '#runtime/component/limits.js';
 import { ModuleCache } from '#runtime/component/module-cache.js';
 import type { Meter } from '#runtime/meter/meter.js';
-import { answerStatic, AppVersion, type AppLane, type RouteTarget, type VersionHost } from './app-version.js';
+import { AppVersion } from './app-version.js';
+import { Arrivals } from './arrivals.js';
 import { readTarget, toHostName } from './authority.js';
 import { ChannelTable, pickVersion, toChannelKey, type ServedChannel } from './channel-table.js';
 import { ClientExchange, type ClientCall } from './client-exchange.js';
 import { answerBusy, HeavyProxy } from './heavy-proxy.js';
 import { clientBounds, drainServer, makeHttpServer, NO_CLIENT_BOUNDS } from './http-server.js';
 import { readLaneHeaders } from './lane-headers.js';
+import { answerStatic } from './loaded-version.js';
+import { type LoadedBounds, LoadedVersions, type ProcessMemory } from './loaded-versions.js';
 import { answerBadHost, answerNotFound, answerNotReady, answerUnknownHost, answerWellKnown, WELL_KNOWN } from './platform-answers.js';
 import { injectHeaders, toClientAddress, toGuestFields } from './request-headers.js';
+import type { StoredVersion } from './stored-version.js';
 import { TurnQueue } from './turn-queue.js';
+import type { AppLane, RouteTarget, VersionHost } from './version-host.js';
 
 export interface FrontOptions {
   /** In the shared lane an invocation may use little CPU, and heavy apps are handed over; the heavy lane takes them. */
@@ -37,8 +42,24 @@ export interface FrontOptions {
   blobPath(digest: Digest): string;
   /** An app struck the shared lane's bound, or (in the heavy lane) still needs the heavy lane. */
   onHeavy(app: AppName, channel: ChannelName): void;
+  /** Which versions stay loaded. */
+  loaded: LoadedBounds;
+  memory: ProcessMemory;
+  /** Has blobs of a version that are missing or damaged fetched again. Throws a WhorlError. */
+  mend(lane: Pick<AppLane, 'app' | 'channel'>, stored: StoredVersion): Promise<void>;
+  /** A version that was held, and started once, was asked for and cannot be loaded. */
+  onUnloadable(app: AppName, channel: ChannelName, stored: StoredVersion, failure: WhorlError): void;
 }
 
+/** A channel of an app and what is held of it; nothing of that is loaded yet. */
+export interface KnownChannel {
+  lane: AppLane;
+  versions: readonly StoredVersion[];
+  /** What it serves; undefined: nothing yet. */
+  served: AppLane | undefined;
+}
+
+const LOADED_SWEEP_MS = 1_000;
 /** On top of the longest invocation: waiting in the heavy lane. */
 const HEAVY_SLACK_MS = 15_000;
 
@@ -60,6 +81,9 @@ export class Front {
   private readonly channels = new ChannelTable();
   private readonly host: VersionHost;
   private readonly heavy: HeavyProxy;
+  private readonly loaded: LoadedVersions;
+  private readonly arrivals: Arrivals;
+  private readonly sweeper: NodeJS.Timeout;
   /** Without the ticker no guest would be stopped any more: its end is thrown where nobody catches it, and ends the process. */
   private readonly clock = new ThreadCpuClock((cause) => {
     throw new Error('the thread that keeps the clock of guests has ended', { cause });
@@ -88,17 +112,45 @@ export class Front {
       headTimeoutMs: limits.wallMs + HEAVY_SLACK_MS,
       onError: (error, { app, requestId }) => log.warn('handing over to the heavy lane failed', { app, requestId, error }),
     });
+    this.loaded = new LoadedVersions(options.loaded, options.memory);
+    this.sweeper = setInterval(() => this.loaded.sweep(Date.now()), LOADED_SWEEP_MS).unref();
+    this.arrivals = new Arrivals({
+      deadlines,
+      maxWaitMs: limits.wallMs,
+      onUnloadable: ({ lane: { app, channel }, stored }, failure) => {
+        log.error('a version cannot be loaded', { app, channel, version: stored.version, error: failure });
+        options.onUnloadable(app, channel, stored, failure);
+      },
+    });
     const bounds = options.lane === 'heavy' ? NO_CLIENT_BOUNDS : clientBounds(limits.wallMs);
     this.server = makeHttpServer(bounds, (request, response, expectsContinue) => this.handle(request, response, expectsContinue));
   }
 
-  /** Compiles a version and makes one instance of each component. Throws a WhorlError; nothing has changed then. */
-  async prepare(lane: AppLane, artifact: VersionArtifact): Promise<void> {
-    this.channels.add(lane, await AppVersion.load(this.host, lane, artifact));
+  /** Takes up channels whose versions have been prepared before; what a request asks for is loaded then. */
+  know(channels: readonly KnownChannel[]): void {
+    for (const { lane, versions, served } of channels) {
+      for (const stored of versions) this.channels.add(lane, new AppVersion(this.host, this.loaded, lane, stored));
+      if (served) this.channels.serve(served);
+    }
   }
 
-  /** Switches a channel at once; a generation older than the one served is passed over. Throws COMPONENT_VARIABLE_MISSING. */
-  serve(lane: AppLane): void {
+  /**
+   * Compiles a version and makes one instance of each component. It takes the place of one of the same number. Throws a WhorlError;
+   * nothing has changed then.
+   */
+  async prepare(lane: AppLane, stored: StoredVersion): Promise<void> {
+    const version = new AppVersion(this.host, this.loaded, lane, stored);
+    await version.load();
+    this.channels.add(lane, version);
+  }
+
+  /**
+   * Switches a channel at once, or when what takes over from a version with traffic is loaded; a generation older than the one served is
+   * passed over. Rejects with COMPONENT_VARIABLE_MISSING, or as loading does.
+   */
+  async serve(lane: AppLane): Promise<void> {
+    const cold = this.channels.coldSuccessors(lane);
+    if (cold.length > 0) await Promise.all(cold.map((version) => version.load()));
     this.channels.serve(lane);
   }
 
@@ -134,6 +186,7 @@ export class Front {
   /** Stops accepting, lets what runs finish, closes. */
   async drain(timeoutMs: number): Promise<void> {
     this.draining = true;
+    clearInterval(this.sweeper);
     await drainServer(this.server, timeoutMs);
     await this.clock.close();
   }
@@ -167,6 +220,8 @@ export class Front {
     if (!channel) return answerUnknownHost(call, toHostName(target.authority), this.options);
     const version = pickVersion(channel, () => Math.random() * 100);
     if (!version) return answerNotReady(call);
+    // From the start again: the channel may have been switched meanwhile.
+    if (!version.ready()) return this.arrivals.wait(version, call, () => this.guard(call, () => this.handleClient(call)));
     const path = pathOf(target.pathWithQuery);
     if (path.startsWith(WELL_KNOWN)) return answerWellKnown(call, path, version.artifact.app, version.artifact.digest);
     const match = version.match(path);
@@ -183,13 +238,19 @@ export class Front {
     if (!handed || !target) return answerBadHost(call);
     const channel = this.channels.find(handed.app, handed.channel);
     const version = channel?.versions.get(handed.version as VersionNumber);
+    if (version && !version.ready()) return this.arrivals.wait(version, call, () => this.guard(call, () => this.handleHandedOver(call)));
     const match = version?.match(pathOf(target.pathWithQuery));
     if (!channel || !version || !match) return answerBusy(call);
     const { requestId, clientAddress } = handed;
-    this.turns.add(() => this.guard(call, () => {
-      // The shared lane may have given up while the request waited: nobody would see what it costs.
-      if (!call.response.closed) this.dispatch({ call, channel, version, match, ...target, requestId, clientAddress });
-    }));
+    // One that waits for its turn keeps the version loaded.
+    const leave = version.enter();
+    this.turns.add(() => {
+      this.guard(call, () => {
+        // The shared lane may have given up while the request waited: nobody would see what it costs.
+        if (!call.response.closed) this.dispatch({ call, channel, version, match, ...target, requestId, clientAddress });
+      });
+      leave();
+    });
   }
 
   private dispatch(routed: Routed): void {

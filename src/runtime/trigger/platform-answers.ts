@@ -1,5 +1,5 @@
 import type { LockedApp } from '#contract/bundle/locked-app.js';
-import { ERRORS } from '#contract/errors.js';
+import { type ErrorCode, ERRORS } from '#contract/errors.js';
 import type { ClientCall } from './client-exchange.js';
 import { writeHead } from './response-sink.js';
 
@@ -36,6 +36,12 @@ export function answerUnknownHost(call: ClientCall, host: string, options: { app
 
 export function answerNotReady(call: ClientCall): void {
   answer(call, ERRORS.NODE_APP_NOT_READY.status, 'The app is not ready on this node yet. [NODE_APP_NOT_READY]\n', 'text/plain; charset=utf-8', ['retry-after', '1']);
+}
+
+/** The app is on this node and did not get ready for the request; the app's log has the reason. */
+export function answerUnloaded(call: ClientCall, code: ErrorCode): void {
+  const { status } = ERRORS[code];
+  answer(call, status, `The app cannot answer. [${code}]\n`, 'text/plain; charset=utf-8', status === 503 ? ['retry-after', '1'] : []);
 }
 
 // oxlint-disable-next-line max-params -- the parts of one short answer

@@ -1,0 +1,119 @@
+import type { VersionArtifact } from '#contract/artifact.js';
+import type { LockedHttpTrigger } from '#contract/bundle/locked-app.js';
+import { Routes, type RouteMatch } from '#contract/bundle/routes.js';
+import { WhorlError } from '#contract/errors.js';
+import type { HttpExchange } from '#runtime/capability/guest.js';
+import { ComponentProgram } from '#runtime/component/component-program.js';
+import { ClientGone } from '#runtime/component/failure.js';
+import { ComponentGrant, toVariableValues } from '#runtime/component/grant.js';
+import type { InvocationRequest, InvocationRun } from '#runtime/component/invocation-run.js';
+import { toLimits } from '#runtime/component/limits.js';
+import { ChainedExchange } from './chained-exchange.js';
+import { CHAINED_ROUTE, injectHeaders, NO_CLIENT, toChainedFields, toRouteHeaders } from './request-headers.js';
+import type { AppLane, RouteTarget, VersionHost } from './version-host.js';
+
+/** Components that call each other in a circle end here. */
+const MAX_CHAIN_DEPTH = 16;
+
+type Caller = Parameters<InvocationRequest['chain']>[2];
+
+/** One version of an app in memory: its routes and its components, compiled and warm. */
+export class LoadedVersion {
+  private readonly routes: Routes<RouteTarget>;
+
+  private constructor(
+    readonly artifact: VersionArtifact,
+    private readonly programs: ReadonlyMap<string, ComponentProgram>,
+    /** One request has begun; see `AppVersion.enter`. */
+    private readonly enter: () => () => void,
+  ) {
+    this.routes = new Routes(artifact.app.triggers
+      .filter((trigger) => trigger.route !== null)
+      .map((trigger) => ({ route: trigger.route!, value: { trigger, headers: toRouteHeaders(trigger.route!) } })));
+  }
+
+  /** Compiles every component that a trigger calls and makes one instance of each. Throws a WhorlError that names the component. */
+  static async load(host: VersionHost, lane: AppLane, artifact: VersionArtifact, enter: () => () => void): Promise<LoadedVersion> {
+    const { app, builds, version } = artifact;
+    const values = toVariableValues(app, lane.variables);
+    const chainable = new Set(app.triggers.flatMap(({ component }) => component ?? []));
+    const scope = { ...host, org: lane.org, app: lane.app, version };
+    const load = async (id: string): Promise<[string, ComponentProgram]> => {
+      const component = app.components.find((each) => each.id === id);
+      const build = builds[id];
+      if (!component || !build) throw new WhorlError('COMPONENT_COMPILE_FAILED', `the version has no component ${id}`);
+      const grant = new ComponentGrant(component, [...chainable], scope);
+      grant.setVariables(values);
+      const program = await ComponentProgram.load(host, {
+        build,
+        grant,
+        limits: toLimits(component.limits, host.limits),
+        meterSource: { org: lane.org, app: lane.app, channel: lane.channel, version, component: id },
+        onStrike: () => host.onStrike(lane),
+        onUsed: (cpuMs) => host.onUsed(lane, cpuMs),
+      });
+      for (const trigger of app.triggers) if (trigger.component === id) program.bind(trigger);
+      return [id, program];
+    };
+    return new LoadedVersion(artifact, new Map(await Promise.all([...chainable].map(load))), enter);
+  }
+
+  /** New values of the app's variables; the same rules as for `load`. */
+  setVariables(variables: Readonly<Record<string, string>>): void {
+    const values = toVariableValues(this.artifact.app, variables);
+    for (const program of this.programs.values()) program.setVariables(values);
+  }
+
+  match(path: string): RouteMatch<RouteTarget> | undefined {
+    return this.routes.match(path);
+  }
+
+  invoke(trigger: LockedHttpTrigger, request: Omit<InvocationRequest, 'chain' | 'depth'>, depth = 0): InvocationRun {
+    return this.programs.get(trigger.component!)!.invoke(trigger.id, {
+      ...request,
+      depth,
+      chain: (component, exchange, from) => this.chain(component, exchange, from),
+    });
+  }
+
+  /** Lets go of everything; what runs, runs to its end. */
+  close(): void {
+    for (const program of this.programs.values()) program.close();
+  }
+
+  /** Service chaining and self requests (Spin's manifest). Throws COMPONENT_CHAIN_REFUSED. */
+  private chain(component: string | null, exchange: HttpExchange, from: Caller): void {
+    if (from.depth >= MAX_CHAIN_DEPTH) throw new WhorlError('COMPONENT_CHAIN_REFUSED', `components call each other more than ${MAX_CHAIN_DEPTH} deep`);
+    const [path = '/'] = exchange.pathWithQuery.split('?', 1);
+    const fields = toChainedFields(exchange.headers, exchange.authority);
+    const facts = { fullUrl: `${exchange.scheme}://${exchange.authority}${exchange.pathWithQuery}`, clientAddress: NO_CLIENT };
+    if (component !== null) {
+      const trigger = this.artifact.app.triggers.find((each) => each.component === component);
+      if (!trigger) throw new WhorlError('COMPONENT_CHAIN_REFUSED', `${component} has no trigger`);
+      this.call(trigger, new ChainedExchange(exchange, injectHeaders(fields, CHAINED_ROUTE, { ...facts, pathInfo: path, params: [] })), from);
+      return;
+    }
+    const match = this.match(path);
+    if (!match) return exchange.respond(404, [['content-length', '0']]).end();
+    const { trigger, headers } = match.value;
+    if (trigger.staticResponse) return answerStatic(exchange, trigger.staticResponse);
+    this.call(trigger, new ChainedExchange(exchange, injectHeaders(fields, headers, { ...facts, pathInfo: match.trailing, params: match.params })), from);
+  }
+
+  private call(trigger: LockedHttpTrigger, exchange: HttpExchange, from: Caller): void {
+    const leave = this.enter();
+    const run = this.invoke(trigger, { exchange, requestId: from.requestId, elsewhere: null, over: leave }, from.depth + 1);
+    if (run.isOver) return;
+    // Nobody waits for the answer any more when the caller is gone.
+    from.signal.addEventListener('abort', () => run.stop(new ClientGone()), { once: true });
+  }
+}
+
+/** A trigger's fixed answer. */
+export function answerStatic(exchange: HttpExchange, { status, headers, body }: NonNullable<LockedHttpTrigger['staticResponse']>): void {
+  const bytes = Buffer.from(body ?? '');
+  const fields = Object.entries(headers).filter(([name]) => name.toLowerCase() !== 'content-length');
+  const sink = exchange.respond(status, status === 204 || status === 304 ? fields : [...fields, ['content-length', String(bytes.length)]]);
+  if (bytes.length > 0) sink.write(bytes);
+  sink.end();
+}

@@ -9,6 +9,10 @@ import { rewriteModule, type RewrittenModule } from '#engine/build/rewrite/rewri
 import { GuestMemory } from '#engine/run/guest-memory.js';
 import { Random } from '../fixtures/random.js';
 import { memoryProgram, PROGRAM_MAX_PAGES, PROGRAM_PAGES } from './memory-program.js';
+import { pointerProgram } from './pointer-program.js';
+
+/** Programs that are made up in one run. */
+const FUZZ_ROUNDS = Number(process.env['FUZZ_ROUNDS'] ?? 250);
 
 type Functions = Record<string, WebAssembly.CoreFunction>;
 
@@ -152,6 +156,27 @@ describe('cards', () => {
     }
     expect(traps).toBeGreaterThan(20);
   }, 60_000);
+
+  it('undo what is stored through addresses in locals, whichever way control goes', async () => {
+    const seed = Date.now() & 0xffff_ffff;
+    const random = new Random(seed);
+    for (let round = 0; round < FUZZ_ROUNDS; round++) {
+      const wat = pointerProgram(random);
+      const { exports, memory } = await instance(wat);
+      const snapshot = memory.snapshot();
+      for (let way = 0; way < 12; way++) {
+        const argument = random.below(2 ** 31);
+        try {
+          exports['f']!(argument);
+        } catch {
+          // out of bounds, or an exception
+        }
+        memory.restore(snapshot);
+        const at = memory.difference(snapshot);
+        if (at !== null) throw new Error(`seed ${seed}, round ${round}: byte ${at} is not restored after f(${argument})\n${wat}`);
+      }
+    }
+  }, 600_000);
 });
 
 /** Core modules below a folder, each content once. */

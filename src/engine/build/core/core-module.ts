@@ -30,6 +30,12 @@ export interface OwnTable extends CoreLimits {
   limitsTo: number;
 }
 
+/** How many operands a function takes and gives. */
+export interface Arity {
+  params: number;
+  results: number;
+}
+
 /** `value` as in `CoreExternType`. */
 export interface OwnGlobal {
   index: number;
@@ -46,8 +52,9 @@ export interface CoreModule {
   ownTables: OwnTable[];
   ownMemories: CoreLimits[];
   ownGlobals: OwnGlobal[];
-  /** Number of parameters of each function that is not imported. */
-  ownFuncParams: number[];
+  /** Of each type, and of each function, imported ones first. */
+  typeArities: Arity[];
+  funcArities: Arity[];
   importedFuncs: number;
   importedMemories: number;
   funcs: number;
@@ -57,15 +64,13 @@ export interface CoreModule {
 
 class CoreModuleReader {
   readonly types: Signature[] = [];
-  /** Number of parameters of each type. */
-  private readonly typeParams: number[] = [];
   /** Types of what the index spaces hold. */
   private readonly spaces: Record<CoreKind, CoreExternType[]> = { func: [], table: [], memory: [], global: [], tag: [] };
   readonly module: CoreModule;
 
   constructor(bytes: Uint8Array) {
     this.module = {
-      bytes, sections: [], imports: [], exports: [], ownTables: [], ownMemories: [], ownGlobals: [], ownFuncParams: [],
+      bytes, sections: [], imports: [], exports: [], ownTables: [], ownMemories: [], ownGlobals: [], typeArities: [], funcArities: [],
       importedFuncs: 0, importedMemories: 0, funcs: 0, globals: 0, start: null,
     };
   }
@@ -117,26 +122,30 @@ class CoreModuleReader {
     // objects of the garbage collector would lie outside the memory that the cap bounds
     if (form === 0x5f || form === 0x5e) reader.unsupported('a type of the garbage collection proposal (struct, array)', at);
     if (form !== 0x60) reader.unsupported(`core type ${hex(form)}`, at);
-    const { signature, params } = readFuncType(reader);
+    const { signature, arity } = readFuncType(reader);
     this.types.push(signature);
-    this.typeParams.push(params);
+    this.module.typeArities.push(arity);
   }
 
   private import(reader: Reader): void {
     const { module } = this;
     const from = reader.name();
     const name = reader.name();
-    const type = resolveDesc(readCoreExternDesc(reader), (index) => this.types[index] ?? null);
+    const desc = readCoreExternDesc(reader);
+    const type = resolveDesc(desc, (index) => this.types[index] ?? null);
     module.imports.push({ module: from, name, type });
     this.spaces[type.kind].push(type);
-    if (type.kind === 'func') module.importedFuncs++;
+    if (desc.kind === 'func') {
+      module.importedFuncs++;
+      module.funcArities.push(module.typeArities[desc.type]!);
+    }
     if (type.kind === 'memory') module.importedMemories++;
     if (type.kind === 'global') module.globals++;
   }
 
   private func(type: number): void {
     this.spaces.func.push({ kind: 'func', signature: this.types[type] ?? null });
-    this.module.ownFuncParams.push(this.typeParams[type] ?? 0);
+    this.module.funcArities.push(this.module.typeArities[type]!);
   }
 
   /** A table with an initial value (0x40 0x00 …) ends in an expression, so it can only be the last one that is read here. */

@@ -51,11 +51,11 @@ export function readCoreValueType(reader: Reader): string | null {
 }
 
 /** Reads the parameters and results of a function type. */
-export function readFuncType(reader: Reader): { signature: Signature; params: number } {
+export function readFuncType(reader: Reader): { signature: Signature; arity: { params: number; results: number } } {
   const params = reader.vec(readCoreValueType);
   const results = reader.vec(readCoreValueType);
   const signature = [...params, ...results].includes(null) ? null : `${params.join(',')}>${results.join(',')}`;
-  return { signature, params: params.length };
+  return { signature, arity: { params: params.length, results: results.length } };
 }
 
 export function readSignature(reader: Reader): Signature {

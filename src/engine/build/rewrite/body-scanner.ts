@@ -1,9 +1,13 @@
 import { RewriteError } from '#engine/build/build-error.js';
-import { Edit, EditList, NO_LOCAL } from './code-edits.js';
+import type { Arity, CoreModule } from '#engine/build/core/core-module.js';
+import { CardCover, windowOf } from './card-cover.js';
+import { Edit, EditList } from './code-edits.js';
+import { CodeCursor } from './code-cursor.js';
+import { LoopLocals } from './loop-locals.js';
 import {
   ARITY, ARITY_UNKNOWN, bulkWrites, Imm, instructionName, isAtomicWrite, isBulk, OPCODES, prefixedImm, storedType, tableOrSegmentWrite, vectorStores,
 } from './opcodes.js';
-import { OperandTrace } from './operand-trace.js';
+import { OperandTrace, UNKNOWN, ZERO } from './operand-trace.js';
 
 /**
  * Functions without calls, loops and bulk operations of at most this many instructions need no check at entry: whoever calls them
@@ -11,52 +15,61 @@ import { OperandTrace } from './operand-trace.js';
  */
 const MAX_LEAF_INSTRUCTIONS = 16;
 
-const NOP = 0x01;
-const ELSE = 0x05;
-const CATCH = 0x07;
-const END = 0x0b;
-const BR_IF = 0x0d;
-const DELEGATE = 0x18;
-const CATCH_ALL = 0x19;
-const DROP = 0x1a;
-const LOCAL_GET = 0x20;
-const LOCAL_SET = 0x21;
-const LOCAL_TEE = 0x22;
-const GLOBAL_GET = 0x23;
-const GLOBAL_SET = 0x24;
-const TABLE_SET = 0x26;
-const MEMORY_SIZE = 0x3f;
-const MEMORY_GROW = 0x40;
+const enum Op {
+  Nop = 0x01, Loop = 0x03, If = 0x04, Else = 0x05, Catch = 0x07, End = 0x0b, BrIf = 0x0d, Call = 0x10, CallIndirect = 0x11, ReturnCall = 0x12,
+  ReturnCallIndirect = 0x13, CallRef = 0x14, ReturnCallRef = 0x15, Delegate = 0x18, CatchAll = 0x19, Drop = 0x1a, LocalGet = 0x20, LocalSet = 0x21,
+  LocalTee = 0x22, GlobalGet = 0x23, GlobalSet = 0x24, TableSet = 0x26, MemorySize = 0x3f, MemoryGrow = 0x40, I32Const = 0x41, I32Add = 0x6a, I32Sub = 0x6b,
+}
+
+const EMPTY: Arity = { params: 0, results: 0 };
+const ONE_RESULT: Arity = { params: 0, results: 1 };
+
+/** A body to look through: where its instructions begin and where it ends, and how many locals it has with its parameters. */
+export interface ScannedBody {
+  codeFrom: number;
+  to: number;
+  locals: number;
+}
 
 /**
  * Finds what has to be edited in function bodies: where deadline checks go, and everything that writes to memory. It also notes what
  * stands against resetting in place. One pass, no syntax tree: it must take 12 MB in some tens of milliseconds.
  */
-export class BodyScanner {
+export class BodyScanner extends CodeCursor {
   /** Of all bodies so far. */
   readonly edits = new EditList();
   /** The first instruction met that changes a table or drops a segment. */
   lasting: string | null = null;
   /** The first instruction met whose store cannot be marked. */
   unmarkable: string | null = null;
-  private pos = 0;
+  private end = 0;
   private calls = false;
   private checks = 0;
   private readonly trace = new OperandTrace();
+  private readonly cover = new CardCover();
+  private readonly loops: LoopLocals;
+  /** Types of the blocks that are open. */
+  private readonly blocks: Arity[] = [];
 
   /** `marks`: whether edits for stores are wanted. */
-  constructor(private readonly bytes: Uint8Array, private readonly marks: boolean) {}
+  constructor(private readonly module: CoreModule, private readonly marks: boolean) {
+    super(module.bytes);
+    this.loops = new LoopLocals(module.bytes);
+  }
 
-  /** Scans the instructions from `from` (behind the locals) to `to`, which is the end of the body. */
-  scan(func: number, from: number, to: number): void {
+  /** Scans one body; bodies come in the order of the code. */
+  scan(func: number, { codeFrom, to, locals }: ScannedBody): void {
     const { bytes } = this;
     const first = this.edits.length;
+    this.trace.reset(locals, to - codeFrom);
+    this.cover.reset();
+    this.loops.reset();
+    this.blocks.length = 0;
     this.checks = 0;
-    this.check(from);
-    this.pos = from;
+    this.check(codeFrom);
+    this.pos = codeFrom;
+    this.end = to;
     this.calls = false;
-    this.trace.join();
-    let depth = 0;
     let instructions = 0;
     while (this.pos < to) {
       const at = this.pos++;
@@ -64,34 +77,27 @@ export class BodyScanner {
       instructions++;
       switch (OPCODES[opcode]) {
         case Imm.None:
-          if (opcode === END && depth-- === 0) return this.end(func, { at: this.pos, to, first, instructions });
+          if (opcode === Op.End && this.blocks.length === 0) return this.finish(func, { at: this.pos, first, instructions });
           this.simple(opcode);
           break;
-        case Imm.Index: this.index(opcode, at); if (opcode === DELEGATE) depth--; break;
-        case Imm.Leb: this.skipLeb(); this.trace.push(NO_LOCAL); break;
+        case Imm.Index: this.index(opcode, at); break;
+        case Imm.Leb: this.constant(opcode); break;
+        case Imm.F32: this.pos += 4; this.trace.push(UNKNOWN); break;
+        case Imm.F64: this.pos += 8; this.trace.push(UNKNOWN); break;
         case Imm.MemArg: this.memory(storedType(opcode), at); break;
-        case Imm.Block:
-          this.skipBlockType();
-          depth++;
-          if (opcode === 0x03) this.loop();
-          this.trace.forget();
-          break;
-        case Imm.TwoIndices: this.calls = true; this.skipLeb(); this.skipLeb(); this.trace.forget(); break;
-        case Imm.BrTable: for (let labels = this.u32() + 1; labels > 0 && this.pos < to; labels--) this.skipLeb(); this.trace.forget(); break;
-        case Imm.F32: this.pos += 4; this.trace.push(NO_LOCAL); break;
-        case Imm.F64: this.pos += 8; this.trace.push(NO_LOCAL); break;
-        case Imm.Select: for (let types = this.u32(); types > 0 && this.pos < to; types--) this.skipValueType(); this.trace.compute(3); break;
-        case Imm.Heap: this.skipLeb(); this.trace.forget(); break;
-        case Imm.TryTable: this.skipTryTable(to); depth++; this.trace.forget(); break;
+        case Imm.Block: case Imm.TryTable: this.block(opcode, at); break;
+        case Imm.TwoIndices: this.callIndirect(opcode); break;
+        case Imm.Select: this.skip(Imm.Select); this.trace.compute(3); break;
+        case Imm.BrTable: case Imm.Heap: this.skipOperands(opcode); this.trace.forget(); break;
         case Imm.Prefix: this.prefixed(func, opcode, at); break;
         default: throw new RewriteError('unsupported', `function ${func} uses ${instructionName(opcode)}, which is not supported`);
       }
     }
-    this.end(func, { at: -1, to, first, instructions });
+    this.finish(func, { at: -1, first, instructions });
   }
 
-  private end(func: number, body: { at: number; to: number; first: number; instructions: number }): void {
-    if (body.at !== body.to) throw new RewriteError('malformed', `function ${func} does not end where its body does`);
+  private finish(func: number, body: { at: number; first: number; instructions: number }): void {
+    if (body.at !== this.end) throw new RewriteError('malformed', `function ${func} does not end where its body does`);
     if (this.checks === 1 && !this.calls && body.instructions <= MAX_LEAF_INSTRUCTIONS) this.edits.cancel(body.first);
   }
 
@@ -100,47 +106,104 @@ export class BodyScanner {
     this.edits.push(at, Edit.Check);
   }
 
-  private loop(): void {
-    this.check(this.pos);
-    this.trace.join();
+  // ---- blocks
+
+  private block(opcode: number, at: number): void {
+    if (opcode === Op.If) this.trace.pop(1);
+    const type = this.blockType();
+    if (OPCODES[opcode] === Imm.TryTable) this.skipCatches();
+    this.blocks.push(type);
+    this.trace.open(type.params);
+    if (opcode === Op.Loop) this.loop(at);
   }
+
+  private loop(at: number): void {
+    this.check(this.pos);
+    if (!this.marks) return;
+    const range = this.loops.of(at, this.end);
+    if (range) this.trace.enterLoop(this.loops.assigned, range.from, range.to);
+    else this.trace.renumberAll();
+  }
+
+  private blockType(): Arity {
+    const form = this.bytes[this.pos]!;
+    if (form === 0x40) this.pos++;
+    // the index of a function type is a number from zero up, the rest are negative
+    else if (form < 0x40 || form >= 0x80) return this.module.typeArities[this.u32()]!;
+    else this.skipBlockType();
+    return form === 0x40 ? EMPTY : ONE_RESULT;
+  }
+
+  /** The other arm of a block, which an exception or the condition leads to. */
+  private arm(params: number): void {
+    this.trace.restart(params);
+    this.cover.leave(this.trace.blocks - 1);
+  }
+
+  private leave(): void {
+    this.trace.close(this.blocks.pop()!.results);
+    this.cover.leave(this.trace.blocks);
+  }
+
+  // ---- instructions
 
   /** An instruction without immediates. */
   private simple(opcode: number): void {
-    const taken = ARITY[opcode]!;
-    if (taken !== ARITY_UNKNOWN) this.trace.compute(taken);
-    else if (opcode === DROP) this.trace.pop(1);
-    // what else, catch_all and end are for comes from elsewhere too
-    else if (opcode === ELSE || opcode === CATCH_ALL || opcode === END) this.trace.join();
-    else if (opcode !== NOP) this.trace.forget();
+    const { trace } = this;
+    if (opcode === Op.I32Add) trace.sum(1);
+    else if (opcode === Op.I32Sub) trace.sum(-1);
+    else if (ARITY[opcode] !== ARITY_UNKNOWN) trace.compute(ARITY[opcode]!);
+    else if (opcode === Op.End) this.leave();
+    else if (opcode === Op.Else) this.arm(this.blocks.at(-1)!.params);
+    else if (opcode === Op.CatchAll) this.arm(0);
+    else if (opcode === Op.Drop) trace.pop(1);
+    else if (opcode !== Op.Nop) trace.forget();
+  }
+
+  private constant(opcode: number): void {
+    if (opcode === Op.I32Const) this.trace.push(ZERO, this.s32());
+    else {
+      this.skipLeb();
+      this.trace.push(UNKNOWN);
+    }
   }
 
   private index(opcode: number, at: number): void {
-    if (opcode === MEMORY_GROW) this.check(at);
-    else if (opcode === 0x10 || opcode === 0x12 || opcode === 0x14 || opcode === 0x15) this.calls = true;
-    if (opcode >= LOCAL_GET && opcode <= LOCAL_TEE) {
-      this.local(opcode, this.u32());
-      return;
-    }
-    this.skipLeb();
+    const { trace } = this;
+    if (opcode === Op.MemoryGrow) this.check(at);
+    const index = this.u32();
     switch (opcode) {
-      case GLOBAL_GET: this.trace.push(NO_LOCAL); break;
-      case GLOBAL_SET: case BR_IF: this.trace.pop(1); break;
-      case CATCH: case DELEGATE: this.trace.join(); break;
-      case TABLE_SET: this.lasting ??= 'table.set'; this.trace.forget(); break;
-      case MEMORY_SIZE: this.replace(at, Edit.Size); this.trace.push(NO_LOCAL); break;
-      case MEMORY_GROW: this.replace(at, Edit.Grow); this.trace.compute(1); break;
-      default: this.trace.forget();
+      case Op.LocalGet: trace.get(index); break;
+      case Op.LocalSet: trace.set(index); break;
+      case Op.LocalTee: trace.set(index); trace.get(index); break;
+      case Op.GlobalGet: trace.push(UNKNOWN); break;
+      case Op.GlobalSet: case Op.BrIf: trace.pop(1); break;
+      case Op.Call: this.call(this.module.funcArities[index]!); break;
+      case Op.CallRef: this.call(this.module.typeArities[index]!, 1); break;
+      case Op.ReturnCall: case Op.ReturnCallRef: this.calls = true; trace.forget(); break;
+      case Op.Catch: this.arm(0); break;
+      case Op.Delegate: this.leave(); break;
+      case Op.TableSet: this.lasting ??= 'table.set'; trace.pop(2); break;
+      case Op.MemorySize: this.replace(at, Edit.Size); trace.push(UNKNOWN); break;
+      case Op.MemoryGrow: this.replace(at, Edit.Grow); trace.compute(1); break;
+      default: trace.forget();
     }
   }
 
-  private local(opcode: number, local: number): void {
-    const { trace } = this;
-    if (opcode !== LOCAL_GET) {
-      trace.pop(1);
-      trace.assign(local);
+  private callIndirect(opcode: number): void {
+    const type = this.module.typeArities[this.u32()]!;
+    this.skipLeb();
+    if (opcode === Op.CallIndirect) this.call(type, 1);
+    else {
+      this.calls = true;
+      this.trace.forget();
     }
-    if (opcode !== LOCAL_SET) trace.push(local);
+  }
+
+  /** `callee`: operands that say which function it is. */
+  private call({ params, results }: Arity, callee = 0): void {
+    this.calls = true;
+    this.trace.compute(params + callee, results);
   }
 
   private replace(at: number, edit: Edit): void {
@@ -150,80 +213,49 @@ export class BodyScanner {
   /** An instruction with a memory argument; `stored` is what it stores, if so. */
   private memory(stored: Edit, at: number): void {
     const offset = this.memArg();
-    const { trace } = this;
     if (stored === Edit.None) {
-      trace.compute(1);
+      this.trace.compute(1);
       return;
     }
-    const address = trace.second;
-    trace.pop(2);
-    if (this.marks && (address === NO_LOCAL || !trace.mark(address, offset))) this.edits.push(at, stored, offset, address);
+    if (this.marks) this.store(stored, at, offset);
+    this.trace.pop(2);
+  }
+
+  private store(stored: Edit, at: number, offset: number): void {
+    const { trace, cover } = this;
+    const address = trace.index(1);
+    if (address < 0) {
+      this.edits.push(at, stored, offset);
+      return;
+    }
+    const value = trace.value(address);
+    const distance = trace.distance(address);
+    if (cover.has(value, (distance + offset) | 0)) return;
+    this.edits.push(at, stored, offset, trace.local(address));
+    const marked = (distance + windowOf(offset)) | 0;
+    if (value === ZERO) cover.addCard(value, marked, trace.blocks);
+    else cover.add(value, marked, trace.blocks);
   }
 
   private prefixed(func: number, opcode: number, at: number): void {
     const sub = this.u32();
+    const imm = prefixedImm(opcode, sub);
     if (opcode === 0xfc) this.bulk(sub, at);
     if (opcode === 0xfe && isAtomicWrite(sub)) this.unmarkable ??= 'an atomic store';
-    switch (prefixedImm(opcode, sub)) {
-      case Imm.None: break;
-      case Imm.Index: this.skipLeb(); break;
-      case Imm.TwoIndices: this.skipLeb(); this.skipLeb(); break;
-      case Imm.MemArg: this.memory(opcode === 0xfd && vectorStores(sub) ? Edit.StoreV128 : Edit.None, at); break;
-      case Imm.MemArgLane: this.memory(vectorStores(sub) ? Edit.StoreV128 : Edit.None, at); this.pos++; break;
-      case Imm.Lane: this.pos++; break;
-      case Imm.Bytes16: this.pos += 16; break;
-      case Imm.Heap: this.skipLeb(); break;
-      case Imm.Cast: this.pos++; this.skipLeb(); this.skipLeb(); this.skipLeb(); break;
-      default: throw new RewriteError('unsupported', `function ${func} uses ${instructionName(opcode, sub)}, which is not supported`);
-    }
-    this.trace.forget();
+    const vector = opcode === 0xfd && vectorStores(sub) ? Edit.StoreV128 : Edit.None;
+    if (imm === Imm.MemArg || imm === Imm.MemArgLane) {
+      this.memory(vector, at);
+      if (imm === Imm.MemArgLane) this.pos++;
+    } else if (!this.skip(imm)) throw new RewriteError('unsupported', `function ${func} uses ${instructionName(opcode, sub)}, which is not supported`);
+    if (opcode === 0xfc && sub < 8) this.trace.compute(1);
+    else if (opcode === 0xfc && bulkWrites(sub)) this.trace.pop(3);
+    // what a vector store takes is known, memory() has taken it
+    else if (vector === Edit.None) this.trace.forget();
   }
 
   private bulk(sub: number, at: number): void {
     if (isBulk(sub)) this.check(at);
     if (this.marks && bulkWrites(sub)) this.edits.push(at, Edit.Range);
     this.lasting ??= tableOrSegmentWrite(sub);
-  }
-
-  private skipTryTable(to: number): void {
-    this.skipBlockType();
-    for (let clauses = this.u32(); clauses > 0 && this.pos < to; clauses--) {
-      const kind = this.bytes[this.pos++]!;
-      if (kind < 2) this.skipLeb();
-      this.skipLeb();
-    }
-  }
-
-  /** Gives the offset. A memory index follows the alignment when bit 6 is set (multi-memory). */
-  private memArg(): number {
-    const align = this.bytes[this.pos]!;
-    this.skipLeb();
-    if (align & 0x40) this.skipLeb();
-    return this.u32();
-  }
-
-  private skipBlockType(): void {
-    const form = this.bytes[this.pos]!;
-    if (form === 0x63 || form === 0x64) this.pos++;
-    this.skipLeb();
-  }
-
-  private skipValueType(): void {
-    const form = this.bytes[this.pos++]!;
-    if (form === 0x63 || form === 0x64) this.skipLeb();
-  }
-
-  private skipLeb(): void {
-    while (this.bytes[this.pos++]! & 0x80);
-  }
-
-  private u32(): number {
-    let value = 0;
-    for (let shift = 0; shift < 35; shift += 7) {
-      const byte = this.bytes[this.pos++]!;
-      value += (byte & 0x7f) * 2 ** shift;
-      if (byte < 0x80) break;
-    }
-    return value;
   }
 }

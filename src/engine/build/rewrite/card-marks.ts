@@ -1,9 +1,9 @@
 import { CARD_BYTES_SHIFT, CARDS_OFFSET } from '#engine/plan.js';
 import type { ByteWriter } from './byte-writer.js';
+import { windowOf } from './card-cover.js';
 import { Edit, NO_LOCAL, type EditList } from './code-edits.js';
 import type { Body } from './code-scan.js';
 import { i32, u32 } from './encode.js';
-import { windowOf } from './operand-trace.js';
 
 const OP = {
   if: 0x04, else: 0x05, end: 0x0b, localGet: 0x20, localSet: 0x21, localTee: 0x22, i32Load: 0x28, i32Store: 0x36, i32Store8: 0x3a,
@@ -72,7 +72,7 @@ export class ScratchLocals {
 
 /**
  * Code that marks what is written in the card memory: one byte for each KiB, after the number of pages that the guest believes its memory has.
- * A store marks the card of its address and of its offset, rounded down (operand-trace.ts); what restores a card also restores `CARD_EDGE_BYTES` behind it.
+ * A store marks the card of its address and of its offset, rounded down (card-cover.ts); what restores a card also restores `CARD_EDGE_BYTES` behind it.
  *
  * Addresses are computed modulo 2^32 here and not in the guest's store: where that differs the store is out of bounds and traps. Where
  * the card memory is too short for a mark, so is the guest's memory for the store, and both trap alike.

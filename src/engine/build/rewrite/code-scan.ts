@@ -42,21 +42,21 @@ function readLocals(reader: Reader, params: number): { localGroups: number; loca
 
 /** Walks over the code of a module; null when it has none. Throws `RewriteError` for instructions that nobody knows. */
 export function scanCode(module: CoreModule): CodeScan | null {
-  const { bytes, importedFuncs, importedMemories, ownMemories, ownFuncParams } = module;
+  const { bytes, importedFuncs, importedMemories, ownMemories, funcArities } = module;
   const section = module.sections.find(({ id }) => id === 10);
   if (section === undefined) return null;
   const reader = new Reader(bytes, section.from, section.to);
   const memories = importedMemories + ownMemories.length;
-  const scanner = new BodyScanner(bytes, memories === 1);
+  const scanner = new BodyScanner(module, memories === 1);
   const bodies: Body[] = [];
   for (let i = 0, count = reader.count(); i < count; i++) {
     const body = reader.sub(reader.u32());
     const from = body.pos;
     const firstEdit = scanner.edits.length;
-    const locals = readLocals(body, ownFuncParams[i]!);
-    const codeFrom = body.pos;
-    scanner.scan(importedFuncs + i, codeFrom, body.end);
-    bodies.push({ from, ...locals, codeFrom, to: body.end, firstEdit });
+    const { localGroups, localsFrom, locals } = readLocals(body, funcArities[importedFuncs + i]!.params);
+    const scanned = { from, localGroups, localsFrom, locals, codeFrom: body.pos, to: body.end, firstEdit };
+    scanner.scan(importedFuncs + i, scanned);
+    bodies.push(scanned);
   }
   if (!reader.done) throw new RewriteError('malformed', 'the code section has bytes left over');
   const { edits, lasting } = scanner;

@@ -52,6 +52,7 @@ class GuestState {
   grant = {
     org: 'default', app: 'bench', version: 1, component: 'main', environment: [], files: [], variables: new Map(), allowedOutboundHosts: [],
     components: [], keyValueStores: [], stateDir: this.stateDir, allowPrivateHosts: false,
+    limits: { outboundRequests: 1_000, outboundConcurrency: 128, outboundConnections: 512 },
   };
   invocation = {
     requestId: 'bench', write: () => {}, note: () => {}, deadlineAt: Infinity, signal: new AbortController().signal,

@@ -28,6 +28,8 @@ export const UsageRecord = z.object({
   cpuMs: z.number().nonnegative(),
   bytesIn: z.int().nonnegative(),
   bytesOut: z.int().nonnegative(),
+  /** How often a limit struck, by the code of its error; absent: none did. */
+  limits: z.record(z.string(), z.int().positive()).optional(),
 });
 export type UsageRecord = z.infer<typeof UsageRecord>;
 

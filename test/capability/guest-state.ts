@@ -19,7 +19,8 @@ export class TestGuest implements GuestState {
   constructor(grant: Partial<GuestGrant> = {}, invocation: Partial<Invocation> = {}) {
     this.grant = {
       org: 'default', app: 'app', version: 1, component: 'main', environment: [], files: [], variables: new Map(),
-      allowedOutboundHosts: [], components: [], keyValueStores: [], stateDir: this.dir, allowPrivateHosts: true, ...grant,
+      allowedOutboundHosts: [], components: [], keyValueStores: [], stateDir: this.dir, allowPrivateHosts: true,
+      limits: { outboundRequests: 1_000, outboundConcurrency: 128, outboundConnections: 512 }, ...grant,
     };
     this.invocation = this.next(invocation);
   }

@@ -309,6 +309,17 @@ describe('an outgoing request that fails', () => {
     expect(await outcome(futures[128])).toEqual({ tag: 'err', val: { tag: 'connection-limit-reached' } });
   });
 
+  it('is refused when the invocation has sent as many as it may; the next one begins anew', async () => {
+    const { guest, send, outcome } = guestWith(undefined, { limits: { outboundRequests: 2, outboundConcurrency: 10, outboundConnections: 10 } });
+    const struck: string[] = [];
+    const ask = async () => (await outcome(send({ method: 'GET', scheme: 'http', authority: here(), path: '/plain' }).future)).tag;
+    guest.next({ struck: (code) => { struck.push(code); } });
+    expect([await ask(), await ask(), await ask()]).toEqual(['ok', 'ok', 'err']);
+    expect(struck).toEqual(['COMPONENT_OUTBOUND_LIMIT']);
+    guest.next();
+    expect(await ask()).toBe('ok');
+  });
+
   it('refuses methods, paths and authorities that are none', () => {
     const { http } = guestWith();
     const request = http('[constructor]outgoing-request', http('[constructor]fields'));
@@ -323,9 +334,9 @@ describe('an outgoing request that fails', () => {
 });
 
 describe(guardedConnector.name, () => {
-  const through = (addresses: ResolvedAddress[][], allowPrivate: boolean) => {
+  const through = (addresses: ResolvedAddress[][], allowPrivate: boolean, maxConnections = 10) => {
     let asked = 0;
-    const agent = createAgent(allowPrivate, async () => addresses[Math.min(asked++, addresses.length - 1)]!);
+    const agent = createAgent({ allowPrivate, maxConnections }, async () => addresses[Math.min(asked++, addresses.length - 1)]!);
     return { agent, asked: () => asked };
   };
   const v4 = (address: string) => ({ address, family: 4 });
@@ -335,6 +346,19 @@ describe(guardedConnector.name, () => {
     const { statusCode, body } = await agent.request({ origin: `http://rebind.example:${server.port}`, path: '/plain', method: 'GET' });
     expect([statusCode, await body.text()]).toEqual([200, 'GET /plain ']);
     expect(asked()).toBe(1);
+    await agent.destroy();
+  });
+
+  it('opens no more connections than it may have, and another when one is closed', async () => {
+    const { agent } = through([[v4('127.0.0.1')]], true, 1);
+    const ask = (path: string) => agent.request({ origin: `http://one.example:${server.port}`, path, method: 'GET' });
+    const first = await ask('/stalls');
+    await expect(ask('/plain')).rejects.toMatchObject({ httpCode: { tag: 'connection-limit-reached' } });
+    const closed = new Promise((resolve) => { first.body.on('close', resolve); });
+    first.body.on('error', () => undefined).destroy();
+    await closed;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect((await ask('/plain')).statusCode).toBe(200);
     await agent.destroy();
   });
 

@@ -66,22 +66,29 @@ const WAGI_ECHO = `(module
       (call $put (i32.const 4096) (i32.load (i32.const 8)))
       (br $more)))))`;
 
-async function serve(wasm: Uint8Array, executor: { type: 'http' } | { type: 'wagi'; argv: string }): Promise<TestFront> {
+async function serve(wasm: Uint8Array, executor: { type: 'http' } | { type: 'wagi'; argv: string }, limits = {}): Promise<TestFront> {
   const built = await blobs.build(wasm);
   const front = await new TestFront(blobs).listen();
   fronts.push(front);
-  await front.deploy('app', artifactOf(1, { main: built }, [httpTrigger('all', '/...', { component: 'main', executor })]));
+  await front.deploy('app', artifactOf(1, { main: built }, [httpTrigger('all', '/...', { component: 'main', executor })], { limits }));
   return front;
 }
 
 describe('fermyon:spin/inbound-http', () => {
-  const spin = async () => serve(await componentNew(await componentEmbed({ binary: await parse(SPIN_ECHO), witSource: SPIN_WIT, world: 'app' }), []), { type: 'http' });
+  const spin = async (limits = {}) => serve(await componentNew(await componentEmbed({ binary: await parse(SPIN_ECHO), witSource: SPIN_WIT, world: 'app' }), []), { type: 'http' }, limits);
 
   it('gets whole bodies and gives whole bodies', async () => {
     const front = await spin();
     expect(await ask(front.port, 'app.localhost', '/', { method: 'POST', body: 'a body' })).toMatchObject({ status: 201, body: 'a body', headers: { 'content-length': '6' } });
     expect(await ask(front.port, 'app.localhost')).toMatchObject({ status: 201, body: '' });
     expect(front.usage()).toMatchObject({ requests: 2, errors: 0, bytesIn: 6, bytesOut: 6 });
+  });
+
+  it('answers 413 when the body turns out longer than allowed', async () => {
+    const front = await spin({ requestBytes: 500_000 });
+    const answer = await ask(front.port, 'app.localhost', '/', { method: 'POST', headers: { 'transfer-encoding': 'chunked' }, body: Buffer.alloc(2_000_000) });
+    expect(answer).toMatchObject({ status: 413, body: '' });
+    expect(front.logs()[0]!.line).toMatch(/^COMPONENT_REQUEST_TOO_LARGE/);
   });
 
   it('answers 405 for a method it does not know', async () => {

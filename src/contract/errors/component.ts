@@ -15,5 +15,20 @@ export const COMPONENT_ERRORS = {
   COMPONENT_BUSY: { status: 503, title: 'The component has as many requests as it may have', fault: 'system', hint: 'Retry after the time in Retry-After; raise the component\'s concurrency or add nodes.' },
   COMPONENT_CHAIN_REFUSED: { status: 500, title: 'A chained call cannot be made', fault: 'user', hint: 'Chain only to components with a trigger, and not in circles.' },
   COMPONENT_BODY_TOO_LARGE: { status: 413, title: 'The request\'s body is too large for this handler', fault: 'user', hint: 'Use a wasi:http handler, which streams bodies.' },
+  COMPONENT_REQUEST_TOO_LARGE: { status: 413, title: 'The request is larger than the component takes', fault: 'user', hint: 'Send less, or raise the limit (WHORL_LIMIT_REQUEST_BYTES, or the component\'s own).' },
+  COMPONENT_RESPONSE_TOO_LARGE: { status: 500, title: 'The response is larger than the component may send', fault: 'user', hint: 'Answer in parts, or raise the limit (WHORL_LIMIT_RESPONSE_BYTES, or the component\'s own).' },
+  COMPONENT_OUTBOUND_LIMIT: { status: 500, title: 'The invocation sends more requests than it may', fault: 'user', hint: 'Send fewer, or fewer at a time, or raise the limit (WHORL_LIMIT_OUTBOUND_REQUESTS, WHORL_LIMIT_OUTBOUND_CONCURRENCY, or the component\'s own).' },
+  COMPONENT_CONNECTION_LIMIT: { status: 500, title: 'The component has as many connections as it may have', fault: 'user', hint: 'Ask fewer hosts at a time, or raise the limit (WHORL_LIMIT_OUTBOUND_CONNECTIONS, or the component\'s own).' },
+  COMPONENT_LOG_LIMIT: { status: 500, title: 'The invocation wrote more than its log keeps', fault: 'user', hint: 'Write less for each request, or raise the limit (WHORL_LIMIT_LOG_BYTES, or the component\'s own).' },
   COMPONENT_METHOD_UNSUPPORTED: { status: 405, title: 'The handler knows no such method', fault: 'user', hint: 'Use a wasi:http handler, which takes any method.' },
 } as const satisfies Record<string, ErrorEntry>;
+
+/** Codes that say that a limit struck: usage counts them one by one. */
+export const LIMIT_CODES = [
+  'COMPONENT_CPU_LIMIT', 'COMPONENT_WALL_LIMIT', 'COMPONENT_MEMORY_LIMIT', 'COMPONENT_RESOURCE_LIMIT', 'COMPONENT_BUSY', 'COMPONENT_BODY_TOO_LARGE',
+  'COMPONENT_REQUEST_TOO_LARGE', 'COMPONENT_RESPONSE_TOO_LARGE', 'COMPONENT_OUTBOUND_LIMIT', 'COMPONENT_CONNECTION_LIMIT', 'COMPONENT_LOG_LIMIT',
+] as const satisfies readonly (keyof typeof COMPONENT_ERRORS)[];
+export type LimitCode = (typeof LIMIT_CODES)[number];
+
+const LIMIT_CODE_SET: ReadonlySet<string> = new Set(LIMIT_CODES);
+export const isLimitCode = (code: string): code is LimitCode => LIMIT_CODE_SET.has(code);

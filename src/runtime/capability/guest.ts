@@ -1,3 +1,5 @@
+import type { LimitCode } from '#contract/errors/component.js';
+
 /**
  * What the trigger and component stages hand to capabilities. A capability sees one slot's `GuestState`; it never sees sockets of
  * the front, other apps, or the process's environment.
@@ -58,6 +60,8 @@ export interface Invocation {
    * chained call). Without an effect, an invocation that struck the shared lane's CPU bound can be run again elsewhere.
    */
   effect?(): void;
+  /** A limit struck that the guest may live with: it is told by an error of the interface's own, and the log and the metrics say it too. */
+  struck?(code: LimitCode, message: string): void;
   /** Wall-clock end, ms since the epoch; every wait of a capability settles by then. */
   readonly deadlineAt: number;
   /** Aborted at the deadline, when the client hung up and when the slot is reset: outbound work stops. */
@@ -74,6 +78,15 @@ export interface Invocation {
    * null: the app's own router decides by path (a self request). Throws when there is no such component or route.
    */
   chain(component: string | null, exchange: HttpExchange): void;
+}
+
+/** How far a component may go out. */
+export interface OutboundLimits {
+  /** Requests of one invocation, and of those under way at a time. */
+  outboundRequests: number;
+  outboundConcurrency: number;
+  /** Connections of the component in this process. */
+  outboundConnections: number;
 }
 
 export interface GrantedFile {
@@ -102,6 +115,7 @@ export interface GuestGrant {
   /** Folder for the app's own data on this node (key-value, SQLite); it outlives versions. */
   stateDir: string;
   allowPrivateHosts: boolean;
+  readonly limits: OutboundLimits;
 }
 
 /** The state of one slot. `invocation` changes with each use; everything else stays. */

@@ -10,15 +10,14 @@ export interface Stoppable {
   stop(reason: Error): void;
 }
 
-/** Requests that one invocation may have under way at once. */
-export const MAX_OUTBOUND = 128;
-
 /** What the capabilities of one slot share. */
 export class Slot {
   private held: HeldBody[] = [];
   private heldFor: Invocation | null = null;
   private readonly outbound = new Set<Stoppable>();
   private outboundFor: Invocation | null = null;
+  /** Requests of the invocation so far. */
+  private outboundRequests = 0;
 
   constructor(private readonly state: GuestState) {}
 
@@ -40,12 +39,13 @@ export class Slot {
     for (const body of held) body.flush();
   }
 
-  /** False: too many are under way. Everything tracked is stopped when the invocation's signal aborts or the slot is reset. */
+  /** False: the invocation has sent too many, or has too many under way. Everything tracked is stopped when the invocation's signal aborts or the slot is reset. */
   track(work: Stoppable): boolean {
     const { invocation } = this.state;
     if (this.outboundFor !== invocation) {
       this.stopAll(new Error('the invocation is over'));
       this.outboundFor = invocation;
+      this.outboundRequests = 0;
       const stop = () => {
         if (this.outboundFor === invocation) this.stopAll(new Error('the invocation is over'));
       };
@@ -55,13 +55,21 @@ export class Slot {
       });
       invocation.signal.addEventListener('abort', stop, { once: true });
     }
-    if (this.outbound.size >= MAX_OUTBOUND) return false;
+    const { outboundRequests, outboundConcurrency } = this.state.grant.limits;
+    if (this.outboundRequests >= outboundRequests) return this.refuse(`it may send ${outboundRequests} requests`);
+    if (this.outbound.size >= outboundConcurrency) return this.refuse(`it may have ${outboundConcurrency} requests under way at a time`);
+    this.outboundRequests++;
     this.outbound.add(work);
     return true;
   }
 
   untrack(work: Stoppable): void {
     this.outbound.delete(work);
+  }
+
+  private refuse(why: string): false {
+    this.state.invocation.struck?.('COMPONENT_OUTBOUND_LIMIT', `a request of the component was not sent: ${why}`);
+    return false;
   }
 
   private stopAll(reason: Error): void {

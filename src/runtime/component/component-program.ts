@@ -6,6 +6,8 @@ import { LimitTrap } from '#engine/run/host.js';
 import { Program, type CpuClock } from '#engine/run/program.js';
 import { resolverFor } from '#runtime/capability/table.js';
 import type { Meter, MeterSource, UsageCounter } from '#runtime/meter/meter.js';
+import type { Admission } from './admission.js';
+import { declaredFailure } from './body-limit.js';
 import type { Deadlines } from './deadlines.js';
 import { Gate } from './gate.js';
 import type { ComponentGrant } from './grant.js';
@@ -23,6 +25,7 @@ export interface ComponentHost {
   lane: 'shared' | 'heavy';
   clock: CpuClock;
   deadlines: Deadlines;
+  admission: Admission;
   modules: ModuleCache;
   meter: Meter;
 }
@@ -45,10 +48,6 @@ export interface TriggerBinding {
   executor: HttpExecutor;
 }
 
-/** Waiting requests of one component in a runner, and for how long they may wait. */
-const MAX_QUEUED = 512;
-const MAX_WAIT_MS = 10_000;
-
 /** One component of one version, compiled and warm in this runner. */
 export class ComponentProgram {
   private readonly pool: SlotPool;
@@ -59,7 +58,7 @@ export class ComponentProgram {
     const { limits } = source;
     const startCpuMs = Math.min(limits.cpuMs, SHARED_LANE_CPU_MS);
     this.pool = new SlotPool(program, source.grant, BigInt(startCpuMs) * 1_000_000n, (error) => this.logStart('platform', `a slot could not be renewed: ${(error as Error).message}`));
-    this.gate = new Gate({ concurrency: limits.concurrency, maxQueued: MAX_QUEUED, maxWaitMs: Math.min(MAX_WAIT_MS, limits.wallMs) }, host.deadlines);
+    this.gate = new Gate({ concurrency: limits.concurrency, maxQueued: limits.queued, maxWaitMs: Math.min(limits.queueMs, limits.wallMs) }, host.deadlines, host.admission);
   }
 
   /**
@@ -99,7 +98,9 @@ export class ComponentProgram {
   invoke(trigger: string, request: InvocationRequest): InvocationRun {
     const { handler, context } = this.handlers.get(trigger)!;
     const run = new InvocationRun(request, context, this.logOf(request));
-    handler.begin(run);
+    const failure = declaredFailure(request.exchange, this.source.limits);
+    if (failure) run.refuse(failure.code, failure.message);
+    else handler.begin(run);
     return run;
   }
 
@@ -116,14 +117,14 @@ export class ComponentProgram {
       deadlines: this.host.deadlines,
       usage,
       cpuMs: { here: this.host.lane === 'shared' ? Math.min(limits.cpuMs, SHARED_LANE_CPU_MS) : limits.cpuMs, full: limits.cpuMs },
-      wallMs: limits.wallMs,
+      limits,
       onStrike,
       onUsed,
     };
   }
 
   private logOf(request: InvocationRequest): InvocationLog {
-    return new InvocationLog(this.host.meter, this.source.meterSource, request.requestId, request.elsewhere !== null);
+    return new InvocationLog(this.host.meter, this.source.meterSource, request.requestId, this.source.limits.logBytes, request.elsewhere !== null);
   }
 
   private logStart(stream: 'stdout' | 'stderr' | 'platform', text: string): void {

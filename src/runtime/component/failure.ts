@@ -33,6 +33,13 @@ export function toFailure(error: unknown): Failure | undefined {
   return { code: 'COMPONENT_TRAP', message: String(error) };
 }
 
+/** Of a slot that could not be made. V8 says nothing better when a process has as many memories as its address space can hold. */
+export function toStartFailure(error: unknown): Failure {
+  const { message } = error as Error;
+  if (error instanceof RangeError && message.includes('could not allocate memory')) return { code: 'COMPONENT_BUSY', message: 'this runner has no room for one more instance' };
+  return { code: 'COMPONENT_START_FAILED', message };
+}
+
 export function isCpuLimit(error: unknown): boolean {
   return error instanceof LimitTrap && error.limit === 'cpu';
 }

@@ -1,3 +1,4 @@
+import { Admission, type Waiter } from './admission.js';
 import type { Deadlines, Expiring } from './deadlines.js';
 
 /** What waits at a gate: `enter` or `turnAway` is called, once. */
@@ -21,27 +22,33 @@ class Waiting implements Expiring {
   }
 }
 
-/** Lets so many in at a time; the others wait in order, for so long at most. */
-export class Gate {
+/** Lets so many in at a time, as long as the runner has room; the others wait in order, for so long at most. */
+export class Gate implements Waiter {
   private inside = 0;
   private readonly queue: Waiting[] = [];
 
-  constructor(private readonly options: GateOptions, private readonly deadlines: Deadlines) {}
+  /** @param admission what the gate shares with others; without one it has room of its own */
+  constructor(private readonly options: GateOptions, private readonly deadlines: Deadlines, private readonly admission = new Admission(Infinity)) {}
 
   get queued(): number {
     return this.queue.length;
   }
 
-  /** Lets `entrant` in, makes it wait or refuses it. Returns a function that takes it out of the queue. */
-  arrive(entrant: Entrant): (() => void) | null {
+  /**
+   * Lets `entrant` in, makes it wait or refuses it. Returns a function that takes it out of the queue.
+   * @param chained it was called by one that is inside already
+   */
+  arrive(entrant: Entrant, chained = false): (() => void) | null {
     const { concurrency, maxQueued, maxWaitMs } = this.options;
-    if (this.inside < concurrency) {
+    const hasPlace = this.inside < concurrency;
+    // Behind others that wait for room alone, a chained call would wait for its own caller.
+    if (hasPlace && (chained || this.queue.length === 0) && this.admission.take(chained)) {
       this.inside++;
       entrant.enter();
       return null;
     }
     if (this.queue.length >= maxQueued) {
-      entrant.turnAway(`${concurrency} are running and ${maxQueued} waiting`);
+      entrant.turnAway(`${this.inside} are running and ${maxQueued} waiting`);
       return null;
     }
     const waiting = new Waiting(entrant, Date.now() + maxWaitMs, (late) => {
@@ -50,18 +57,27 @@ export class Gate {
     });
     this.queue.push(waiting);
     this.deadlines.add(waiting);
+    if (hasPlace) this.admission.wait(this);
     return () => this.take(waiting);
   }
 
   /** One that was let in is done. */
   leave(): void {
-    const next = this.queue.shift();
-    if (!next) {
-      this.inside--;
-      return;
+    this.inside--;
+    this.admission.leave();
+    if (this.queue.length > 0) this.admission.wait(this);
+    this.admission.pass();
+  }
+
+  admitNext(): boolean {
+    if (this.inside >= this.options.concurrency || this.queue.length === 0) return false;
+    if (this.admission.take(false)) {
+      const next = this.queue.shift()!;
+      this.deadlines.remove(next);
+      this.inside++;
+      next.entrant.enter();
     }
-    this.deadlines.remove(next);
-    next.entrant.enter();
+    return this.queue.length > 0 && this.inside < this.options.concurrency;
   }
 
   private take(waiting: Waiting): void {
@@ -69,5 +85,6 @@ export class Gate {
     if (at < 0) return;
     this.queue.splice(at, 1);
     this.deadlines.remove(waiting);
+    if (this.queue.length === 0) this.admission.forget(this);
   }
 }

@@ -4,6 +4,7 @@ import type { LockedApp, LockedComponent } from '#contract/bundle/locked-app.js'
 import { WhorlError } from '#contract/errors.js';
 import type { Digest } from '#contract/ids.js';
 import type { GrantedFile, GuestGrant } from '#runtime/capability/guest.js';
+import { toLimits, type Limits, type PlatformLimits } from './limits.js';
 
 /** Where a version runs and what the operator grants; the same for all its components. */
 export interface GrantScope {
@@ -13,6 +14,7 @@ export interface GrantScope {
   /** Folder for the data of all apps on this node. */
   stateDir: string;
   allowPrivateHosts: boolean;
+  limits: PlatformLimits;
   blobPath(digest: Digest): string;
 }
 
@@ -39,6 +41,7 @@ export class ComponentGrant implements GuestGrant {
   readonly keyValueStores: readonly string[];
   readonly stateDir: string;
   readonly allowPrivateHosts: boolean;
+  readonly limits: Limits;
   variables: ReadonlyMap<string, string> = new Map();
   allowedOutboundHosts: readonly string[] = [];
   private readonly variableTemplates: [string, TemplatePart[]][];
@@ -55,6 +58,7 @@ export class ComponentGrant implements GuestGrant {
     this.keyValueStores = component.keyValueStores;
     this.stateDir = join(scope.stateDir, scope.org, scope.app);
     this.allowPrivateHosts = scope.allowPrivateHosts;
+    this.limits = toLimits(component.limits, scope.limits);
     this.variableTemplates = Object.entries(component.variables).map(([name, template]) => [name, parseTemplate(template)]);
     this.hostTemplates = component.allowedOutboundHosts.map((template) => parseTemplate(template));
   }

@@ -2,9 +2,8 @@ import type { LogRecord } from '#contract/journal.js';
 import type { Meter, MeterSource } from '#runtime/meter/meter.js';
 import { LineCutter } from './line-cutter.js';
 
-/** What one invocation may log; the rest is counted and dropped. */
+/** Each line costs more than its bytes: an invocation keeps so many of them at most. */
 const MAX_LINES = 1_000;
-const MAX_BYTES = 256 * 1024;
 
 /**
  * What one invocation wrote, as log records. Lines are held back while the invocation may still be made again elsewhere, so that a
@@ -17,12 +16,13 @@ export class InvocationLog {
   private held: LogRecord[] | null = null;
   private readonly cutters: { stdout?: LineCutter; stderr?: LineCutter } = {};
 
-  constructor(private readonly meter: Meter, private readonly source: MeterSource, private readonly requestId: string, hold: boolean) {
+  /** @param maxBytes what is kept of the output; the rest is counted and dropped */
+  constructor(private readonly meter: Meter, private readonly source: MeterSource, private readonly requestId: string, private readonly maxBytes: number, hold: boolean) {
     if (hold) this.held = [];
   }
 
   write(stream: 'stdout' | 'stderr', bytes: Uint8Array): void {
-    if (this.lines >= MAX_LINES || this.bytes >= MAX_BYTES) {
+    if (this.lines >= MAX_LINES || this.bytes >= this.maxBytes) {
       this.dropped += bytes.length;
       return;
     }
@@ -47,15 +47,18 @@ export class InvocationLog {
     this.held = [];
   }
 
-  end(): void {
+  /** Whether something of the output was dropped. */
+  end(): boolean {
     this.cutters.stdout?.end();
     this.cutters.stderr?.end();
-    if (this.dropped > 0) this.note(`${this.dropped} bytes of output were dropped: one invocation may log ${MAX_LINES} lines and ${MAX_BYTES} bytes`);
+    const cut = this.dropped > 0;
+    if (cut) this.note(`COMPONENT_LOG_LIMIT: ${this.dropped} bytes of output were dropped: one invocation may log ${MAX_LINES} lines and ${this.maxBytes} bytes`);
     this.release();
+    return cut;
   }
 
   private take(stream: 'stdout' | 'stderr', line: string): void {
-    if (this.lines >= MAX_LINES || this.bytes >= MAX_BYTES) {
+    if (this.lines >= MAX_LINES || this.bytes >= this.maxBytes) {
       this.dropped += line.length + 1;
       return;
     }

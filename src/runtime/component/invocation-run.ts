@@ -1,13 +1,15 @@
 import type { ErrorCode } from '#contract/errors.js';
+import { isLimitCode, type LimitCode } from '#contract/errors/component.js';
 import { ERRORS } from '#contract/errors.js';
 import { LimitTrap } from '#engine/run/host.js';
 import type { ByteSink, ByteSource, Headers, HttpExchange, Invocation } from '#runtime/capability/guest.js';
 import type { UsageCounter } from '#runtime/meter/meter.js';
 import type { Deadlines, Expiring } from './deadlines.js';
-import { ClientGone, isCpuLimit, toFailure, type Failure } from './failure.js';
+import { ClientGone, isCpuLimit, toFailure, toStartFailure, type Failure } from './failure.js';
 import type { Entrant, Gate } from './gate.js';
 import type { HandlerEvents, HandlerRun, InvocationIo } from './handler/handler.js';
 import type { InvocationLog } from './invocation-log.js';
+import type { Limits } from './limits.js';
 import { MeteredExchange } from './metered-exchange.js';
 import type { GuestSlot, SlotPool } from './slot-pool.js';
 
@@ -35,7 +37,7 @@ export interface RunContext {
   usage: UsageCounter;
   /** CPU that an invocation may use here, and altogether. */
   cpuMs: { here: number; full: number };
-  wallMs: number;
+  limits: Limits;
   /** An invocation has struck the CPU bound of this lane, below the component's own limit. */
   onStrike(): void;
   /** CPU that an invocation has used, in ms. */
@@ -64,14 +66,15 @@ export class InvocationRun implements Invocation, HandlerRun, HandlerEvents, Ent
   private abort: AbortController | null = null;
   private startedAt = 0;
   private hasEffect = false;
+  private strikes: LimitCode[] | null = null;
   private usedMs = 0;
   isOver = false;
 
   constructor(private readonly request: InvocationRequest, private readonly context: RunContext, private readonly log: InvocationLog) {
     this.requestId = request.requestId;
-    this.exchange = new MeteredExchange(request.exchange);
+    this.exchange = new MeteredExchange(request.exchange, context.limits);
     this.exchange.onTouch = () => this.log.release();
-    this.deadlineAt = Date.now() + context.wallMs;
+    this.deadlineAt = Date.now() + context.limits.wallMs;
   }
 
   get signal(): AbortSignal {
@@ -86,6 +89,14 @@ export class InvocationRun implements Invocation, HandlerRun, HandlerEvents, Ent
 
   note(line: string): void {
     this.log.note(line);
+  }
+
+  /** A limit struck and the guest goes on: it is in the log and the metrics, once for an invocation. */
+  struck(code: LimitCode, message: string): void {
+    if (this.strikes?.includes(code)) return;
+    (this.strikes ??= []).push(code);
+    this.log.note(`${code}: ${message}`);
+    this.context.usage.strike(code);
   }
 
   effect(): void {
@@ -105,19 +116,19 @@ export class InvocationRun implements Invocation, HandlerRun, HandlerEvents, Ent
     this.args = io.args;
     this.environment = io.environment;
     this.launch = launch;
-    this.leaveQueue = this.context.gate.arrive(this);
+    this.leaveQueue = this.context.gate.arrive(this, this.request.depth > 0);
   }
 
   enter(): void {
     const { pool, gate, cpuMs, deadlines } = this.context;
     this.leaveQueue = null;
     this.startedAt = performance.now();
-    this.deadlineAt = Date.now() + this.context.wallMs;
+    this.deadlineAt = Date.now() + this.context.limits.wallMs;
     try {
       this.slot = pool.acquire();
     } catch (error) {
       gate.leave();
-      this.close({ code: 'COMPONENT_START_FAILED', message: (error as Error).message }, true);
+      this.close(toStartFailure(error), true);
       return;
     }
     this.slot.state.invocation = this;
@@ -161,7 +172,7 @@ export class InvocationRun implements Invocation, HandlerRun, HandlerEvents, Ent
   }
 
   expire(): void {
-    this.stop(new LimitTrap('wall', `the invocation took longer than ${this.context.wallMs} ms`));
+    this.stop(new LimitTrap('wall', `the invocation took longer than ${this.context.limits.wallMs} ms`));
   }
 
   /** Ends the invocation, wherever it is: its client is gone, or its time is up. */
@@ -195,17 +206,22 @@ export class InvocationRun implements Invocation, HandlerRun, HandlerEvents, Ent
   }
 
   /** @param counts whether the request reached the component */
-  private close(failure: Failure | null, counts: boolean): void {
+  private close(end: Failure | null, counts: boolean): void {
     if (this.isOver) return;
     this.isOver = true;
     const cpuMs = this.cpuMs();
+    const { overrun } = this.exchange;
+    // What the guest made of a body that was cut off follows from that.
+    const failure = end && overrun && !isLimitCode(end.code) ? overrun : end;
     if (failure) {
       this.answer(failure);
       this.log.note(`${failure.code}: ${failure.message}`);
+      if (isLimitCode(failure.code)) this.context.usage.strike(failure.code);
     }
+    if (overrun && failure !== overrun) this.struck(overrun.code as LimitCode, overrun.message);
     this.exchange.detach();
     this.releaseSlot();
-    this.log.end();
+    if (this.log.end()) this.context.usage.strike('COMPONENT_LOG_LIMIT');
     if (counts) {
       const { bytesIn, bytesOut, status } = this.exchange;
       const wallMs = this.startedAt === 0 ? 0 : performance.now() - this.startedAt;

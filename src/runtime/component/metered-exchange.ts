@@ -1,3 +1,5 @@
+import { pastRequestLimit, requestTooLarge, responseTooLarge, type BodyLimits } from './body-limit.js';
+import type { Failure } from './failure.js';
 import { EOF, type ByteSink, type ByteSource, type Headers, type HttpExchange } from '#runtime/capability/guest.js';
 
 /** The body of a request, counted. */
@@ -18,9 +20,15 @@ class MeteredSource implements ByteSource {
 
   read(max: number): Uint8Array | null | typeof EOF {
     if (!this.isEmpty) this.exchange.commit();
+    const { exchange } = this;
+    if (exchange.isPastRequest) throw pastRequestLimit(exchange.limits);
     const chunk = this.inner.read(max);
-    if (chunk !== null && chunk !== EOF) this.exchange.bytesIn += chunk.length;
-    return chunk;
+    if (chunk === null || chunk === EOF) return chunk;
+    exchange.bytesIn += chunk.length;
+    if (!exchange.isPastRequest) return chunk;
+    exchange.overrun = requestTooLarge(exchange.limits.requestBytes);
+    this.inner.cancel();
+    throw pastRequestLimit(exchange.limits);
   }
 
   cancel(): void {
@@ -35,6 +43,8 @@ class MeteredSource implements ByteSource {
 
 /** The body of an answer, counted. */
 class MeteredSink implements ByteSink {
+  private cut = false;
+
   constructor(private readonly inner: ByteSink, private readonly exchange: MeteredExchange) {}
 
   get onDrain(): (() => void) | null {
@@ -45,8 +55,9 @@ class MeteredSink implements ByteSink {
     this.inner.onDrain = callback;
   }
 
+  /** Past the limit nobody listens any more: a guest that goes on writing is told so, as when its client has left. */
   get closed(): boolean {
-    return this.inner.closed;
+    return this.cut || this.inner.closed;
   }
 
   get onClose(): (() => void) | null {
@@ -58,7 +69,12 @@ class MeteredSink implements ByteSink {
   }
 
   write(chunk: Uint8Array): boolean {
-    if (this.exchange.method !== 'HEAD') this.exchange.bytesOut += chunk.length;
+    const { exchange } = this;
+    if (this.cut) return true;
+    if (exchange.method === 'HEAD') return this.inner.write(chunk);
+    const bytes = exchange.bytesOut + chunk.length;
+    if (bytes > exchange.limits.responseBytes) return this.cutOff();
+    exchange.bytesOut = bytes;
     return this.inner.write(chunk);
   }
 
@@ -74,6 +90,14 @@ class MeteredSink implements ByteSink {
     // With nobody there to see it, nothing is broken.
     this.exchange.broken = !this.inner.closed;
     this.inner.abort(reason);
+  }
+
+  private cutOff(): true {
+    const failure = responseTooLarge(this.exchange.limits.responseBytes);
+    this.exchange.overrun = failure;
+    this.abort(new Error(failure.message));
+    this.cut = true;
+    return true;
   }
 }
 
@@ -94,14 +118,20 @@ export class MeteredExchange implements HttpExchange {
   ended = false;
   broken = false;
   touched = false;
+  /** A body that was longer than allowed. */
+  overrun: Failure | null = null;
   /** Called at the first touch. */
   onTouch: (() => void) | null = null;
   private sink: MeteredSink | null = null;
   private detached = false;
 
-  constructor(private readonly inner: HttpExchange) {
+  constructor(private readonly inner: HttpExchange, readonly limits: BodyLimits) {
     this.method = inner.method;
     this.body = new MeteredSource(inner.body, this);
+  }
+
+  get isPastRequest(): boolean {
+    return this.bytesIn > this.limits.requestBytes;
   }
 
   get pathWithQuery(): string {

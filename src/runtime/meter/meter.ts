@@ -1,3 +1,4 @@
+import type { LimitCode } from '#contract/errors/component.js';
 import type { AppName, ChannelName, VersionNumber } from '#contract/ids.js';
 import type { JournalRecord, LogRecord, UsageRecord } from '#contract/journal.js';
 import type { Journal } from './journal.js';
@@ -34,6 +35,7 @@ export class UsageCounter {
   private cpuMs = 0;
   private bytesIn = 0;
   private bytesOut = 0;
+  private limits: Partial<Record<LimitCode, number>> | null = null;
   private dirty = false;
 
   constructor(private readonly meter: Meter, private readonly source: MeterSource, private readonly trigger: string) {}
@@ -45,12 +47,14 @@ export class UsageCounter {
     this.cpuMs += usage.cpuMs;
     this.bytesIn += usage.bytesIn;
     this.bytesOut += usage.bytesOut;
-    if (!this.dirty) {
-      this.dirty = true;
-      this.meter.changed(this);
-    } else {
-      this.meter.touch();
-    }
+    this.change();
+  }
+
+  /** A limit struck; once for an invocation. */
+  strike(code: LimitCode): void {
+    this.limits ??= {};
+    this.limits[code] = (this.limits[code] ?? 0) + 1;
+    this.change();
   }
 
   /** Hands over what was added up, and begins anew. */
@@ -58,10 +62,21 @@ export class UsageCounter {
     const { requests, errors, bytesIn, bytesOut } = this;
     const record: UsageRecord = {
       kind: 'usage', at, ...this.source, trigger: this.trigger, requests, errors, wallMs: round(this.wallMs), cpuMs: round(this.cpuMs), bytesIn, bytesOut,
+      ...(this.limits && { limits: this.limits }),
     };
+    this.limits = null;
     this.requests = this.errors = this.wallMs = this.cpuMs = this.bytesIn = this.bytesOut = 0;
     this.dirty = false;
     return record;
+  }
+
+  private change(): void {
+    if (!this.dirty) {
+      this.dirty = true;
+      this.meter.changed(this);
+    } else {
+      this.meter.touch();
+    }
   }
 }
 

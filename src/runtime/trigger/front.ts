@@ -5,6 +5,7 @@ import type { RouteMatch } from '#contract/bundle/routes.js';
 import type { WhorlError } from '#contract/errors.js';
 import type { AppName, ChannelName, Digest, VersionNumber } from '#contract/ids.js';
 import type { Log } from '#platform/log.js';
+import { Admission } from '#runtime/component/admission.js';
 import { ThreadCpuClock } from '#runtime/component/cpu-clock.js';
 import { ClientGone } from '#runtime/component/failure.js';
 import { Deadlines } from '#runtime/component/deadlines.js';
@@ -98,6 +99,7 @@ export class Front {
       ...options,
       clock: this.clock,
       deadlines,
+      admission: new Admission(limits.runnerInvocations),
       modules: new ModuleCache(options.blobPath),
       onStrike: (lane) => {
         this.heavy.mark(toChannelKey(lane.app, lane.channel));

@@ -19,15 +19,29 @@ const resolveBySystem: Resolve = (hostname) =>
     systemLookup(hostname, { all: true }, (error, addresses) => (error ? reject(error) : resolve(addresses)));
   });
 
+export interface ConnectorRights {
+  allowPrivate: boolean;
+  /** At a time, those that are kept for later requests included. */
+  maxConnections: number;
+}
+
 /** A connection attempt that nobody waits for any more ends at the latest then. */
 const CONNECT_TIMEOUT_MS = 60_000;
 
 /**
  * Connects for undici: resolves the name once, checks every address, and connects to one that was checked. A name that changes its
- * answer between check and use gains nothing: there is no second look-up.
+ * answer between check and use gains nothing: there is no second look-up. What is being looked up counts as a connection.
  */
-export function guardedConnector(allowPrivate: boolean, resolve: Resolve = resolveBySystem): buildConnector.connector {
+export function guardedConnector(rights: ConnectorRights, resolve: Resolve = resolveBySystem): buildConnector.connector {
+  const { allowPrivate, maxConnections } = rights;
+  let open = 0;
   return (options, callback) => {
+    if (open >= maxConnections) {
+      callback(new HttpError({ tag: 'connection-limit-reached' }), null);
+      return;
+    }
+    open++;
+    const leave = () => open--;
     const host = canonicalHost(options.hostname);
     checkedAddresses(host, allowPrivate, resolve)
       .then((addresses) => {
@@ -39,13 +53,16 @@ export function guardedConnector(allowPrivate: boolean, resolve: Resolve = resol
         // The name stands for the checked addresses alone: `lookup` is the only way from it to an address.
         const target = { host: isIP(host) ? addresses[0]!.address : host, port, lookup, autoSelectFamily: true, noDelay: true };
         if (options.protocol !== 'https:') {
-          settle(connectTcp(target), 'connect', callback);
+          settle(connectTcp(target).once('close', leave), 'connect', callback);
           return;
         }
         const servername = isIP(host) ? '' : (options.servername ?? host);
-        settle(connectTls({ ...target, servername, ALPNProtocols: ['http/1.1'] }), 'secureConnect', callback);
+        settle(connectTls({ ...target, servername, ALPNProtocols: ['http/1.1'] }).once('close', leave), 'secureConnect', callback);
       })
-      .catch((error: unknown) => callback(error as Error, null));
+      .catch((error: unknown) => {
+        leave();
+        callback(error as Error, null);
+      });
   };
 }
 
@@ -73,9 +90,9 @@ function settle(socket: Socket, ready: 'connect' | 'secureConnect', callback: bu
 }
 
 /** The pool of connections of one grant. HTTP/1.1 alone; its timeouts are those of each request, so it has none of its own. */
-export function createAgent(allowPrivate: boolean, resolve?: Resolve): Agent {
+export function createAgent(rights: ConnectorRights, resolve?: Resolve): Agent {
   return new Agent({
-    connect: guardedConnector(allowPrivate, resolve),
+    connect: guardedConnector(rights, resolve),
     allowH2: false,
     headersTimeout: 0,
     bodyTimeout: 0,

@@ -26,7 +26,7 @@ function policyOf(entries: readonly string[]): OutboundPolicy {
 /** Connections are pooled for one component of one version: no other tenant meets them, nor the rights they were opened with. */
 function agentOf(grant: GuestGrant): Agent {
   let agent = agents.get(grant);
-  if (!agent) agents.set(grant, (agent = createAgent(grant.allowPrivateHosts)));
+  if (!agent) agents.set(grant, (agent = createAgent({ allowPrivate: grant.allowPrivateHosts, maxConnections: grant.limits.outboundConnections })));
   return agent;
 }
 
@@ -112,10 +112,13 @@ function timeoutMs(ns: bigint | undefined): number {
   return Math.min(MAX_TIMER_MS, Number((ns + 999_999n) / 1_000_000n));
 }
 
-/** A blocked address is a matter for the operator: say so in the log, since the guest sees a bare code. */
+/** A blocked address, or too many connections, is a matter for the operator: say so in the log, since the guest sees a bare code. */
 function noting(state: GuestState, done: (outcome: OutboundOutcome) => void): (outcome: OutboundOutcome) => void {
   const { invocation } = state;
   return (outcome) => {
+    if ('tag' in outcome && outcome.tag === 'connection-limit-reached') {
+      invocation.struck?.('COMPONENT_CONNECTION_LIMIT', `the component has ${state.grant.limits.outboundConnections} connections in this runner already`);
+    }
     if ('tag' in outcome && outcome.tag === 'destination-IP-prohibited') {
       invocation.note('A component tried to make an outbound network connection to an address that the platform does not allow (private, loopback, link-local or reserved).');
     }

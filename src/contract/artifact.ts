@@ -6,18 +6,30 @@ import { Digest, VersionNumber } from './ids.js';
 export const HandlerKind = z.enum(['wasi-http-0.2', 'wasi-http-0.3', 'spin-http', 'command']);
 export type HandlerKind = z.infer<typeof HandlerKind>;
 
+/** What one dependency of a component asks of the host: what it gets, and what in vain, since it does not inherit it. */
+export const BuiltDependency = z.object({
+  /** As in the manifest, after the names of those that lead to it: `a:b > c:d`. */
+  name: z.string(),
+  imports: z.array(z.string()),
+  denied: z.array(z.string()),
+});
+export type BuiltDependency = z.infer<typeof BuiltDependency>;
+
 /** Result of building one component: stored by (component digest, engine version). */
 export const BuiltComponent = z.object({
   engine: z.string(),
+  /** Of the component's own bytes, or of all that is put together when it has dependencies. */
   component: Digest,
   /** Blob with the JSON of the engine's plan. */
   plan: Digest,
   /** Blobs of the rewritten core modules, in the plan's order. */
   modules: z.array(Digest),
   handlers: z.array(HandlerKind),
-  /** What it imports, as written in the component: `wasi:http/types@0.2.3`. */
+  /** What it and its dependencies import from the host, as written there: `wasi:http/types@0.2.3`. */
   imports: z.array(z.string()),
   exports: z.array(z.string()),
+  /** Its dependencies, and theirs; absent: none. */
+  dependencies: z.array(BuiltDependency).optional(),
   /** True when it was a core module and a component was made of it. */
   componentized: z.boolean(),
 });

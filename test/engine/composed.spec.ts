@@ -69,7 +69,7 @@ describe('composed components', () => {
 
   it('are not put together over a resource of an interface that one of them is denied', async () => {
     const dependencies = [await dependency('a:b', READER, { denied: ['h:io/streams'] })];
-    await expect(buildComponent(await parse(OPENER), { memoryCapBytes: 2 ** 20, dependencies })).rejects.toMatchObject({ kind: 'invalid', message: expect.stringContaining('"a:b/reader#stream": the type given is not the type asked for') });
+    await expect(buildComponent(await parse(OPENER), { memoryCapBytes: 2 ** 20, dependencies })).rejects.toMatchObject({ kind: 'mismatch', message: expect.stringContaining('"a:b/reader#stream": the type given is not the type asked for') });
   });
 
   it('copy strings from memory to memory, and each asks the host in its own name', async () => {

@@ -51,8 +51,15 @@ export const VersionView = VersionSummary.extend({
       id: z.string(),
       digest: Digest,
       bytes: z.int(),
-      imports: z.array(z.string()),
+      imports: z.array(z.string()).describe('What it and its dependencies import of the platform.'),
       exports: z.array(z.string()),
+      dependencies: z.array(
+        z.object({
+          name: z.string().describe('As in spin.toml; after " > " what a dependency depends on.'),
+          imports: z.array(z.string()).describe('What it imports of the platform and gets.'),
+          denied: z.array(z.string()).describe('What it imports of the platform in vain: it does not inherit it.'),
+        }),
+      ),
       handlers: z.array(HandlerKind),
       componentized: z.boolean().describe('It was a core module, and was made into a component.'),
     }),

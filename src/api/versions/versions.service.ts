@@ -96,8 +96,8 @@ function toSummary(app: AppRecord, row: VersionRecord): VersionSummary {
 
 function toView(app: AppRecord, details: VersionDetails, url: string): VersionView {
   const components = details.app.components.map(({ id, source, sourceBytes }) => {
-    const { imports = [], exports = [], handlers = [], componentized = false } = details.builds[id] ?? {};
-    return { id, digest: source, bytes: sourceBytes, imports, exports, handlers, componentized };
+    const { imports = [], exports = [], handlers = [], dependencies = [], componentized = false } = details.builds[id] ?? {};
+    return { id, digest: source, bytes: sourceBytes, imports, exports, dependencies, handlers, componentized };
   });
   return {
     ...toSummary(app, details),

@@ -17,6 +17,10 @@ export const REGISTRY_ERRORS = {
     status: 422, title: 'A component imports an interface that nothing here answers', fault: 'user',
     hint: 'Build the component for WASI 0.2 or 0.3 and the Spin interfaces that are supported, or compose it with one that exports the interface.',
   },
+  REGISTRY_DEPENDENCY_MISMATCH: {
+    status: 422, title: 'A dependency does not fit the component that it is for', fault: 'user',
+    hint: 'Compare imports and exports with `wasm-tools component wit`: name, version and types must be the same; `export` in spin.toml names another export.',
+  },
   REGISTRY_HANDLER_MISSING: {
     status: 422, title: 'A component exports nothing that its trigger could call', fault: 'user',
     hint: 'Export wasi:http/incoming-handler@0.2, wasi:http/handler@0.3 or fermyon:spin/inbound-http; a program with main needs executor = { type = "wagi" }.',

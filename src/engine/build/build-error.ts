@@ -8,9 +8,10 @@
  * | unsupported | well formed, but a feature this engine does not cover |
  * | invalid | decodes, but breaks a validation rule |
  * | limit | asks for more than the engine or the operator allows |
+ * | mismatch | a dependency does not fit the component that it is for |
  * | componentize | a core module that could not be made into a component |
  */
-export type BuildErrorKind = 'not-wasm' | 'malformed' | 'unsupported' | 'invalid' | 'limit' | 'componentize';
+export type BuildErrorKind = 'not-wasm' | 'malformed' | 'unsupported' | 'invalid' | 'limit' | 'mismatch' | 'componentize';
 
 /** Messages carry names that the guest chose, of any length. */
 const MAX_MESSAGE_LENGTH = 1_000;

@@ -2,7 +2,7 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { WhorlError } from '#contract/errors.js';
 import { BuildProcess, type BuildProcessOptions } from './build-process.js';
-import { type BuildOrder, BuildReport, REPORT_FILE } from './build-report.js';
+import { type BuildInput, type BuildOrder, BuildReport, REPORT_FILE } from './build-report.js';
 
 export interface BuildPoolOptions extends BuildProcessOptions {
   /** Builds at the same time. */
@@ -32,14 +32,14 @@ export class BuildPool {
   }
 
   /**
-   * Builds the component in the file `source`; `folder` (made here) takes the result, see build-report.ts. Throws what BuildProcess.run
+   * Builds a component with its dependencies; `folder` (made here) takes the result, see build-report.ts. Throws what BuildProcess.run
    * throws; a component that is refused is a report, no error.
    */
-  async build(source: string, folder: string, signal: AbortSignal): Promise<BuildReport> {
+  async build(input: BuildInput, folder: string, signal: AbortSignal): Promise<BuildReport> {
     await this.enter(signal);
     try {
       await mkdir(folder);
-      return await this.runOrder({ order: ++this.orders, source, folder }, signal);
+      return await this.runOrder({ order: ++this.orders, ...input, folder }, signal);
     } finally {
       this.leave();
     }

@@ -84,18 +84,18 @@ export class BuildProcess {
     (this.child.stderr as { unref?(): void } | null)?.unref?.();
   }
 
-  private result({ order, source, folder }: BuildOrder, done: AbortSignal): Promise<void> {
+  private result(order: BuildOrder, done: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       const onMessage = (message: unknown) => {
         const parsed = BuildDone.safeParse(message);
-        if (parsed.success && parsed.data.done === order) resolve();
+        if (parsed.success && parsed.data.done === order.order) resolve();
       };
       const onExit = (code: number | null, signal: string | null) => reject(this.died(code, signal));
       const onError = (cause: Error) => reject(new WhorlError('REGISTRY_BUILD_FAILED', `the build worker could not be reached: ${cause.message}`, { cause }));
       this.child.on('message', onMessage).on('exit', onExit).on('error', onError);
       done.addEventListener('abort', () => this.child.off('message', onMessage).off('exit', onExit).off('error', onError), { once: true });
       if (!this.usable) reject(this.died(this.child.exitCode, this.child.signalCode));
-      else this.child.send({ order, source, folder }, (cause) => cause && onError(cause));
+      else this.child.send(order, (cause) => cause && onError(cause));
     });
   }
 

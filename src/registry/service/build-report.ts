@@ -1,9 +1,25 @@
 import { z } from 'zod';
 import { Digest } from '#contract/ids.js';
-import { HandlerKind } from '#contract/artifact.js';
+import { BuiltDependency, HandlerKind } from '#contract/artifact.js';
 
-/** What the control plane tells a build worker: which file, and the folder that takes the result. */
-export const BuildOrder = z.object({ order: z.int(), source: z.string(), folder: z.string() });
+/** A component that satisfies imports of the one that is built; see the engine's ComponentDependency. `source` is the file with its bytes. */
+export const DependencyOrder = z.object({
+  name: z.string(),
+  source: z.string(),
+  export: z.string().optional(),
+  denied: z.array(z.string()),
+  get dependencies() {
+    return z.array(DependencyOrder);
+  },
+});
+export type DependencyOrder = z.infer<typeof DependencyOrder>;
+
+/** What is built: the file with the component, and its dependencies. */
+export const BuildInput = z.object({ source: z.string(), dependencies: z.array(DependencyOrder) });
+export type BuildInput = z.infer<typeof BuildInput>;
+
+/** What the control plane tells a build worker: what to build, and the folder that takes the result. */
+export const BuildOrder = BuildInput.extend({ order: z.int(), folder: z.string() });
 export type BuildOrder = z.infer<typeof BuildOrder>;
 
 /** What the worker sends back when the folder holds the result; nothing else goes over the channel. */
@@ -28,6 +44,7 @@ export const BuildSuccess = z.object({
   handlers: z.array(HandlerKind),
   imports: z.array(z.string()),
   exports: z.array(z.string()),
+  dependencies: z.array(BuiltDependency),
   componentized: z.boolean(),
   /** Memory that one instance has from the start. */
   initialMemoryBytes: z.int().nonnegative(),
@@ -37,7 +54,7 @@ export type BuildSuccess = z.infer<typeof BuildSuccess>;
 /** `kind` is that of the engine's BuildError, or `internal` for anything else. */
 export const BuildFailure = z.object({
   ok: z.literal(false),
-  kind: z.enum(['not-wasm', 'malformed', 'unsupported', 'invalid', 'limit', 'componentize', 'internal']),
+  kind: z.enum(['not-wasm', 'malformed', 'unsupported', 'invalid', 'limit', 'mismatch', 'componentize', 'internal']),
   message: z.string(),
   stack: z.string().optional(),
 });

@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import { Digest } from '#contract/ids.js';
 import { PAGE_BYTES, type Plan } from '#engine/plan.js';
 import { buildComponent } from '#engine/build/build-component.js';
+import type { ComponentDependency } from '#engine/build/compose/composition.js';
 import { BuildError } from '#engine/build/build-error.js';
 import type { BlobStat } from '#registry/storage/blob-storage.js';
-import { BuildOrder, type BuildReport, PLAN_FILE, REPORT_FILE, moduleFile } from './build-report.js';
+import { BuildOrder, type BuildReport, type DependencyOrder, PLAN_FILE, REPORT_FILE, moduleFile } from './build-report.js';
 
 /**
  * A process that builds components, one at a time: what it reads comes from strangers, so it has no secrets, bounded memory and time,
@@ -16,21 +17,39 @@ import { BuildOrder, type BuildReport, PLAN_FILE, REPORT_FILE, moduleFile } from
 /** No cap here beyond that of 32-bit memories: each node lowers the maximum to the limit that applies there. */
 const MEMORY_CAP_BYTES = 65536 * PAGE_BYTES;
 
-async function build({ source, folder }: BuildOrder): Promise<BuildReport> {
+async function build({ source, dependencies: ordered, folder }: BuildOrder): Promise<BuildReport> {
   try {
-    const built = await buildComponent(await readFile(source), { memoryCapBytes: MEMORY_CAP_BYTES });
+    const files = new SourceFiles();
+    const built = await buildComponent(await files.read(source), { memoryCapBytes: MEMORY_CAP_BYTES, dependencies: await files.dependencies(ordered) });
     const plan = Buffer.from(JSON.stringify(built.plan));
     await writeFile(join(folder, PLAN_FILE), plan);
     for (const [i, module] of built.modules.entries()) await writeFile(join(folder, moduleFile(i)), module);
-    const { imports, exports, handlers, componentized } = built;
+    const { imports, exports, dependencies, handlers, componentized } = built;
     return {
-      ok: true, plan: stat(plan), modules: built.modules.map(stat), imports, exports, handlers, componentized,
+      ok: true, plan: stat(plan), modules: built.modules.map(stat), imports, exports, dependencies, handlers, componentized,
       initialMemoryBytes: initialMemoryBytes(built.plan),
     };
   } catch (error) {
     if (error instanceof BuildError) return { ok: false, kind: error.kind, message: error.message };
     const { message, stack } = error instanceof Error ? error : new Error(String(error));
     return { ok: false, kind: 'internal', message, stack };
+  }
+}
+
+/** Reads each file once, however many dependencies are made of it. */
+class SourceFiles {
+  private readonly files = new Map<string, Promise<Uint8Array>>();
+
+  read(path: string): Promise<Uint8Array> {
+    let file = this.files.get(path);
+    if (file === undefined) this.files.set(path, (file = readFile(path)));
+    return file;
+  }
+
+  dependencies(orders: readonly DependencyOrder[]): Promise<ComponentDependency[]> {
+    return Promise.all(orders.map(async ({ source, dependencies, ...rest }) => ({
+      ...rest, bytes: await this.read(source), dependencies: await this.dependencies(dependencies),
+    })));
   }
 }
 

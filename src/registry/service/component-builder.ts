@@ -7,16 +7,16 @@ import type { Digest } from '#contract/ids.js';
 import { ENGINE_VERSION } from '#engine/plan.js';
 import type { BlobStat, BlobStorage } from '#registry/storage/blob-storage.js';
 import type { BuildPool } from './build-pool.js';
-import { type BuildFailure, type BuildSuccess, PLAN_FILE, moduleFile } from './build-report.js';
+import { type BuildFailure, type BuildInput, type BuildSuccess, PLAN_FILE, moduleFile } from './build-report.js';
 
 /** What is kept of a build, under `builds/<engine>/<64 hex of the component>`. */
 const BuildRecord = z.object({ built: BuiltComponent, initialMemoryBytes: z.int().nonnegative() });
 export type BuildRecord = z.infer<typeof BuildRecord>;
 
 export interface ComponentOrder {
+  /** Names the build; see compositionDigest. */
   component: Digest;
-  /** File with its bytes. */
-  source: string;
+  input: BuildInput;
   /** For what is made on the way; removed. */
   folder: string;
   /** Throws when the app cannot use what was built; called before anything of it is kept. */
@@ -48,9 +48,9 @@ export class ComponentBuilder {
     }
   }
 
-  private async buildNow({ component, source, folder, check }: ComponentOrder, signal: AbortSignal): Promise<BuildRecord | BuildFailure> {
+  private async buildNow({ component, input, folder, check }: ComponentOrder, signal: AbortSignal): Promise<BuildRecord | BuildFailure> {
     try {
-      const report = await this.pool.build(source, folder, signal);
+      const report = await this.pool.build(input, folder, signal);
       if (!report.ok) return report;
       const record = toRecord(component, report);
       check(record);
@@ -74,9 +74,12 @@ export class ComponentBuilder {
   }
 }
 
-function toRecord(component: Digest, { plan, modules, handlers, imports, exports, componentized, initialMemoryBytes }: BuildSuccess): BuildRecord {
+function toRecord(component: Digest, { plan, modules, handlers, imports, exports, dependencies, componentized, initialMemoryBytes }: BuildSuccess): BuildRecord {
   return {
-    built: { engine: ENGINE_VERSION, component, plan: plan.digest, modules: modules.map(({ digest }) => digest), handlers, imports, exports, componentized },
+    built: {
+      engine: ENGINE_VERSION, component, plan: plan.digest, modules: modules.map(({ digest }) => digest), handlers, imports, exports,
+      ...(dependencies.length > 0 && { dependencies }), componentized,
+    },
     initialMemoryBytes,
   };
 }

@@ -7,10 +7,15 @@ import type { BuildFailure } from './build-report.js';
 const HTTP_HANDLERS: readonly HandlerKind[] = ['wasi-http-0.2', 'wasi-http-0.3', 'spin-http'];
 
 /** Refuses a component that imports what nothing answers (REGISTRY_IMPORT_UNKNOWN), naming component and imports. */
-export function checkImports(id: string, built: Pick<BuiltComponent, 'imports'>): void {
+export function checkImports(id: string, built: Pick<BuiltComponent, 'imports' | 'dependencies'>): void {
   const unknown = built.imports.filter((imported) => !isSupportedInterface(imported));
   if (unknown.length === 0) return;
-  throw new WhorlError('REGISTRY_IMPORT_UNKNOWN', `component "${id}" imports ${unknown.map((name) => `"${name}"`).join(', ')}, which nothing here answers`, { fields: { [`component.${id}.source`]: unknown.map((name) => `imports "${name}"`) } });
+  throw new WhorlError('REGISTRY_IMPORT_UNKNOWN', `component "${id}" imports ${unknown.map((name) => `"${name}"${importedBy(name, built)}`).join(', ')}, which nothing here answers`, { fields: { [`component.${id}.source`]: unknown.map((name) => `imports "${name}"`) } });
+}
+
+function importedBy(imported: string, { dependencies = [] }: Pick<BuiltComponent, 'dependencies'>): string {
+  const names = dependencies.filter(({ imports }) => imports.includes(imported)).map(({ name }) => `"${name}"`);
+  return names.length > 0 ? ` (by the dependency ${names.join(', ')})` : '';
 }
 
 /** Refuses a component of which one of the app's triggers could call nothing (REGISTRY_HANDLER_MISSING). */
@@ -46,6 +51,7 @@ export function buildRefusal(id: string, { kind, message, stack }: BuildFailure)
     componentize: 'REGISTRY_COMPONENT_INVALID',
     unsupported: 'REGISTRY_COMPONENT_UNSUPPORTED',
     limit: 'REGISTRY_COMPONENT_TOO_LARGE',
+    mismatch: 'REGISTRY_DEPENDENCY_MISMATCH',
     internal: 'REGISTRY_BUILD_FAILED',
   } as const)[kind];
   return new WhorlError(code, `component "${id}": ${message}`, { cause: stack, fields: { [`component.${id}.source`]: [message] } });

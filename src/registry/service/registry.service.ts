@@ -6,6 +6,7 @@ import { pipeline } from 'node:stream/promises';
 import type { BuiltComponent } from '#contract/artifact.js';
 import { type BundleLimits, MANIFEST_MAX_BYTES, MANIFEST_NAME } from '#contract/bundle/limits.js';
 import { lockApp } from '#contract/bundle/lock.js';
+import { allDependencies } from '#contract/bundle/locked-dependency.js';
 import type { RemoteSource } from '#contract/bundle/lock-sources.js';
 import type { LockedApp, LockedComponent, LockedTrigger } from '#contract/bundle/locked-app.js';
 import { parseManifest } from '#contract/bundle/manifest.js';
@@ -16,6 +17,7 @@ import { type IngestedBundle, Registry } from '#contract/registry.js';
 import type { BlobStat, BlobStorage } from '#registry/storage/blob-storage.js';
 import { buildRefusal, checkHandlers, checkImports, checkMemory } from './component-checks.js';
 import type { BuildRecord, ComponentBuilder } from './component-builder.js';
+import { compositionDigest, dependencyOrders, sourcesOf } from './composed-source.js';
 import { eachAtOnce } from './each-at-once.js';
 import type { SourceClient } from './source-client.js';
 import type { WorkFolder } from './work-folder.js';
@@ -50,7 +52,7 @@ export class RegistryService extends Registry {
       const { app, remoteSources, warnings } = lockApp(parseManifest(text), unpacked);
       const located = locate(unpacked, join(folder, 'bundle'));
       await this.fetchSources(remoteSources, { folder, located, signal });
-      for (const component of app.components) component.sourceBytes = located.get(component.source)!.bytes;
+      for (const component of app.components.flatMap((each) => [each, ...allDependencies(each.dependencies)])) component.sourceBytes = located.get(component.source)!.bytes;
       const builds = await this.buildAll(app, { folder, located, signal });
       await this.storeAll(app, located, signal);
       return {
@@ -100,13 +102,17 @@ export class RegistryService extends Registry {
   }
 
   private async build(component: LockedComponent, triggers: LockedTrigger[], { folder, located, signal }: Push): Promise<BuiltComponent> {
-    const { id, source } = component;
+    const { id, source, dependencies } = component;
+    const pathOf = (digest: Digest): string => located.get(digest)!.path;
     const check = ({ built, initialMemoryBytes }: BuildRecord): void => {
       checkImports(id, built);
       checkMemory(component, initialMemoryBytes);
       checkHandlers(id, triggers, built);
     };
-    const order = { component: source, source: located.get(source)!.path, folder: join(folder, `build-${id}`), check };
+    const order = {
+      component: compositionDigest(component), input: { source: pathOf(source), dependencies: dependencyOrders(dependencies, pathOf) },
+      folder: join(folder, `build-${id}`), check,
+    };
     const built = await this.parts.builder.build(order, signal).catch((error: unknown) => {
       // Limits and dead workers know of no component.
       if (error instanceof WhorlError && error.code.startsWith('REGISTRY_BUILD_')) throw new WhorlError(error.code, `component "${id}": ${error.message}`, { cause: error.cause ?? error });
@@ -118,9 +124,9 @@ export class RegistryService extends Registry {
 
   private async storeAll(app: LockedApp, located: Located, signal: AbortSignal): Promise<void> {
     const blobs = new Map<Digest, BlobStat>();
-    for (const { source, sourceBytes, files } of app.components) {
-      blobs.set(source, { digest: source, bytes: sourceBytes });
-      for (const { digest, bytes } of files) blobs.set(digest, { digest, bytes });
+    for (const component of app.components) {
+      for (const source of sourcesOf(component)) blobs.set(source.digest, source);
+      for (const { digest, bytes } of component.files) blobs.set(digest, { digest, bytes });
     }
     await eachAtOnce(STORES_AT_ONCE, blobs.values(), async (blob) => {
       signal.throwIfAborted();

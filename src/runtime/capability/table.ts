@@ -3,6 +3,7 @@ import type { HostBinding, HostResolver } from '#engine/run/host.js';
 import type { Capability } from './capability.js';
 import { CLI } from './cli/cli.capability.js';
 import { CLOCKS } from './clocks.capability.js';
+import { deniedBinding } from './denied.js';
 import { FILESYSTEM } from './filesystem/filesystem.capability.js';
 import type { GuestState } from './guest.js';
 import { HTTP_02 } from './http/http-02.capability.js';
@@ -38,7 +39,7 @@ function lineOf(iface: string): string {
 }
 
 /** Finds the host's function for an import of a guest; undefined: there is none (for `[resource-drop]…`: nothing to do). */
-export const resolveHost: HostResolver<GuestState> = (iface, name) => byInterface.get(lineOf(iface))?.get(name);
+export const resolveHost: HostResolver<GuestState> = (iface, name, denied) => (denied ? deniedBinding(iface, name) : byInterface.get(lineOf(iface))?.get(name));
 
 /** What is known of a component since it was built. */
 interface Component {
@@ -56,5 +57,5 @@ export function resolverFor({ imports, handlers }: Component): HostResolver<Gues
   if (handlers.includes('command')) return resolveHost;
   const lines = new Set(imports.map(lineOf));
   if (!lines.has('wasi:http/types@0.3') || lines.has('wasi:http/types@0.2')) return resolveHost;
-  return (iface, name) => (lineOf(iface) === 'wasi:io/streams@0.2' ? streamsAtOnce.get(name) : resolveHost(iface, name));
+  return (iface, name, denied) => (lineOf(iface) === 'wasi:io/streams@0.2' ? streamsAtOnce.get(name) : resolveHost(iface, name, denied));
 }

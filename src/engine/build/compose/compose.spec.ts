@@ -72,7 +72,7 @@ describe('a component with dependencies', () => {
 
   it('makes a component of a dependency that is a core module', async () => {
     const error = await refusal(ROOT, [await dependency('a:b', '(module)')]);
-    expect(error).toMatchObject({ kind: 'invalid', message: 'the dependency "a:b" does not export "a:b/num@1.0.0" to satisfy the import "a:b/num@1.0.0": it exports nothing' });
+    expect(error).toMatchObject({ kind: 'mismatch', message: 'the dependency "a:b" does not export "a:b/num@1.0.0" to satisfy the import "a:b/num@1.0.0": it exports nothing' });
   });
 
   it('takes the export that the dependency names, whatever it is called', async () => {
@@ -91,7 +91,7 @@ describe('a component with dependencies', () => {
 
   it('is refused when a dependency matches no import', async () => {
     expect(await refusal(ROOT, [await dependency('a:b@2.0.0', NUM)])).toMatchObject({
-      kind: 'invalid', message: 'the dependency "a:b@2.0.0" matches no import: "a:b/num@1.0.0", "wasi:cli/environment@0.2.3"',
+      kind: 'mismatch', message: 'the dependency "a:b@2.0.0" matches no import: "a:b/num@1.0.0", "wasi:cli/environment@0.2.3"',
     });
   });
 
@@ -109,7 +109,7 @@ describe('a component with dependencies', () => {
 
   it('is refused when an export is not of the type that the import asks for', async () => {
     expect(await refusal(ROOT.replace('(result u32)', '(result string)'), [await dependency('a:b', NUM)])).toMatchObject({
-      kind: 'invalid', message: '"a:b/num@1.0.0#one": the function given has another type than asked for',
+      kind: 'mismatch', message: 'dependency "a:b": "a:b/num@1.0.0#one": the function given has another type than asked for',
     });
   });
 

@@ -1,10 +1,10 @@
-import { BuildError } from '#engine/build/build-error.js';
+import { BuildError, LinkError } from '#engine/build/build-error.js';
 import { ComponentValidator } from '#engine/build/validate/component-validator.js';
 import type { ModuleCache } from '#engine/build/link/module-cache.js';
 import { Substitution } from '#engine/build/validate/substitution.js';
 import type { ComponentType, Extern } from '#engine/build/validate/types.js';
 import type { ComponentAst } from '#engine/build/decode/ast.js';
-import { compatibleName, type Composition, inDependency, withoutVersion } from './composition.js';
+import { compatibleName, type Composition, inside, inDependency, type Wire, withoutVersion } from './composition.js';
 
 /** Introduces the resource types of the host, and those of the components put together. */
 const COMPOSED = Symbol('composed');
@@ -13,7 +13,7 @@ const COMPOSED = Symbol('composed');
  * Validates every component of a composition, and that each export is a subtype of the import that it satisfies (Explainer.md, Type
  * Checking), as if a component around them instantiated them. Resource types of the host are the same for all that import compatible
  * versions of their interface; those of a denied interface are the dependency's own, since nothing of the host stands behind them.
- * Throws `LinkError`; `BuildError` for what is wrong inside a dependency.
+ * Throws `LinkError`; `BuildError` for what is wrong inside a dependency, of the kind `mismatch` for one that does not fit.
  */
 export function validateComposition(root: Composition, modules: ModuleCache): void {
   new CompositionValidator(new ComponentValidator(modules)).instance(root);
@@ -46,7 +46,7 @@ class CompositionValidator {
         continue;
       }
       const given = made.get(wire.from)!.get(wire.export)!;
-      matcher.check(wanted, given, { place: { name }, actual });
+      fitting(wire, () => matcher.check(wanted, given, { place: { name }, actual }));
       matcher.rename(wanted, given, actual);
     }
     return new Map([...type.exports].map(([name, extern]) => [name, actual.extern(extern)]));
@@ -69,5 +69,14 @@ class CompositionValidator {
       if (resource === undefined) this.hostResources.set(key, (resource = this.validator.store.freshResource(COMPOSED)));
       actual.bind(extern.type.id, resource);
     }
+  }
+}
+
+/** What `check` finds to be of another type is a matter of how components were put together, not of any of them. */
+function fitting(wire: Wire, check: () => void): void {
+  try {
+    check();
+  } catch (error) {
+    throw error instanceof LinkError && error.kind === 'invalid' ? new BuildError('mismatch', `${inside(wire.from.path)}${error.message}`, { cause: error }) : error;
   }
 }

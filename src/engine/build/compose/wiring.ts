@@ -41,8 +41,8 @@ export function matchesImport(dependency: string, imported: string): boolean {
 }
 
 /**
- * Finds out which import of a component gets which export of which dependency. Throws `LinkError`: a dependency that matches no import,
- * an import that two match, an export that is not there; or what `decode` throws.
+ * Finds out which import of a component gets which export of which dependency. Throws `BuildError` of the kind `mismatch`: a dependency
+ * that matches no import, an import that two match, an export that is not there; or what `decode` throws.
  */
 export async function compose(component: ComponentAst, dependencies: readonly ComponentDependency[], decode: Decode): Promise<Composition> {
   return new Wiring(decode).component(component, { denied: [], dependencies }, []);
@@ -65,7 +65,7 @@ class Wiring {
       made.push(from);
       for (const name of this.matched(component, dependency.name, path)) {
         const before = wires.get(name);
-        if (before) throw new LinkError('invalid', `${where(path)}the import ${JSON.stringify(name)} is satisfied by two dependencies, ${JSON.stringify(before.name)} and ${JSON.stringify(dependency.name)}`);
+        if (before) throw new BuildError('mismatch', `${where(path)}the import ${JSON.stringify(name)} is satisfied by two dependencies, ${JSON.stringify(before.name)} and ${JSON.stringify(dependency.name)}`);
         wires.set(name, { from, export: exportFor(name, dependency, from, path), name: dependency.name });
       }
     }
@@ -76,7 +76,7 @@ class Wiring {
     const imports = names(component, 'import');
     const matched = imports.filter((name) => matchesImport(dependency, name));
     if (matched.length === 0) {
-      throw new LinkError('invalid', `${where(path)}the dependency ${JSON.stringify(dependency)} matches no import: ${imports.length === 0 ? 'there are none' : listed(imports)}`);
+      throw new BuildError('mismatch', `${where(path)}the dependency ${JSON.stringify(dependency)} matches no import: ${imports.length === 0 ? 'there are none' : listed(imports)}`);
     }
     return matched;
   }
@@ -97,7 +97,7 @@ function exportFor(imported: string, dependency: ComponentDependency, { componen
   const name = dependency.export ?? imported;
   const exports = names(component, 'export');
   if (exports.includes(name)) return name;
-  throw new LinkError('invalid', `${where(path)}the dependency ${JSON.stringify(dependency.name)} does not export ${JSON.stringify(name)} to satisfy the import ${JSON.stringify(imported)}: it exports ${exports.length === 0 ? 'nothing' : listed(exports)}`);
+  throw new BuildError('mismatch', `${where(path)}the dependency ${JSON.stringify(dependency.name)} does not export ${JSON.stringify(name)} to satisfy the import ${JSON.stringify(imported)}: it exports ${exports.length === 0 ? 'nothing' : listed(exports)}`);
 }
 
 function where(path: string[]): string {

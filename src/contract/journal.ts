@@ -29,7 +29,7 @@ export const UsageRecord = z.object({
   bytesIn: z.int().nonnegative(),
   bytesOut: z.int().nonnegative(),
   /** How often a limit struck, by the code of its error; absent: none did. */
-  limits: z.record(z.string(), z.int().positive()).optional(),
+  limits: z.record(z.string().regex(/^[A-Z_]{1,64}$/), z.int().positive()).optional(),
 });
 export type UsageRecord = z.infer<typeof UsageRecord>;
 

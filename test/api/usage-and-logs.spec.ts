@@ -15,6 +15,7 @@ interface Usage {
   bytesIn: number;
   bytesOut: number;
   byVersion: { version: number; requests: number }[];
+  limits: { version: number; component: string; code: string; count: number }[];
 }
 interface Logs {
   lines: { id: string; line: string; requestId: string; stream: string; component: string; version: number; at: string }[];
@@ -49,6 +50,19 @@ describe('usage and logs', () => {
       expect(await sums(app)).toMatchObject({
         requests: 15, errors: 2, wallMs: 4.5, cpuMs: 0.75, bytesIn: 30, bytesOut: 300, byVersion: [{ version: 1, requests: 5 }, { version: 2, requests: 10 }],
       });
+    });
+
+    it('says which limits struck, by version and component', async () => {
+      const { node, app } = await setUp();
+      await node.ship([
+        usage(app, { limits: { COMPONENT_CPU_LIMIT: 2, COMPONENT_BUSY: 1 } }), usage(app, { limits: { COMPONENT_CPU_LIMIT: 1 } }), usage(app),
+        usage(app, { version: 2, component: 'other', requests: 0, limits: { COMPONENT_LOG_LIMIT: 4 } }),
+      ]);
+      expect((await sums(app)).limits).toEqual([
+        { version: 1, component: 'web', code: 'COMPONENT_BUSY', count: 1 },
+        { version: 1, component: 'web', code: 'COMPONENT_CPU_LIMIT', count: 3 },
+        { version: 2, component: 'other', code: 'COMPONENT_LOG_LIMIT', count: 4 },
+      ]);
     });
 
     it('is taken once, however often it is sent', async () => {

@@ -66,6 +66,34 @@ export function rollUp(records: readonly { record: UsageRecord; identity: AppIde
   return [...sums.values()];
 }
 
+/** How often one limit struck in one component in one minute. */
+export interface LimitRollup {
+  minuteMs: number;
+  orgId: string;
+  appId: string;
+  channel: string;
+  version: number;
+  component: string;
+  code: string;
+  count: number;
+}
+
+/** Adds limits up by minute and by whose they are. */
+export function rollUpLimits(records: readonly { record: UsageRecord; identity: AppIdentity }[]): LimitRollup[] {
+  const sums = new Map<string, LimitRollup>();
+  for (const { record, identity } of records) {
+    const minuteMs = Math.floor(record.at / MINUTE_MS) * MINUTE_MS;
+    const { channel, version, component, limits = {} } = record;
+    for (const [code, count] of Object.entries(limits)) {
+      const key = JSON.stringify([identity.id, minuteMs, channel, version, component, code]);
+      const sum = sums.get(key) ?? { minuteMs, orgId: identity.orgId, appId: identity.id, channel, version, component, code, count: 0 };
+      sum.count += count;
+      sums.set(key, sum);
+    }
+  }
+  return [...sums.values()];
+}
+
 /** Milliseconds that both a Date and a timestamp of PostgreSQL can hold. */
 const MAX_AT_MS = 8_640_000_000_000_000;
 

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { LogRecord } from '#contract/journal.js';
 import { type Db, notify } from '#platform/prisma/prisma.service.js';
 import { logsTopic } from '../topics.js';
-import type { AppIdentity, UsageRollup } from './journal-batch.js';
+import type { AppIdentity, LimitRollup, UsageRollup } from './journal-batch.js';
 
 /** First key of the advisory locks under which an app's log lines are numbered: the second is a hash of the app's id. */
 const LOG_LOCK_CLASS = 7270;
@@ -42,6 +42,18 @@ export class JournalRepository {
         requests = usage_minute.requests + EXCLUDED.requests, errors = usage_minute.errors + EXCLUDED.errors,
         wall_ms = usage_minute.wall_ms + EXCLUDED.wall_ms, cpu_ms = usage_minute.cpu_ms + EXCLUDED.cpu_ms,
         bytes_in = usage_minute.bytes_in + EXCLUDED.bytes_in, bytes_out = usage_minute.bytes_out + EXCLUDED.bytes_out`;
+  }
+
+  /** As `addUsage`, for limits that struck. */
+  async addLimits(db: Db, node: string, rollups: LimitRollup[]): Promise<void> {
+    if (rollups.length === 0) return;
+    await db.$executeRaw`
+      INSERT INTO limit_minute (minute, org_id, app_id, channel, version, component, code, node, count)
+      SELECT to_timestamp(l."minuteMs" / 1000.0), l."orgId", l."appId", l.channel, l.version, l.component, l.code, ${node}, l.count
+      FROM jsonb_to_recordset(${JSON.stringify(rollups)}::jsonb) AS l("minuteMs" float8, "orgId" uuid, "appId" uuid, channel text, version int,
+        component text, code text, count bigint)
+      ORDER BY l."appId", l."minuteMs", l.channel, l.version, l.component, l.code
+      ON CONFLICT (app_id, minute, channel, version, component, code, node) DO UPDATE SET count = limit_minute.count + EXCLUDED.count`;
   }
 
   /** Appends lines, in their order, and wakes those who follow them. */

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { JournalBatch, JournalEntry, JournalReceipt, LogRecord, UsageRecord } from '#contract/journal.js';
 import { Log } from '#platform/log.js';
 import { type Db, PrismaService } from '#platform/prisma/prisma.service.js';
-import { type AppIdentity, identify, rollUp, storable, takeContiguous } from './journal-batch.js';
+import { type AppIdentity, identify, rollUp, rollUpLimits, storable, takeContiguous } from './journal-batch.js';
 import { JournalRepository } from './journal.repository.js';
 
 @Injectable()
@@ -41,6 +41,7 @@ export class JournalService {
       else lines.push({ record, appId: identity.id });
     }
     await this.repository.addUsage(db, node, rollUp(usage));
+    await this.repository.addLimits(db, node, rollUpLimits(usage));
     await this.repository.addLines(db, lines);
   }
 }

@@ -6,6 +6,17 @@ import type { UsageSums } from './usage.schema.js';
 export class UsageRepository {
   constructor(private readonly prisma: PrismaService) {}
 
+  /** How often limits struck in the minutes that begin in [from, to). */
+  async limits(appId: string, from: Date, to: Date): Promise<{ version: number; component: string; code: string; count: number }[]> {
+    const groups = await this.prisma.limitMinute.groupBy({
+      by: ['version', 'component', 'code'],
+      where: { appId, minute: { gte: from, lt: to } },
+      _sum: { count: true },
+      orderBy: [{ version: 'asc' }, { component: 'asc' }, { code: 'asc' }],
+    });
+    return groups.map(({ _sum: sum, ...of }) => ({ ...of, count: Number(sum.count) }));
+  }
+
   /** Sums of the minutes that begin in [from, to), by version. */
   async byVersion(appId: string, from: Date, to: Date): Promise<(UsageSums & { version: number })[]> {
     const groups = await this.prisma.usageMinute.groupBy({

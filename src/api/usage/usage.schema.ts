@@ -30,10 +30,19 @@ export const UsageSums = z.object({
 });
 export type UsageSums = z.infer<typeof UsageSums>;
 
+export const LimitCount = z.object({
+  version: VersionNumber,
+  component: z.string(),
+  code: z.string().describe('The code of the error that says which limit it was.'),
+  count: z.int(),
+});
+export type LimitCount = z.infer<typeof LimitCount>;
+
 export const UsageView = UsageSums.extend({
   from: z.iso.datetime().describe('The first instant counted.'),
   to: z.iso.datetime().describe('The first instant not counted.'),
   byVersion: z.array(UsageSums.extend({ version: VersionNumber })),
+  limits: z.array(LimitCount).describe('How often each limit struck.'),
 });
 export type UsageView = z.infer<typeof UsageView>;
 

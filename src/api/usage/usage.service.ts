@@ -19,12 +19,13 @@ export class UsageService {
     const first = new Date(Math.floor((from ?? app.createdAt).getTime() / MINUTE_MS) * MINUTE_MS);
     // The running minute counts, and a node's clock may be a little ahead.
     const last = new Date(Math.ceil((to?.getTime() ?? Date.now() + MINUTE_MS) / MINUTE_MS) * MINUTE_MS);
-    const versions = await this.repository.byVersion(app.id, first, last);
+    const [versions, limits] = await Promise.all([this.repository.byVersion(app.id, first, last), this.repository.limits(app.id, first, last)]);
     return {
       ...addUp(versions),
       from: first.toISOString(),
       to: last.toISOString(),
       byVersion: versions.map((sums) => ({ ...sums, version: sums.version as VersionNumber })),
+      limits: limits.map((of) => ({ ...of, version: of.version as VersionNumber })),
     };
   }
 }

@@ -33,6 +33,8 @@ import { UsageService } from './usage/usage.service.js';
 import { VariableRepository } from './variables/variable.repository.js';
 import { VariablesController } from './variables/variables.controller.js';
 import { VariablesService } from './variables/variables.service.js';
+import { RebuildService } from './versions/rebuild.service.js';
+import { VersionBuildRepository } from './versions/version-build.repository.js';
 import { VersionRepository } from './versions/version.repository.js';
 import { VersionsController } from './versions/versions.controller.js';
 import { VersionsService } from './versions/versions.service.js';
@@ -41,10 +43,10 @@ type ImportedModule = NonNullable<ModuleMetadata['imports']>[number];
 
 const REPOSITORIES = [
   AppRepository, HealthRepository, IdempotencyRepository, JournalRepository, LogRepository, NodeRepository, RolloutRepository, SchedulerRepository,
-  TokenRepository, UsageRepository, VariableRepository, VersionRepository,
+  TokenRepository, UsageRepository, VariableRepository, VersionBuildRepository, VersionRepository,
 ];
 const SERVICES = [
-  AdvanceService, AppsService, AuthService, FleetService, HealthService, JournalService, LogsService, NodesService, RetentionService, RolloutsService,
+  AdvanceService, AppsService, AuthService, FleetService, HealthService, JournalService, LogsService, NodesService, RebuildService, RetentionService, RolloutsService,
   SchedulerService, UsageService, VariablesService, VersionsService,
 ];
 

@@ -35,6 +35,26 @@ export const BuiltComponent = z.object({
 });
 export type BuiltComponent = z.infer<typeof BuiltComponent>;
 
+/** What a build found out, for people; nodes do not need it. */
+export const BuildFacts = z.object({
+  /** How an instance gets a fresh state for the next invocation, see docs/adr/0010. */
+  reset: z.object({
+    mode: z.enum(['in-place', 'new-instances', 'new-memory']),
+    /** Only what was written is put back, not the whole memory. */
+    cards: z.boolean(),
+    /** Why it is no better. */
+    reason: z.string().optional(),
+  }),
+  /** Of one instance, all its memories together. */
+  memory: z.object({ initialBytes: z.int().nonnegative(), maximumBytes: z.int().nonnegative() }),
+  buildMs: z.int().nonnegative(),
+});
+export type BuildFacts = z.infer<typeof BuildFacts>;
+
+/** A build as the registry answers it and the control plane keeps it. Builds of before they were noted have no facts. */
+export const ComponentBuild = BuiltComponent.extend({ facts: BuildFacts.optional() });
+export type ComponentBuild = z.infer<typeof ComponentBuild>;
+
 /** All a node needs to run one version: bytes by digest, nothing to decide. */
 export const VersionArtifact = z.object({
   version: VersionNumber,

@@ -40,6 +40,12 @@ export type RemovedChannel = z.infer<typeof RemovedChannel>;
 export const NodeAssignments = z.object({ revision: z.string(), assignments: z.array(Assignment), removed: z.array(RemovedChannel).optional() });
 export type NodeAssignments = z.infer<typeof NodeAssignments>;
 
+/** Versions of the engine whose plans a node can run, the preferred one first. */
+export const Engines = z.array(z.string().regex(/^[0-9]{1,9}$/)).min(1).max(8);
+export type Engines = z.infer<typeof Engines>;
+/** What nodes run that do not say. */
+export const UNSAID_ENGINES: Engines = ['3'];
+
 /** What a node says of one assignment. `generation` and `variablesRevision`: the ones its data plane has switched to (0: none). */
 export const AssignmentStatus = z.object({
   app: AppName,
@@ -56,6 +62,7 @@ export const NodeReport = z.object({
   /** Random for each start of the node. */
   incarnation: z.string(),
   runners: z.int().nonnegative(),
+  engines: Engines.optional(),
   statuses: z.array(AssignmentStatus),
 });
 export type NodeReport = z.infer<typeof NodeReport>;

@@ -1,7 +1,8 @@
 /**
  * What a node asks of the control plane, as one table for both sides. All of it needs a token with the scope `node`.
  *
- * - `assignments`: `?after=<revision>&wait=<seconds>` answers at once when the state differs, else when it changes or the time is up
+ * - `assignments`: `?after=<revision>&wait=<seconds>&engines=<version>,…` answers at once when the state differs, else when it changes or
+ *   the time is up; every artifact in the answer is of one of these engine versions (see `Engines`)
  * - `report`: after each change, and as a heartbeat every `HEARTBEAT_MS`
  * - `journal`: takes each entry once
  * - `blob`: bytes by digest; the node checks the digest itself

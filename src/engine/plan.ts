@@ -147,6 +147,40 @@ export interface Plan {
   exports: Record<string, PlanExport>;
 }
 
+/** Filling or copying more memory than this is slower than a new one, whose pages come zeroed on demand. */
+export const MAX_REUSED_BYTES = 64 * 2 ** 20;
+
+/**
+ * How slots are made fresh, the cheapest way that holds: `in-place`, memory and globals are put back and the instances stay;
+ * `new-instances`, the memory is zeroed and everything instantiated anew; `new-memory`, that too is new.
+ */
+export interface ResetMode {
+  mode: 'in-place' | 'new-instances' | 'new-memory';
+  /** Why it is not the better one. With `in-place`: why the whole memory is put back and not what was written. */
+  reason?: string;
+  /** Only what was written is put back. */
+  cards: boolean;
+}
+
+/** The way that is proved for a plan. At run time a slot may fall back, when start functions call out of the component. */
+export function resetModeOf({ steps, modules }: Pick<Plan, 'steps' | 'modules'>): ResetMode {
+  const used = steps.map(({ module }) => ({ label: `core module ${module}`, ...modules[module]! }));
+  const cards = used.every((module) => module.cards);
+  const unproved = used.flatMap(({ label, reset }) => (reset.inPlace ? [] : [`${label}: ${reset.reason}`]));
+  const [unmarked] = used.flatMap(({ label, reset }) => (reset.inPlace && reset.unmarked !== undefined ? [`${label} has ${reset.unmarked}`] : []));
+  const fallback = newStateOf({ steps, modules });
+  const tooLarge = !cards && fallback === 'new-memory' ? [unmarked ?? 'the memory is too large to be put back as a whole'] : [];
+  const [refusal] = [...unproved, ...tooLarge];
+  if (refusal !== undefined) return { mode: fallback, reason: refusal, cards: false };
+  return { mode: 'in-place', cards, ...(unmarked === undefined ? {} : { reason: unmarked }) };
+}
+
+/** The cheapest way that needs no proof. */
+export function newStateOf({ steps, modules }: Pick<Plan, 'steps' | 'modules'>): 'new-instances' | 'new-memory' {
+  const memories = steps.flatMap(({ module }) => modules[module]!.memory ?? []);
+  return memories.some(({ minPages }) => minPages * PAGE_BYTES > MAX_REUSED_BYTES) ? 'new-memory' : 'new-instances';
+}
+
 /** Names shared by the rewriter and the slots. Guests may neither import from nor export under them. */
 export const WHORL_MODULE = 'whorl';
 export const MEMORY_IMPORT = 'memory';

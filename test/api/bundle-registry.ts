@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { type DynamicModule, Module } from '@nestjs/common';
+import type { ComponentBuild } from '#contract/artifact.js';
 import { LockedApp } from '#contract/bundle/locked-app.js';
 import { WhorlError } from '#contract/errors.js';
 import type { Digest } from '#contract/ids.js';
@@ -38,6 +39,12 @@ export class BundleRegistry extends Registry {
   /** Largest number of bytes that were held before they were read. */
   received = 0;
   aborted = 0;
+  /** Of the engine that it builds for; a control plane that starts later may have another. */
+  engine = '3';
+  /** Rebuilds fail with it, by component id. */
+  readonly broken = new Map<string, WhorlError>();
+  /** Names of the components that were rebuilt, in order. */
+  readonly rebuilt: string[] = [];
 
   async ingest(body: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<IngestedBundle> {
     const hash = createHash('sha256');
@@ -59,13 +66,24 @@ export class BundleRegistry extends Registry {
     const bytes = Buffer.concat(chunks);
     const digest = `sha256:${hash.digest('hex')}` as Digest;
     const app = parse(bytes);
-    const builds = Object.fromEntries(
-      app.components.map((component) => [
-        component.id,
-        { engine: '1', component: component.source, plan: digest, modules: [digest], handlers: ['wasi-http-0.2' as const], imports: ['wasi:http/types@0.2.3'], exports: ['wasi:http/incoming-handler@0.2.3'], componentized: false },
-      ]),
-    );
-    return { digest, bytes: bytes.length, manifest: 'spin_manifest_version = 2\n', app, builds };
+    return { digest, bytes: bytes.length, manifest: 'spin_manifest_version = 2\n', app, builds: this.buildsOf(app) };
+  }
+
+  async rebuild(app: LockedApp): Promise<Record<string, ComponentBuild>> {
+    for (const { id } of app.components) {
+      this.rebuilt.push(id);
+      if (this.broken.has(id)) throw this.broken.get(id)!;
+    }
+    return this.buildsOf(app);
+  }
+
+  private buildsOf(app: LockedApp): Record<string, ComponentBuild> {
+    const digest = `sha256:${this.engine.padStart(64, '0')}` as Digest;
+    return Object.fromEntries(app.components.map((component) => [component.id, {
+      engine: this.engine, component: component.source, plan: digest, modules: [digest], handlers: ['wasi-http-0.2'],
+      imports: ['wasi:http/types@0.2.3'], exports: ['wasi:http/incoming-handler@0.2.3'], componentized: false,
+      facts: { reset: { mode: 'in-place', cards: true }, memory: { initialBytes: 65536, maximumBytes: 131072 }, buildMs: 3 },
+    }]));
   }
 
   async check(): Promise<void> {

@@ -95,8 +95,8 @@ export class ControlPlaneFixture {
     return `http://127.0.0.1:${plane!.port}`;
   }
 
-  node(name?: string, replica?: number): SimulatedNode {
-    const node = new SimulatedNode(this.url(replica), this.nodeToken, name).start();
+  node(name?: string, replica?: number, engines?: string[]): SimulatedNode {
+    const node = new SimulatedNode(this.url(replica), this.nodeToken, name, engines).start();
     this.cleanups.unshift(() => node.stop());
     return node;
   }

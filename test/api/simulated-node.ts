@@ -24,9 +24,11 @@ export class SimulatedNode {
   private seq = 0;
 
   constructor(
-    private readonly baseUrl: string,
+    public baseUrl: string,
     private readonly token: string,
     readonly name = 'node-1',
+    /** What it says it can run. */
+    private readonly engines?: string[],
   ) {}
 
   start(): this {
@@ -74,7 +76,7 @@ export class SimulatedNode {
     let revision = '';
     while (!this.stopping.signal.aborted) {
       try {
-        const response = await this.request('GET', `assignments?wait=30&after=${encodeURIComponent(revision)}`, undefined, this.stopping.signal);
+        const response = await this.request('GET', `assignments?wait=30&after=${encodeURIComponent(revision)}${this.engines ? `&engines=${this.engines.join()}` : ''}`, undefined, this.stopping.signal);
         if (!response.ok) throw new Error(`${response.status}`);
         const state = (await response.json()) as NodeAssignments;
         revision = state.revision;
@@ -122,7 +124,7 @@ export class SimulatedNode {
   }
 
   private async report(): Promise<void> {
-    const report: NodeReport = { node: this.name as NodeReport['node'], incarnation: this.incarnation, runners: 2, statuses: this.statuses() };
+    const report: NodeReport = { node: this.name as NodeReport['node'], incarnation: this.incarnation, runners: 2, ...(this.engines && { engines: this.engines }), statuses: this.statuses() };
     const response = await this.request('PUT', 'report', report);
     if (response.status !== 204) throw new Error(`report: ${response.status} ${await response.text()}`);
   }

@@ -4,6 +4,7 @@ import { buffer } from 'node:stream/consumers';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { parse } from '@bytecodealliance/jco';
 import { VersionArtifact } from '#contract/artifact.js';
+import { type Plan, resetModeOf } from '#engine/plan.js';
 import { packBundle } from '#contract/bundle/pack.js';
 import { RegistryService } from '#registry/service/registry.service.js';
 import { buildWat } from '../fixtures/build-wat.js';
@@ -48,6 +49,26 @@ describe(RegistryService.name, () => {
       expect(sha256(await buffer((await under.storage.get(digest)).content))).toBe(digest);
     }
     VersionArtifact.parse({ version: 1, digest: ingested.digest, app: ingested.app, builds: ingested.builds });
+  });
+
+  it('says what it found out: how instances are reset, their memory, the time it took', async () => {
+    const { builds } = await ingest(await bundleOf(wasm));
+    expect(builds['main']!.facts).toEqual({
+      reset: { mode: 'in-place', cards: true }, memory: { initialBytes: expect.any(Number), maximumBytes: expect.any(Number) }, buildMs: expect.any(Number),
+    });
+    const plan = JSON.parse((await buffer((await under.storage.get(builds['main']!.plan)).content)).toString()) as Plan;
+    expect(builds['main']!.facts!.reset).toEqual(resetModeOf(plan));
+    expect(builds['main']!.facts!.memory.initialBytes).toBeGreaterThan(0);
+  });
+
+  it('builds an app again from what it keeps, when nothing of the builds is there', async () => {
+    const { app, builds } = await ingest(await bundleOf(wasm));
+    const record = `builds/${under.registry.engine}/${builds['main']!.component.slice('sha256:'.length)}`;
+    await under.storage.deleteRecord(record);
+    const again = await under.registry.rebuild(app, new AbortController().signal);
+    expect(again['main']!.plan).toBe(builds['main']!.plan);
+    expect(await under.storage.findRecord(record)).toBeDefined();
+    expect(await under.leftovers()).toEqual([]);
   });
 
   it('builds a component once, whoever pushes it', async () => {

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import type { AssignmentStatus, NodeReport } from '#contract/assignment.js';
+import { type AssignmentStatus, type Engines, type NodeReport, UNSAID_ENGINES } from '#contract/assignment.js';
 import { NODE_LOST_AFTER_MS } from '#contract/node-routes.js';
 import { type Db, NOTIFY_CHANNEL, PrismaService } from '#platform/prisma/prisma.service.js';
 import { REPORTS_TOPIC } from '../topics.js';
@@ -13,6 +13,8 @@ export interface ChannelName {
 export interface NodeStatus {
   node: string;
   changedAt: Date;
+  /** What it can run. */
+  engines: Engines;
   status: AssignmentStatus | undefined;
 }
 
@@ -49,8 +51,8 @@ export class NodeRepository {
 
   /** The live nodes and what each says of the channel, with the database's clock that judges what is live and what is late. */
   async fleetOf({ app, channel }: ChannelName, db: Db = this.prisma): Promise<Fleet> {
-    const rows = await db.$queryRaw<{ now: Date; name: string | null; changed_at: Date; status: AssignmentStatus | null }[]>`
-      SELECT clock.now, n.name, n.changed_at, s.value AS status
+    const rows = await db.$queryRaw<{ now: Date; name: string | null; changed_at: Date; engines: Engines | null; status: AssignmentStatus | null }[]>`
+      SELECT clock.now, n.name, n.changed_at, n.report->'engines' AS engines, s.value AS status
       FROM (SELECT clock_timestamp() AS now) clock
       LEFT JOIN node n ON n.last_seen > clock.now - ${NODE_LOST_AFTER_MS} * interval '1 millisecond'
       LEFT JOIN LATERAL (
@@ -58,7 +60,8 @@ export class NodeRepository {
         WHERE value->>'app' = ${app} AND value->>'channel' = ${channel} LIMIT 1
       ) s ON true
       ORDER BY n.name`;
-    const live = rows.flatMap(({ name, changed_at: changedAt, status }) => (name === null ? [] : [{ node: name, changedAt, status: status ?? undefined }]));
+    const live = rows.flatMap(({ name, changed_at: changedAt, engines, status }) =>
+      (name === null ? [] : [{ node: name, changedAt, engines: engines ?? UNSAID_ENGINES, status: status ?? undefined }]));
     return { now: rows[0]!.now, nodes: live };
   }
 }

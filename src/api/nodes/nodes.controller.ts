@@ -1,7 +1,7 @@
 import { Controller, Get, Post, Put, Res } from '@nestjs/common';
 import type { Response } from 'express';
 import { z } from 'zod';
-import { NodeAssignments, NodeReport } from '#contract/assignment.js';
+import { Engines, NodeAssignments, NodeReport, UNSAID_ENGINES } from '#contract/assignment.js';
 import { NodeName } from '#contract/ids.js';
 import { JournalBatch, JournalReceipt } from '#contract/journal.js';
 import { NODE_ROUTES } from '#contract/node-routes.js';
@@ -21,6 +21,7 @@ const GetAssignments = endpoint({
   description: 'Answers at once when the state differs from `after`, else when it changes or the time is up.',
   query: z.object({
     after: z.string().optional().describe('The revision that the node holds.'),
+    engines: z.string().regex(/^[0-9]{1,9}(,[0-9]{1,9}){0,7}$/).optional().describe('Versions of the engine whose plans the node can run, the preferred one first, with commas between them.'),
     wait: z.coerce.number().int().min(0).max(MAX_WAIT_S).default(0).describe('Seconds to wait for a change.'),
   }),
   responses: { 200: { description: 'All that the node should hold.', body: NodeAssignments } },
@@ -55,7 +56,8 @@ export class NodesController {
   assignments(@Input() { query }: InputOf<typeof GetAssignments>, @Res({ passthrough: true }) response: Response): Promise<NodeAssignments> {
     const gone = new AbortController();
     response.on('close', () => gone.abort());
-    return this.scheduler.next(query.after, query.wait, gone.signal);
+    const engines: Engines = query.engines?.split(',') ?? UNSAID_ENGINES;
+    return this.scheduler.next({ after: query.after, waitS: query.wait, engines }, gone.signal);
   }
 
   @Put(NODE_ROUTES.report.path)

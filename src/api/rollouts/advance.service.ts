@@ -48,9 +48,10 @@ export class AdvanceService implements OnApplicationBootstrap {
     for (const rollout of active) {
       // Superseded by one that was promoted just now.
       if (rollout.endedAt) continue;
+      const builds = await this.repository.buildsOf(db, channel.appId, rollout.version);
       // Twice at most: what is served already needs no switch and is done at once.
       for (let again = true; again; ) {
-        const step = nextStep({ ...rollout, channelGeneration: channel.generation }, nodes, now);
+        const step = nextStep({ ...rollout, channelGeneration: channel.generation, builds }, nodes, now);
         again = step.kind === 'promote';
         moved = (await this.take(db, { channel, rollout, active, now }, step)) || moved;
       }

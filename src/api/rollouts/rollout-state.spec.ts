@@ -6,13 +6,14 @@ const begun = new Date('2026-01-01T00:00:00Z');
 const after = (ms: number): Date => new Date(begun.getTime() + ms);
 
 const rollout = (change: Partial<RolloutSituation> = {}): RolloutSituation => ({
-  version: 2, state: 'preparing', generation: null, createdAt: begun, deadlineAt: null, channelGeneration: 1, ...change,
+  version: 2, state: 'preparing', generation: null, createdAt: begun, deadlineAt: null, channelGeneration: 1, builds: [{ engine: '4', failure: null }], ...change,
 });
 const switching = (change: Partial<RolloutSituation> = {}): RolloutSituation => rollout({ state: 'switching', generation: 2, channelGeneration: 2, ...change });
 
 const node = (status: Partial<AssignmentStatus> | undefined, name = 'n1', changedAt = after(10)): NodeSituation => ({
   node: name,
   changedAt,
+  engines: ['4'],
   status: status && ({ app: 'a', channel: 'production', generation: 1, variablesRevision: 0, prepared: [], failed: [], ...status } as unknown as AssignmentStatus),
 });
 const failed = [{ version: 2, code: 'COMPONENT_TRAP', message: 'it traps' }] as unknown as AssignmentStatus['failed'];
@@ -45,6 +46,20 @@ describe(nextStep.name, () => {
     expect(nextStep(rollout(), [node({ prepared: versions(2) }), node({ failed }, 'n2')], after(20))).toEqual({
       kind: 'fail', failure: { code: 'COMPONENT_TRAP', message: 'it traps (node n2)' },
     });
+  });
+
+  it('fails at once when a node can run nothing that the version is built for', () => {
+    const old: NodeSituation = { ...node({ prepared: versions(1) }, 'n2'), engines: ['3'] };
+    expect(nextStep(rollout(), [node({ prepared: versions(2) }), old], after(20))).toEqual({
+      kind: 'fail', failure: { code: 'NODE_ENGINE_UNSUPPORTED', message: 'version 2 is built for engine 4, node n2 runs 3' },
+    });
+    expect(nextStep(rollout({ builds: [{ engine: '3', failure: null }, { engine: '4', failure: null }] }), [old], after(20)).kind).toBe('wait');
+  });
+
+  it('fails with the reason why the version cannot be built for a node', () => {
+    const refused = { code: 'REGISTRY_COMPONENT_INVALID', message: 'it is bad' };
+    const step = nextStep(rollout({ builds: [{ engine: '3', failure: null }, { engine: '4', failure: refused }] }), [node({})], after(20));
+    expect(step).toEqual({ kind: 'fail', failure: refused });
   });
 
   it('takes no notice of a failure that was reported before the rollout began, unless the node insists', () => {

@@ -38,11 +38,15 @@ export interface RolloutSituation {
   deadlineAt: Date | null;
   /** Of its channel now. */
   channelGeneration: number;
+  /** The engines that the version is built for, or is going to be, each with the reason when it cannot be. */
+  builds: readonly { engine: string; failure: Failure | null }[];
 }
 
 export interface NodeSituation {
   node: string;
   changedAt: Date;
+  /** What it can run. */
+  engines: readonly string[];
   status: AssignmentStatus | undefined;
 }
 
@@ -60,7 +64,7 @@ export function nextStep(rollout: RolloutSituation, nodes: readonly NodeSituatio
   if (nodes.length === 0) return { kind: 'wait', deadlineAt: null };
   const late = nodes.filter((node) => !(preparing ? isPrepared(rollout, node) : hasSwitched(rollout, node)));
   if (late.length === 0) return { kind: preparing ? 'promote' : 'finish' };
-  const failure = failureOf(rollout, late, now) ?? timeoutOf(rollout, late, now);
+  const failure = failureOf(rollout, late, now) ?? engineFailureOf(rollout, late) ?? timeoutOf(rollout, late, now);
   if (failure) return toFailure(rollout, failure);
   return { kind: 'wait', deadlineAt: rollout.deadlineAt ?? new Date(now.getTime() + (preparing ? PREPARE_TIMEOUT_MS : SWITCH_TIMEOUT_MS)) };
 }
@@ -86,6 +90,17 @@ function failureOf(rollout: RolloutSituation, nodes: readonly NodeSituation[], n
     if (failed && (overdue || changedAt >= rollout.createdAt)) return { code: failed.code, message: `${failed.message} (node ${node})` };
   }
   return undefined;
+}
+
+/** A node that can run nothing of what is built, or going to be, would be waited for in vain. */
+function engineFailureOf({ version, builds }: RolloutSituation, nodes: readonly NodeSituation[]): Failure | undefined {
+  const runs = ({ engines }: NodeSituation, { engine }: { engine: string }): boolean => engines.includes(engine);
+  const node = nodes.find((each) => !builds.some((build) => build.failure === null && runs(each, build)));
+  if (!node) return undefined;
+  const refused = builds.find((build) => runs(node, build));
+  if (refused) return refused.failure!;
+  const built = builds.filter(({ failure }) => failure === null).map(({ engine }) => engine).join(', ');
+  return { code: 'NODE_ENGINE_UNSUPPORTED', message: `version ${version} is built for engine ${built}, node ${node.node} runs ${node.engines.join(', ')}` };
 }
 
 function timeoutOf({ state, deadlineAt, version }: RolloutSituation, late: readonly NodeSituation[], now: Date): Failure | undefined {

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { TrafficShare } from '#contract/assignment.js';
+import { Registry } from '#contract/registry.js';
 import { Prisma } from '#platform/prisma/generated/client.js';
 import { type Db, notify, PrismaService } from '#platform/prisma/prisma.service.js';
 import type { ChannelRecord } from '../apps/app.js';
@@ -28,7 +29,10 @@ export type RolloutUpdate = Partial<Pick<RolloutRecord, 'state' | 'generation' |
 
 @Injectable()
 export class RolloutRepository {
-  constructor(private readonly prisma: PrismaService) {}
+  constructor(
+    private readonly prisma: PrismaService,
+    private readonly registry: Registry,
+  ) {}
 
   async find(id: bigint): Promise<RolloutRecord | undefined> {
     const row = await this.prisma.rollout.findUnique({ where: { id } });
@@ -75,6 +79,13 @@ export class RolloutRepository {
         ...(ended && { endedAt: new Date() }),
       },
     });
+  }
+
+  /** What a version is built for, or why not; what the control plane builds for is there by and by. */
+  async buildsOf(db: Db, appId: string, number: number): Promise<{ engine: string; failure: Failure | null }[]> {
+    const rows = (await db.versionBuild.findMany({ where: { appId, number }, select: { engine: true, failure: true } })) as { engine: string; failure: Failure | null }[];
+    const { engine } = this.registry;
+    return rows.some((row) => row.engine === engine) ? rows : [...rows, { engine, failure: null }];
   }
 
   /** Writes what the channel serves from now on, and remembers it in its history. */

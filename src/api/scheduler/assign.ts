@@ -15,13 +15,13 @@ export interface DesiredChannel {
   candidates: number[];
   variables: Record<string, string>;
   variablesRevision: number;
-  /** The artifacts of at least the versions named above. */
+  /** The artifacts of the versions named above, as far as they are built for the node's engine. */
   artifacts: ReadonlyMap<number, VersionArtifact>;
 }
 
 /**
  * What a node should hold: every channel, also one that has nothing to serve any more, and what is gone for good. Every node holds
- * every app. The revision is a digest of the desired state, so that replicas agree on it without agreeing on anything else.
+ * every app; a version that is not built for its engine is left out until it is. The revision is a digest of the desired state, so that replicas agree on it without agreeing on anything else.
  */
 export function assign(channels: readonly DesiredChannel[], removed: RemovedChannel[], domain: string): NodeAssignments {
   const assignments = channels.map((channel) => toAssignment(channel, domain));
@@ -43,13 +43,13 @@ function toAssignment(channel: DesiredChannel, domain: string): Assignment {
     generation: channel.generation,
     hosts: [`${channel.app}.${domain}`],
     serve: channel.serve,
-    versions: heldVersions(channel).map((number) => channel.artifacts.get(number)!),
+    versions: heldVersions(channel).flatMap((number) => channel.artifacts.get(number) ?? []),
     variables: channel.variables,
     variablesRevision: channel.variablesRevision,
   };
 }
 
 function revisionOf(assignments: Assignment[], removed: RemovedChannel[]): string {
-  const state = assignments.map(({ versions, variables: _values, ...rest }) => [rest, versions.map(({ version, digest }) => [version, digest])]);
+  const state = assignments.map(({ versions, variables: _values, ...rest }) => [rest, versions.map(({ version, digest, builds }) => [version, digest, Object.values(builds).map(({ plan }) => plan)])]);
   return createHash('sha256').update(JSON.stringify([state, removed])).digest('base64url');
 }

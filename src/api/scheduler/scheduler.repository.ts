@@ -16,9 +16,21 @@ export interface ChannelState {
   variablesRevision: number;
 }
 
+/** Names what was built of a version for one engine. */
 export interface VersionKey {
   appId: string;
   number: number;
+  engine: string;
+}
+
+export interface BuiltVersion extends VersionKey {
+  artifact: VersionArtifact;
+}
+
+interface ArtifactRow extends VersionKey {
+  digest: string;
+  app: unknown;
+  builds: unknown;
 }
 
 const Rows = z.array(
@@ -62,15 +74,14 @@ export class SchedulerRepository {
     );
   }
 
-  async artifacts(keys: VersionKey[]): Promise<(VersionKey & { artifact: VersionArtifact })[]> {
-    const rows = await this.prisma.version.findMany({
-      where: { OR: keys.map(({ appId, number }) => ({ appId, number })) },
-      select: { appId: true, number: true, digest: true, lockedApp: true, builds: true },
-    });
-    return rows.map(({ appId, number, digest, lockedApp, builds }) => ({
-      appId,
-      number,
-      artifact: VersionArtifact.parse({ version: number, digest, app: lockedApp, builds }),
-    }));
+  /** Those that are built for the engine. */
+  async artifacts(keys: VersionKey[]): Promise<BuiltVersion[]> {
+    const columns = [keys.map(({ appId }) => appId), keys.map(({ number }) => number), keys.map(({ engine }) => engine)] as const;
+    const rows = await this.prisma.$queryRaw<ArtifactRow[]>`
+      SELECT v.app_id AS "appId", v.number, b.engine, v.digest, v.locked_app AS app, b.builds
+      FROM unnest(${columns[0]}::uuid[], ${columns[1]}::int[], ${columns[2]}::text[]) AS k (app_id, number, engine)
+      JOIN version_build b USING (app_id, number, engine) JOIN version v USING (app_id, number)
+      WHERE b.builds IS NOT NULL`;
+    return rows.map(({ appId, number, engine, ...rest }) => ({ appId, number, engine, artifact: VersionArtifact.parse({ version: number, ...rest }) }));
   }
 }

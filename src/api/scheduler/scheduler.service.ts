@@ -1,18 +1,28 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { VersionArtifact } from '#contract/artifact.js';
-import type { NodeAssignments } from '#contract/assignment.js';
+import type { Engines, NodeAssignments } from '#contract/assignment.js';
 import type { ControlConfig } from '#platform/config.js';
 import { CONTROL_CONFIG } from '#platform/platform.module.js';
 import { Wakeups } from '#platform/wakeups.js';
 import { ASSIGNMENTS_TOPIC } from '../topics.js';
 import { VariablesService } from '../variables/variables.service.js';
 import { assign, heldVersions } from './assign.js';
-import { SchedulerRepository, type VersionKey } from './scheduler.repository.js';
+import { type BuiltVersion, SchedulerRepository, type VersionKey } from './scheduler.repository.js';
+
+/** What a node asks for. */
+export interface AssignmentsPoll {
+  /** The revision that it holds. */
+  after: string | undefined;
+  waitS: number;
+  engines: Engines;
+}
+
+type HeldVersion = Omit<VersionKey, 'engine'>;
 
 @Injectable()
 export class SchedulerService {
-  /** Artifacts never change: those in use are kept, by app and number. */
-  private artifacts = new Map<string, VersionArtifact>();
+  /** What is built for an engine never changes: artifacts in use are kept, by app, number and engine. */
+  private readonly artifacts = new Map<string, BuiltVersion>();
 
   constructor(
     private readonly repository: SchedulerRepository,
@@ -25,13 +35,13 @@ export class SchedulerService {
    * What a node should hold: at once when it differs from what the node holds (`after`), else when it changes, the time is up or the
    * signal aborts.
    */
-  async next(after: string | undefined, waitS: number, signal: AbortSignal): Promise<NodeAssignments> {
-    let state = await this.current();
+  async next({ after, waitS, engines }: AssignmentsPoll, signal: AbortSignal): Promise<NodeAssignments> {
+    let state = await this.current(engines);
     if (state.revision !== after) return state;
     await this.wakeups.wait(
       [ASSIGNMENTS_TOPIC],
       async () => {
-        state = await this.current();
+        state = await this.current(engines);
         return state.revision !== after || undefined;
       },
       { timeoutMs: waitS * 1000, signal },
@@ -39,29 +49,42 @@ export class SchedulerService {
     return state;
   }
 
-  private async current(): Promise<NodeAssignments> {
+  private async current(engines: Engines): Promise<NodeAssignments> {
     const [channels, removed] = await Promise.all([this.repository.channels(), this.repository.removed()]);
     const held = channels.flatMap((channel) => heldVersions(channel).map((number) => ({ appId: channel.appId, number })));
-    const artifacts = await this.load(held);
+    const artifacts = await this.load(held, engines);
     const values = await this.variables.valuesOf(channels.map((channel) => channel.appId));
     return assign(
       channels.map((channel) => ({
         ...channel,
         variables: values.get(channel.appId) ?? {},
-        artifacts: new Map(heldVersions(channel).map((number) => [number, artifacts.get(keyOf({ appId: channel.appId, number }))!])),
+        artifacts: new Map(heldVersions(channel).flatMap((number) => {
+          const artifact = artifacts.get(nameOf({ appId: channel.appId, number }));
+          return artifact ? [[number, artifact]] : [];
+        })),
       })),
       removed,
       this.config.WHORL_APP_DOMAIN,
     );
   }
 
-  private async load(keys: VersionKey[]): Promise<ReadonlyMap<string, VersionArtifact>> {
-    const missing = keys.filter((key) => !this.artifacts.has(keyOf(key)));
-    const loaded = missing.length > 0 ? await this.repository.artifacts(missing) : [];
-    const known = new Map([...this.artifacts, ...loaded.map((version) => [keyOf(version), version.artifact] as const)]);
-    this.artifacts = new Map(keys.map((key) => [keyOf(key), known.get(keyOf(key))!]));
-    return this.artifacts;
+  /** By app and number: of each version the build for the first of the engines that there is one for. */
+  private async load(held: HeldVersion[], engines: Engines): Promise<ReadonlyMap<string, VersionArtifact>> {
+    const wanted = held.flatMap((version) => engines.map((engine) => ({ ...version, engine })));
+    const missing = wanted.filter((key) => !this.artifacts.has(keyOf(key)));
+    const known = new Map(wanted.flatMap((key) => this.artifacts.get(keyOf(key)) ?? []).map((version) => [keyOf(version), version]));
+    for (const version of missing.length > 0 ? await this.repository.artifacts(missing) : []) {
+      known.set(keyOf(version), version);
+      this.artifacts.set(keyOf(version), version);
+    }
+    const names = new Set(held.map(nameOf));
+    for (const [key, version] of this.artifacts) if (!names.has(nameOf(version))) this.artifacts.delete(key);
+    return new Map(held.flatMap((version) => {
+      const found = engines.map((engine) => known.get(keyOf({ ...version, engine }))).find((each) => each !== undefined);
+      return found ? [[nameOf(version), found.artifact]] : [];
+    }));
   }
 }
 
-const keyOf = ({ appId, number }: VersionKey): string => `${appId}/${number}`;
+const nameOf = ({ appId, number }: HeldVersion): string => `${appId}/${number}`;
+const keyOf = (key: VersionKey): string => `${nameOf(key)}/${key.engine}`;

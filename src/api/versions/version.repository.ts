@@ -1,12 +1,11 @@
 import { Injectable } from '@nestjs/common';
-import { z } from 'zod';
-import { BuiltComponent } from '#contract/artifact.js';
 import { LockedApp } from '#contract/bundle/locked-app.js';
 import { Digest } from '#contract/ids.js';
 import type { IngestedBundle } from '#contract/registry.js';
 import { Prisma } from '#platform/prisma/generated/client.js';
 import { type Db, PrismaService } from '#platform/prisma/prisma.service.js';
 import type { AppRecord } from '../apps/app.js';
+import { VersionBuildRepository } from './version-build.repository.js';
 
 export interface VersionRecord {
   number: number;
@@ -21,7 +20,6 @@ export interface VersionRecord {
 export interface VersionDetails extends VersionRecord {
   manifest: string;
   app: LockedApp;
-  builds: Record<string, BuiltComponent>;
 }
 
 interface VersionRow {
@@ -37,10 +35,7 @@ interface VersionRow {
 interface DetailsRow extends VersionRow {
   manifest: string;
   locked_app: unknown;
-  builds: unknown;
 }
-
-const Builds = z.record(z.string(), BuiltComponent);
 
 const SUMMARY = Prisma.sql`
   v.number, v.digest, v.bytes, v.pushed_by, v.created_at, v.failure,
@@ -48,7 +43,10 @@ const SUMMARY = Prisma.sql`
 
 @Injectable()
 export class VersionRepository {
-  constructor(private readonly prisma: PrismaService) {}
+  constructor(
+    private readonly prisma: PrismaService,
+    readonly builds: VersionBuildRepository,
+  ) {}
 
   async findByDigest(db: Db, appId: string, digest: string): Promise<number | undefined> {
     return (await db.version.findUnique({ where: { appId_digest: { appId, digest } }, select: { number: true } }))?.number;
@@ -66,7 +64,6 @@ export class VersionRepository {
         bytes: bundle.bytes,
         manifest: bundle.manifest,
         lockedApp: bundle.app as unknown as Prisma.InputJsonValue,
-        builds: bundle.builds as unknown as Prisma.InputJsonValue,
         pushedBy,
         variablesRevision: app.variablesRevision,
         createdAt: new Date(),
@@ -86,8 +83,8 @@ export class VersionRepository {
 
   async find(appId: string, number: number): Promise<VersionDetails | undefined> {
     const [row] = await this.prisma.$queryRaw<DetailsRow[]>`
-      SELECT ${SUMMARY}, v.manifest, v.locked_app, v.builds FROM version v WHERE v.app_id = ${appId}::uuid AND v.number = ${number}`;
-    return row && { ...toRecord(row), manifest: row.manifest, app: LockedApp.parse(row.locked_app), builds: Builds.parse(row.builds) };
+      SELECT ${SUMMARY}, v.manifest, v.locked_app FROM version v WHERE v.app_id = ${appId}::uuid AND v.number = ${number}`;
+    return row && { ...toRecord(row), manifest: row.manifest, app: LockedApp.parse(row.locked_app) };
   }
 }
 

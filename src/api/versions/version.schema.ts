@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { HandlerKind } from '#contract/artifact.js';
+import { BuildFacts, HandlerKind } from '#contract/artifact.js';
 import { AppName, Digest, VersionNumber } from '#contract/ids.js';
 import { AppParams } from '../apps/app.schema.js';
 import { MAX_WAIT_S } from '../rollouts/rollout.schema.js';
@@ -43,6 +43,17 @@ export const VersionSummary = z.object({
 });
 export type VersionSummary = z.infer<typeof VersionSummary>;
 
+const Imports = z.array(z.object({
+  package: z.string().describe('As in `wasi:http@0.2.3`.'),
+  interfaces: z.array(z.string()),
+}));
+
+const BuildView = z.object({
+  engine: z.string().describe('Version of the engine that it is for.'),
+  state: z.enum(['built', 'building', 'failed']).describe('building: not yet there. failed: see `reason`; nodes of another engine that it is built for serve it still.'),
+  reason: z.object({ code: z.string(), message: z.string() }).optional(),
+});
+
 export const VersionView = VersionSummary.extend({
   manifest: z.string().describe('The text of spin.toml.'),
   imports: z.array(z.string()).describe('What its components import of the platform, as written in them.'),
@@ -62,8 +73,17 @@ export const VersionView = VersionSummary.extend({
       ),
       handlers: z.array(HandlerKind),
       componentized: z.boolean().describe('It was a core module, and was made into a component.'),
+      capabilities: Imports.describe('The same imports, by package.'),
+      engine: z.string().nullable().describe('Version of the engine that it is built for; null: no build is there.'),
+      reset: BuildFacts.shape.reset.nullable().describe(
+        'How an instance gets a fresh state for the next invocation, proved from the code. in-place: memory and globals are put back, with `cards` only what ' +
+        'was written; new-instances; new-memory. `reason`: why it is no better. One whose start code calls out of it gets new instances all the same.',
+      ),
+      memory: BuildFacts.shape.memory.nullable().describe('Of one instance: bytes from the start, and at most by its own declaration; the limits of the app and the node come on top.'),
+      buildMs: z.int().nullable().describe('Time that its build took.'),
     }),
   ),
+  builds: z.array(BuildView).describe('For each version of the engine that it was built for or is to be, the newest first.'),
   routes: z.array(z.object({ route: z.string().nullable().describe('null: private'), component: z.string().nullable() })),
   url: z.string(),
 });

@@ -8,8 +8,9 @@ import type { AppRecord } from '../apps/app.js';
 import { AppsService } from '../apps/apps.service.js';
 import { RolloutsService } from '../rollouts/rollouts.service.js';
 import { VariablesService } from '../variables/variables.service.js';
+import { toBuildViews } from './build-views.js';
 import { versionState } from './version-state.js';
-import { type VersionDetails, type VersionRecord, VersionRepository } from './version.repository.js';
+import { type VersionRecord, VersionRepository } from './version.repository.js';
 import type { PushQuery, PushView, VersionSummary, VersionView } from './version.schema.js';
 
 export interface PushCall extends PushQuery {
@@ -39,6 +40,7 @@ export class VersionsService {
     const { app, number, created, rollout } = await this.apps.change(name, { create: true }, async (db, locked) => {
       const known = await this.repository.findByDigest(db, locked.id, bundle.digest);
       const version = known ?? (await this.repository.create(db, locked, bundle, call.pushedBy));
+      await this.repository.builds.put(db, { appId: locked.id, number: version, engine: this.registry.engine }, bundle.builds);
       if (known === undefined) await this.variables.sealDeclared(db, locked, bundle.app.variables);
       const begun = call.rollout === 'now' ? await this.rollouts.start(db, locked, version, { cause: 'push', causedBy: call.pushedBy }) : undefined;
       return { app: locked, number: version, created: known === undefined, rollout: begun };
@@ -60,7 +62,8 @@ export class VersionsService {
     const app = await this.apps.get(name);
     const found = await this.repository.find(app.id, number);
     if (!found) throw new WhorlError('API_VERSION_NOT_FOUND', `${name} has no version ${number}`);
-    return toView(app, found, this.apps.urlOf(name));
+    const builds = await this.repository.builds.list(app.id, number);
+    return { ...toSummary(app, found), ...toBuildViews(found, builds, this.registry.engine), url: this.apps.urlOf(name) };
   }
 
   private async ingest({ body, signal }: PushCall): Promise<IngestedBundle> {
@@ -91,20 +94,5 @@ function toSummary(app: AppRecord, row: VersionRecord): VersionSummary {
     ...(state === 'failed' && row.failure && { reason: row.failure }),
     pushedBy: row.pushedBy,
     createdAt: row.createdAt.toISOString(),
-  };
-}
-
-function toView(app: AppRecord, details: VersionDetails, url: string): VersionView {
-  const components = details.app.components.map(({ id, source, sourceBytes }) => {
-    const { imports = [], exports = [], handlers = [], dependencies = [], componentized = false } = details.builds[id] ?? {};
-    return { id, digest: source, bytes: sourceBytes, imports, exports, dependencies, handlers, componentized };
-  });
-  return {
-    ...toSummary(app, details),
-    manifest: details.manifest,
-    imports: [...new Set(components.flatMap((component) => component.imports))].sort(),
-    components,
-    routes: details.app.triggers.map(({ route, component }) => ({ route, component: component ?? null })),
-    url,
   };
 }

@@ -10,6 +10,7 @@ export const NODE_ERRORS = {
   NODE_BLOB_UNAVAILABLE: { status: 503, title: 'An artifact could not be fetched', fault: 'system', hint: 'The node tries again by itself; check that the control plane and its artifact store answer.' },
   NODE_BLOB_CORRUPT: { status: 500, title: 'An artifact does not have its digest', fault: 'system', hint: 'The node fetches it again by itself; if it stays, the artifact store holds damaged bytes.' },
   NODE_RUNNER_FAILED: { status: 500, title: 'A runner died while it prepared a version', fault: 'system', hint: 'Look at the log of the node; push the version again.' },
+  NODE_ENGINE_UNSUPPORTED: { status: 500, title: 'A version is built for another engine than the node\'s', fault: 'system', hint: 'Run nodes and control plane of the same release; while nodes are upgraded, finish that and roll out again.' },
   NODE_PREPARE_TIMEOUT: { status: 504, title: 'A version was not prepared in time', fault: 'system', hint: 'The node may be overloaded; roll out again.' },
   NODE_HOST_UNKNOWN: { status: 404, title: 'No app has this host', fault: 'user', hint: 'Apps answer at http://<app>.<domain>/; list them with GET /v1/apps.' },
   NODE_HOST_INVALID: { status: 400, title: 'Bad Host', fault: 'user', hint: 'Send exactly one valid Host header field.' },

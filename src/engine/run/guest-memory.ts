@@ -1,9 +1,7 @@
-import { CARD_BYTES_SHIFT, CARD_EDGE_BYTES, PAGE_BYTES } from '#engine/plan.js';
+import { CARD_BYTES_SHIFT, CARD_EDGE_BYTES, MAX_REUSED_BYTES, PAGE_BYTES } from '#engine/plan.js';
 import { CardMemory } from './card-memory.js';
 import { type Restore, restoreFunction } from './card-sweep.js';
 
-/** Filling or copying more than this is slower than a new memory, whose pages come zeroed on demand. */
-export const MAX_REUSED_BYTES = 64 * 2 ** 20;
 /** A memory that grew by more than this is not kept: it would hold the pages of its largest guest for ever. */
 const MAX_KEPT_GROWTH_BYTES = 16 * 2 ** 20;
 /** The size of what is swept is a 32-bit number. */

@@ -1,16 +1,16 @@
-import { ENGINE_VERSION, PAGE_BYTES, type Plan, type PlanExport, type PlanStep } from '#engine/plan.js';
+import { ENGINE_VERSION, PAGE_BYTES, type Plan, type PlanExport, type PlanStep, type ResetMode } from '#engine/plan.js';
 import { TypeTable } from '#engine/run/abi/type-table.js';
 import { LimitTrap, Trap, type HostBinding, type HostFunction, type HostResolver } from './host.js';
 import type { CpuClock } from './meter.js';
 import { ownImport, type ProgramParts, type StepImport } from './realm.js';
-import { type ResetMode, ResetState } from './reset-state.js';
+import { ResetState } from './reset-state.js';
 import { ResourceType } from './resource.js';
 import { Slot } from './slot.js';
 import { StackAnalysis } from './stack-analysis.js';
 import { ThunkModules } from './thunk.js';
 
 export type { CpuClock } from './meter.js';
-export type { ResetMode } from './reset-state.js';
+export type { ResetMode } from '#engine/plan.js';
 export type { Slot } from './slot.js';
 
 export interface ProgramOptions<State> {

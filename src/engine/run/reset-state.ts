@@ -1,17 +1,5 @@
-import { PAGE_BYTES, type Plan } from '#engine/plan.js';
-import { type GuestMemory, MAX_REUSED_BYTES, type MemorySnapshot } from './guest-memory.js';
-
-/**
- * How slots are made fresh, the cheapest way that holds: `in-place`, memory and globals are put back and the instances stay;
- * `new-instances`, the memory is zeroed and everything instantiated anew; `new-memory`, that too is new.
- */
-export interface ResetMode {
-  mode: 'in-place' | 'new-instances' | 'new-memory';
-  /** Why it is not the better one. With `in-place`: why the whole memory is put back and not what was written. */
-  reason?: string;
-  /** Only what was written is put back. */
-  cards: boolean;
-}
+import { newStateOf, type Plan, type ResetMode, resetModeOf } from '#engine/plan.js';
+import type { GuestMemory, MemorySnapshot } from './guest-memory.js';
 
 /** The state that a reset in place goes back to. */
 interface Snapshot {
@@ -29,39 +17,29 @@ export interface Resettable {
 export class ResetState {
   /** Each memory has a card memory. */
   readonly cards: boolean;
-  private refusal: string | null;
-  private unmarked: string | null = null;
-  private readonly isLarge: boolean;
+  private current: ResetMode;
+  private readonly fallback: ResetMode['mode'];
   private snapshot: Snapshot | null = null;
   private resets = 0;
 
   /** `verifyEvery`: after so many resets in place everything is compared; 0: never. */
   constructor(plan: Plan, private readonly verifyEvery: number) {
-    const used = plan.steps.map(({ module }) => plan.modules[module]);
-    this.cards = used.every(({ cards }) => cards);
-    this.isLarge = used.some(({ memory }) => memory !== null && memory.minPages * PAGE_BYTES > MAX_REUSED_BYTES);
-    this.refusal = null;
-    plan.steps.forEach(({ module }) => {
-      const { reset } = plan.modules[module];
-      if (!reset.inPlace) this.refusal ??= `core module ${module}: ${reset.reason}`;
-      else if (reset.unmarked !== undefined) this.unmarked ??= `core module ${module} has ${reset.unmarked}`;
-    });
-    if (!this.cards && this.isLarge) this.refusal ??= this.unmarked ?? 'the memory is too large to be put back as a whole';
+    this.cards = plan.steps.every(({ module }) => plan.modules[module].cards);
+    this.current = resetModeOf(plan);
+    this.fallback = newStateOf(plan);
   }
 
   get inPlace(): boolean {
-    return this.refusal === null;
+    return this.current.mode === 'in-place';
   }
 
   get mode(): ResetMode {
-    const { cards, refusal } = this;
-    if (refusal === null) return { mode: 'in-place', cards, ...(this.unmarked === null ? {} : { reason: this.unmarked }) };
-    return { mode: this.isLarge ? 'new-memory' : 'new-instances', reason: refusal, cards: false };
+    return this.current;
   }
 
   /** From now on all slots get new instances. */
   forbid(reason: string): void {
-    this.refusal ??= reason;
+    if (this.inPlace) this.current = { mode: this.fallback, reason, cards: false };
     this.snapshot = null;
   }
 

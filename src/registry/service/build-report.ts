@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { Digest } from '#contract/ids.js';
-import { BuiltDependency, HandlerKind } from '#contract/artifact.js';
+import { BuildFacts, BuiltDependency, HandlerKind } from '#contract/artifact.js';
 
 /** A component that satisfies imports of the one that is built; see the engine's ComponentDependency. `source` is the file with its bytes. */
 export const DependencyOrder = z.object({
@@ -46,8 +46,7 @@ export const BuildSuccess = z.object({
   exports: z.array(z.string()),
   dependencies: z.array(BuiltDependency),
   componentized: z.boolean(),
-  /** Memory that one instance has from the start. */
-  initialMemoryBytes: z.int().nonnegative(),
+  facts: BuildFacts,
 });
 export type BuildSuccess = z.infer<typeof BuildSuccess>;
 

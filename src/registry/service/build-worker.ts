@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { BuildFacts } from '#contract/artifact.js';
 import { Digest } from '#contract/ids.js';
-import { PAGE_BYTES, type Plan } from '#engine/plan.js';
+import { PAGE_BYTES, type Plan, resetModeOf } from '#engine/plan.js';
 import { buildComponent } from '#engine/build/build-component.js';
 import type { ComponentDependency } from '#engine/build/compose/composition.js';
 import { BuildError } from '#engine/build/build-error.js';
@@ -18,6 +19,7 @@ import { BuildOrder, type BuildReport, type DependencyOrder, PLAN_FILE, REPORT_F
 const MEMORY_CAP_BYTES = 65536 * PAGE_BYTES;
 
 async function build({ source, dependencies: ordered, folder }: BuildOrder): Promise<BuildReport> {
+  const beganMs = performance.now();
   try {
     const files = new SourceFiles();
     const built = await buildComponent(await files.read(source), { memoryCapBytes: MEMORY_CAP_BYTES, dependencies: await files.dependencies(ordered) });
@@ -27,7 +29,7 @@ async function build({ source, dependencies: ordered, folder }: BuildOrder): Pro
     const { imports, exports, dependencies, handlers, componentized } = built;
     return {
       ok: true, plan: stat(plan), modules: built.modules.map(stat), imports, exports, dependencies, handlers, componentized,
-      initialMemoryBytes: initialMemoryBytes(built.plan),
+      facts: { ...factsOf(built.plan), buildMs: Math.round(performance.now() - beganMs) },
     };
   } catch (error) {
     if (error instanceof BuildError) return { ok: false, kind: error.kind, message: error.message };
@@ -57,8 +59,13 @@ function stat(content: Uint8Array): BlobStat {
   return { digest: Digest.parse(`sha256:${createHash('sha256').update(content).digest('hex')}`), bytes: content.length };
 }
 
-function initialMemoryBytes({ steps, modules }: Plan): number {
-  return steps.reduce((pages, { module }) => pages + (modules[module]?.memory?.minPages ?? 0), 0) * PAGE_BYTES;
+function factsOf(plan: Plan): Omit<BuildFacts, 'buildMs'> {
+  const memories = plan.steps.flatMap(({ module }) => plan.modules[module]?.memory ?? []);
+  const bytesOf = (pages: number[]): number => pages.reduce((sum, each) => sum + each, 0) * PAGE_BYTES;
+  return {
+    reset: resetModeOf(plan),
+    memory: { initialBytes: bytesOf(memories.map(({ minPages }) => minPages)), maximumBytes: bytesOf(memories.map(({ maxPages }) => maxPages)) },
+  };
 }
 
 process.on('message', (message) => {

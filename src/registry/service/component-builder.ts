@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { BuiltComponent } from '#contract/artifact.js';
+import { ComponentBuild } from '#contract/artifact.js';
 import type { Digest } from '#contract/ids.js';
 import { ENGINE_VERSION } from '#engine/plan.js';
 import type { BlobStat, BlobStorage } from '#registry/storage/blob-storage.js';
@@ -10,7 +10,7 @@ import type { BuildPool } from './build-pool.js';
 import { type BuildFailure, type BuildInput, type BuildSuccess, PLAN_FILE, moduleFile } from './build-report.js';
 
 /** What is kept of a build, under `builds/<engine>/<64 hex of the component>`. */
-const BuildRecord = z.object({ built: BuiltComponent, initialMemoryBytes: z.int().nonnegative() });
+const BuildRecord = z.object({ built: ComponentBuild.required({ facts: true }) });
 export type BuildRecord = z.infer<typeof BuildRecord>;
 
 export interface ComponentOrder {
@@ -70,17 +70,20 @@ export class ComponentBuilder {
 
   private async findRecord(component: Digest): Promise<BuildRecord | undefined> {
     const text = await this.storage.findRecord(recordName(component));
-    return text === undefined ? undefined : BuildRecord.parse(JSON.parse(text));
+    if (text === undefined) return undefined;
+    const { success, data } = BuildRecord.safeParse(JSON.parse(text));
+    // Of a release that noted less: built once more.
+    if (!success) await this.storage.deleteRecord(recordName(component));
+    return data;
   }
 }
 
-function toRecord(component: Digest, { plan, modules, handlers, imports, exports, dependencies, componentized, initialMemoryBytes }: BuildSuccess): BuildRecord {
+function toRecord(component: Digest, { plan, modules, handlers, imports, exports, dependencies, componentized, facts }: BuildSuccess): BuildRecord {
   return {
     built: {
       engine: ENGINE_VERSION, component, plan: plan.digest, modules: modules.map(({ digest }) => digest), handlers, imports, exports,
-      ...(dependencies.length > 0 && { dependencies }), componentized,
+      ...(dependencies.length > 0 && { dependencies }), componentized, facts,
     },
-    initialMemoryBytes,
   };
 }
 

@@ -3,7 +3,7 @@ import { createReadStream, createWriteStream } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import type { BuiltComponent } from '#contract/artifact.js';
+import type { ComponentBuild } from '#contract/artifact.js';
 import { type BundleLimits, MANIFEST_MAX_BYTES, MANIFEST_NAME } from '#contract/bundle/limits.js';
 import { lockApp } from '#contract/bundle/lock.js';
 import { allDependencies } from '#contract/bundle/locked-dependency.js';
@@ -14,6 +14,7 @@ import { type UnpackedBundle, contentPath, unpackBundle } from '#contract/bundle
 import { WhorlError } from '#contract/errors.js';
 import type { Digest } from '#contract/ids.js';
 import { type IngestedBundle, Registry } from '#contract/registry.js';
+import { ENGINE_VERSION } from '#engine/plan.js';
 import type { BlobStat, BlobStorage } from '#registry/storage/blob-storage.js';
 import { buildRefusal, checkHandlers, checkImports, checkMemory } from './component-checks.js';
 import type { BuildRecord, ComponentBuilder } from './component-builder.js';
@@ -41,6 +42,8 @@ type Located = Map<Digest, { bytes: number; path: string }>;
  * done only blobs and build records exist, which mean nothing by themselves.
  */
 export class RegistryService extends Registry {
+  readonly engine = ENGINE_VERSION;
+
   constructor(private readonly parts: RegistryParts) {
     super();
   }
@@ -62,6 +65,20 @@ export class RegistryService extends Registry {
     });
   }
 
+  /** One component after the other: pushes come first. */
+  async rebuild(app: LockedApp, signal: AbortSignal): Promise<Record<string, ComponentBuild>> {
+    return this.parts.work.with(async (folder) => {
+      const located: Located = new Map();
+      const builds: Record<string, ComponentBuild> = {};
+      await mkdir(join(folder, 'remote'));
+      for (const component of app.components) {
+        await this.locateStored(component, { folder, located, signal });
+        builds[component.id] = await this.build(component, app.triggers, { folder, located, signal });
+      }
+      return builds;
+    });
+  }
+
   async check(): Promise<void> {
     await this.parts.storage.check();
   }
@@ -74,17 +91,29 @@ export class RegistryService extends Registry {
       if (push.located.has(digest)) continue;
       const path = contentPath(join(push.folder, 'remote'), digest);
       const stored = await this.parts.storage.find(digest);
-      if (stored) {
-        const { content } = await this.parts.storage.get(digest);
-        await pipeline(content, createWriteStream(path), { signal: push.signal });
-      }
+      if (stored) await this.copyStored(digest, path, push.signal);
       const { bytes } = stored ?? (await this.parts.sources.fetch(url, digest, path, push.signal));
       push.located.set(digest, { bytes, path });
     }
   }
 
+  /** Fetches the bytes that a component is built from out of the store. */
+  private async locateStored(component: LockedComponent, { folder, located, signal }: Push): Promise<void> {
+    for (const { digest, bytes } of sourcesOf(component)) {
+      if (located.has(digest)) continue;
+      const path = contentPath(join(folder, 'remote'), digest);
+      await this.copyStored(digest, path, signal);
+      located.set(digest, { bytes, path });
+    }
+  }
+
+  private async copyStored(digest: Digest, path: string, signal: AbortSignal): Promise<void> {
+    const { content } = await this.parts.storage.get(digest);
+    await pipeline(content, createWriteStream(path), { signal });
+  }
+
   /** Components with the same bytes are built once, since a build waits for the one before it. */
-  private async buildAll(app: LockedApp, push: Push): Promise<Record<string, BuiltComponent>> {
+  private async buildAll(app: LockedApp, push: Push): Promise<Record<string, ComponentBuild>> {
     // One that is refused ends the builds of the others.
     const failed = new AbortController();
     const signal = AbortSignal.any([push.signal, failed.signal]);
@@ -101,12 +130,12 @@ export class RegistryService extends Registry {
     return Object.fromEntries(builds.flatMap((build) => (build.status === 'fulfilled' ? [build.value] : [])));
   }
 
-  private async build(component: LockedComponent, triggers: LockedTrigger[], { folder, located, signal }: Push): Promise<BuiltComponent> {
+  private async build(component: LockedComponent, triggers: LockedTrigger[], { folder, located, signal }: Push): Promise<ComponentBuild> {
     const { id, source, dependencies } = component;
     const pathOf = (digest: Digest): string => located.get(digest)!.path;
-    const check = ({ built, initialMemoryBytes }: BuildRecord): void => {
+    const check = ({ built }: BuildRecord): void => {
       checkImports(id, built);
-      checkMemory(component, initialMemoryBytes);
+      checkMemory(component, built.facts.memory.initialBytes);
       checkHandlers(id, triggers, built);
     };
     const order = {

@@ -4,9 +4,9 @@ import { sweepLeftovers, unfinishedName } from '#registry/storage/leftovers.js';
 
 /**
  *   <root>
- *   └── <host>-<pid>-<random>     one push
+ *   └── <host>-<pid>-<random>     one push, or one rebuild
  *       ├── bundle/               its files, by digest (see contract/bundle/unpack.ts)
- *       ├── remote/<64 hex>       sources fetched by URL
+ *       ├── remote/<64 hex>       sources fetched by URL, or from the store
  *       └── build-<component id>/ result of one build (see build-report.ts)
  */
 export class WorkFolder {

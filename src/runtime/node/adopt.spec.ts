@@ -1,5 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
-import { assignmentOf } from '../../../test/fixtures/assignment.js';
+import type { BuiltComponent, VersionArtifact } from '#contract/artifact.js';
+import { ENGINE_VERSION } from '#engine/plan.js';
+import { artifactOf, assignmentOf, digestLike } from '../../../test/fixtures/assignment.js';
 import { adopt } from './adopt.js';
 
 const app = 'app' as ReturnType<typeof assignmentOf>['app'];
@@ -40,5 +42,32 @@ describe('adopt', () => {
   it('keeps an app that is newer than the one removed', () => {
     const removed = [{ app, channel: held.assignments[0]!.channel, generation: 4 }];
     expect(adopt(held, { revision: 'b', assignments: [], removed }).assignments).toEqual(held.assignments);
+  });
+
+  describe('builds for an engine', () => {
+    const builtFor = (engine: string, version = 1): VersionArtifact => ({ ...artifactOf(version), builds: { web: { engine, plan: digestLike(engine) } as BuiltComponent } });
+    const own = { revision: 'a', assignments: [assignmentOf({ versions: [builtFor(ENGINE_VERSION)] })] };
+    const offer = (versions: VersionArtifact[], change = {}) => adopt(own, { revision: 'b', assignments: [assignmentOf({ versions, ...change })] }).assignments;
+
+    it('goes on with what this node can run while it is offered nothing else that it can', () => {
+      expect(offer([])).toEqual(own.assignments);
+      expect(offer([builtFor('0')])).toEqual(own.assignments);
+      expect(offer([builtFor('0', 1), builtFor('0', 2)], { generation: 2 })).toMatchObject([{ generation: 2, versions: [own.assignments[0]!.versions[0], { version: 2 }] }]);
+    });
+
+    it('takes what it can run in the place of what it cannot', () => {
+      const stale = { revision: 'a', assignments: [assignmentOf({ versions: [builtFor('0')] })] };
+      expect(adopt(stale, { revision: 'b', assignments: own.assignments }).assignments).toEqual(own.assignments);
+    });
+
+    it('keeps nothing of another app of the same name', () => {
+      const other = { ...builtFor('0'), digest: digestLike('other') };
+      expect(offer([other], { generation: 2 })).toMatchObject([{ versions: [{ digest: other.digest }] }]);
+      expect(offer([], { generation: 2 })).toMatchObject([{ versions: [] }]);
+    });
+
+    it('holds an app of which nothing is built for it yet, so that its hosts say that it is not ready', () => {
+      expect(adopt(undefined, { revision: 'b', assignments: [assignmentOf({ versions: [] })] }).assignments).toHaveLength(1);
+    });
   });
 });

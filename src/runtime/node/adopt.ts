@@ -1,18 +1,22 @@
+import type { VersionArtifact } from '#contract/artifact.js';
 import type { Assignment, NodeAssignments } from '#contract/assignment.js';
 import { toAppLane, toKey } from './app-lane.js';
+import { isRunnable } from './engines.js';
 import { storedOf } from './stored-versions.js';
 
 /**
  * What a node holds after an answer of the control plane. An older generation (or older values of the same one) never replaces a
  * newer one; an app that was deleted and made again has a higher first generation. Gone is only what the answer says is gone: what
  * it does not name stays, since a control plane may have lost its memory or see a part of the fleet's apps alone. What has not changed
- * is the very object that was held.
+ * is the very object that was held. What this node can run and serves stays until it is offered something else that it can run.
  */
 export function adopt(held: NodeAssignments | undefined, answer: NodeAssignments): NodeAssignments {
   const before = new Map(held?.assignments.map((assignment) => [toKey(assignment), assignment]));
   const offered = answer.assignments.map((assignment) => {
     const own = before.get(toKey(assignment));
-    return own && (isOlder(assignment, own) || isSame(assignment, own)) ? own : assignment;
+    if (!own) return assignment;
+    const next = keepRunnable(assignment, own);
+    return isOlder(next, own) || isSame(next, own) ? own : next;
   });
   return { revision: answer.revision, assignments: [...offered.filter(holdsSomething), ...unnamed(held, answer)] };
 }
@@ -24,7 +28,20 @@ function unnamed(held: NodeAssignments | undefined, { assignments, removed = [] 
   return held?.assignments.filter((own) => !offered.has(toKey(own)) && own.generation > (goneUpTo.get(toKey(own)) ?? -1)) ?? [];
 }
 
-const holdsSomething = ({ versions }: Assignment): boolean => versions.length > 0;
+/** Where a version is not offered as this node can run it (by a control plane of another release), it goes on with what it has. */
+function keepRunnable(offered: Assignment, own: Assignment): Assignment {
+  const runnable = offered.versions.filter(isRunnable);
+  const digests = new Map(offered.versions.map(({ version, digest }) => [version, digest]));
+  // Of a later generation it may be another app's that has the name now.
+  const served = new Set(offered.generation === own.generation ? offered.serve.map(({ version }) => version) : []);
+  const isOffered = ({ version, digest }: VersionArtifact): boolean => (digests.has(version) ? digests.get(version) === digest : served.has(version));
+  const kept = own.versions.filter((each) => isRunnable(each) && isOffered(each) && !runnable.some(({ version }) => version === each.version));
+  if (kept.length === 0) return offered;
+  const instead = new Set(kept.map(({ version }) => version));
+  return { ...offered, versions: [...offered.versions.filter(({ version }) => !instead.has(version)), ...kept].sort((a, b) => a.version - b.version) };
+}
+
+const holdsSomething = ({ versions, serve }: Assignment): boolean => versions.length > 0 || serve.length > 0;
 
 function isOlder(offered: Assignment, own: Assignment): boolean {
   return offered.generation < own.generation || (offered.generation === own.generation && offered.variablesRevision < own.variablesRevision);

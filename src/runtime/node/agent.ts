@@ -19,6 +19,7 @@ import { blobsOf, fetchArtifact } from './artifact-blobs.js';
 import { Backoff } from './backoff.js';
 import { BlobCache } from './blob-cache.js';
 import { ControlPlaneClient } from './control-plane.client.js';
+import { checkEngine, isRunnable, RUNNABLE_ENGINES } from './engines.js';
 import { NodeDir } from './node-dir.js';
 import { checkPort } from './port-check.js';
 import { Reporter } from './reporter.js';
@@ -110,6 +111,7 @@ export class Agent {
     });
     this.runners = {
       prepare: (app, artifact) => turnstile.run(async () => {
+        checkEngine(artifact);
         const stored = storedOf(artifact);
         await fetchArtifact(blobs, artifact);
         await this.supervisor.prepare(app, stored);
@@ -166,7 +168,9 @@ export class Agent {
       await this.resume(held);
     }
     this.loops.push(this.poll(signal), this.reporter.run(signal), this.shipper.run(signal));
-    if (!held) await Promise.race([this.firstAnswer.promise, sleep(FIRST_ANSWER_MS, undefined, { ref: false })]);
+    // After an upgrade of the engine the snapshot holds builds for the one before.
+    const lacks = !held || held.assignments.some(({ versions }) => !versions.every(isRunnable));
+    if (lacks) await Promise.race([this.firstAnswer.promise, sleep(FIRST_ANSWER_MS, undefined, { ref: false })]);
     const settled = Promise.all([...this.holders.values()].map((holder) => holder.settled()));
     await Promise.race([settled, sleep(FIRST_STATE_MS, undefined, { ref: false })]);
     this.sweeper = setInterval(() => void this.sweep(), SWEEP_EVERY_MS);
@@ -228,7 +232,7 @@ export class Agent {
 
   private report(): NodeReport {
     const statuses = [...this.holders].sort(([a], [b]) => (a < b ? -1 : 1)).flatMap(([, holder]) => holder.status() ?? []);
-    return { node: this.options.config.WHORL_NODE_NAME as NodeReport['node'], incarnation: this.incarnation, runners: this.supervisor.count, statuses };
+    return { node: this.options.config.WHORL_NODE_NAME as NodeReport['node'], incarnation: this.incarnation, runners: this.supervisor.count, engines: RUNNABLE_ENGINES, statuses };
   }
 
   /** A runner met blobs that are missing or damaged: what a start from the snapshot does not look through. */

@@ -8,6 +8,7 @@ import type { StoredVersion } from '#runtime/trigger/stored-version.js';
 import type { AppLane } from '#runtime/trigger/version-host.js';
 import { toAppLane, type AppKey } from './app-lane.js';
 import { toFailure } from './command-failure.js';
+import { isRunnable } from './engines.js';
 import { isUnderWay, nextLookAt, reconcile, type Action, type AppState, type VersionState } from './reconcile.js';
 import type { CommandFailure } from './runner-protocol.js';
 import { storedOf } from './stored-versions.js';
@@ -50,7 +51,7 @@ export class AppHolder {
   resume(target: Assignment, isProved: (stored: StoredVersion) => boolean): KnownChannel | undefined {
     this.target = target;
     this.state.org = target.org;
-    const versions = target.versions.map(storedOf).filter(isProved);
+    const versions = target.versions.filter(isRunnable).map(storedOf).filter(isProved);
     for (const { version, digest, artifact } of versions) this.state.versions.set(version, { digest, artifact, state: 'prepared', tries: 0 });
     if (versions.length === 0) return undefined;
     const lane = toAppLane(target);

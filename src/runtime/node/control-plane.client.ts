@@ -3,6 +3,7 @@ import { Agent, request, type Dispatcher } from 'undici';
 import { NodeAssignments, type NodeReport } from '#contract/assignment.js';
 import { WhorlError } from '#contract/errors.js';
 import type { Digest } from '#contract/ids.js';
+import { RUNNABLE_ENGINES } from './engines.js';
 import { type JournalBatch, JournalReceipt } from '#contract/journal.js';
 import { NODE_ROUTES } from '#contract/node-routes.js';
 
@@ -40,7 +41,7 @@ export class ControlPlaneClient {
 
   /** What this node should hold: at once when it differs from `after`, else when it changes or after `waitS` seconds. */
   async assignments(after: string | undefined, waitS: number, signal: AbortSignal): Promise<NodeAssignments> {
-    const query = new URLSearchParams({ wait: String(waitS), ...(after !== undefined && { after }) });
+    const query = new URLSearchParams({ wait: String(waitS), engines: RUNNABLE_ENGINES.join(), ...(after !== undefined && { after }) });
     const path = `${this.path('assignments')}?${query}`;
     return NodeAssignments.parse(await this.json({ path, timeoutMs: waitS * 1_000 + TIMEOUT_MS, signal }));
   }

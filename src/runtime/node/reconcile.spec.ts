@@ -66,6 +66,13 @@ describe('reconcile', () => {
     expect(kinds(assignmentOf(), failed(NOW + 1))).toEqual([]);
   });
 
+  it('prepares other builds of a version that failed at once', () => {
+    const rebuilt = { ...artifactOf(1), app: { ...artifactOf(1).app, description: 'built again' } };
+    const failed = stateOf({ 1: { state: 'failed', retryAt: NOW + 60_000 } }, { told: toAppLane(assignmentOf()) });
+    expect(kinds(assignmentOf(), failed)).toEqual([]);
+    expect(kinds(assignmentOf({ versions: [rebuilt] }), failed)).toEqual(['prepare']);
+  });
+
   it('prepares a candidate while the app goes on serving, and while it is being switched', () => {
     const target = assignmentOf({ versions: [artifactOf(1), artifactOf(2)] });
     expect(kinds(target, stateOf({ 1: 'prepared' }, served(1)))).toEqual(['prepare']);

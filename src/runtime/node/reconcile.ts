@@ -86,8 +86,9 @@ export function isUnderWay({ state, renewal }: VersionState): boolean {
 function isDue(version: VersionState | undefined, wanted: VersionArtifact, nowMs: number): boolean {
   if (!version) return true;
   if (isUnderWay(version)) return false;
-  if (version.state === 'failed') return version.retryAt !== undefined && nowMs >= version.retryAt;
   const { artifact } = storedOf(wanted);
+  // Other builds than those that failed are no second try.
+  if (version.state === 'failed') return version.artifact !== artifact || (version.retryAt !== undefined && nowMs >= version.retryAt);
   if (version.artifact === artifact) return false;
   return version.renewal?.artifact !== artifact || nowMs >= version.renewal.retryAt!;
 }

@@ -69,10 +69,6 @@ function accessDenied(): Err {
 function accessDeniedEnum(): Err {
   return new Err('access-denied');
 }
-/** `error-code` of sockets is an enum in 0.2 and a variant in 0.3. */
-function isEnumError(iface: string, version: string): boolean {
-  return iface === 'wasi:sockets/ip-name-lookup' && version.startsWith('0.2.');
-}
 function modelNotSupported(): Err {
   return new Err({ tag: 'model-not-supported' });
 }
@@ -92,6 +88,11 @@ function internalError(iface: string): Err {
   return new Err({ tag: 'internal-error', val: notPermitted(iface) });
 }
 
+/** `error-code` of sockets is an enum in 0.2 and a variant in 0.3. */
+function isEnumError(iface: string, version: string): boolean {
+  return iface === 'wasi:sockets/ip-name-lookup' && version.startsWith('0.2.');
+}
+
 /** The names that have an answer, by interface without version. */
 export const DENIED_ANSWERS: ReadonlyMap<string, readonly string[]> = new Map(Object.entries(ANSWERS).map(([iface, answers]) => [iface, Object.keys(answers)]));
 
@@ -103,6 +104,6 @@ export function deniedBinding(imported: string, name: string): HostBinding<Guest
   const known = Object.hasOwn(answers, name) ? answers[name] : undefined;
   const answer = known === accessDenied && isEnumError(iface, version) ? accessDeniedEnum : known;
   return plain(answer ?? (() => {
-    throw new Trap(`${iface}#${name} is not permitted: the dependency that calls it does not inherit it from the component that depends on it`);
+    throw new Trap(`${imported}#${name} is not permitted: the dependency that calls it does not inherit it from the component that depends on it`);
   }));
 }

@@ -136,12 +136,12 @@ function waitOrPoll(parts: Parts, id: number, plan: BuiltinTrampoline): WebAssem
     const ptr = (pointer as number) >>> 0;
     const set = instance.waitableSet(setHandle as number);
     const task = scheduler.current!;
-    if (cancellable && scheduler.takeCancellation(task)) return give(ptr, [EVENT_CANCELLED, 0, 0]);
+    if (cancellable && task.takeCancellation()) return give(ptr, [EVENT_CANCELLED, 0, 0]);
     const event = set.next();
     if (event) return give(ptr, event);
     if (plan.op === 'waitable-set.poll') return give(ptr, [EVENT_NONE, 0, 0]);
     const blocked = stacks.block(() => {
-      const cancelled = cancellable && scheduler.takeCancellation(task);
+      const cancelled = cancellable && task.takeCancellation();
       const next: EventTriple | null = cancelled ? [EVENT_CANCELLED, 0, 0] : set.next();
       if (!next) {
         // another task took the event first
@@ -162,7 +162,7 @@ function waitOrPoll(parts: Parts, id: number, plan: BuiltinTrampoline): WebAssem
 
 function threadYield({ scheduler, stacks }: Parts, cancellable: boolean): unknown {
   const task = scheduler.current!;
-  const cancelled = (): number => (cancellable && scheduler.takeCancellation(task) ? 1 : 0);
+  const cancelled = (): number => (cancellable && task.takeCancellation() ? 1 : 0);
   // a synchronous function may not wait: to it a yield is nothing
   if (!task.fn?.async) return 0;
   if (cancelled()) return 1;

@@ -1,7 +1,9 @@
 import { trap } from '#engine/run/abi/layout.js';
-import { LimitTrap } from './host.js';
+import { causeOfDeath } from './cause-of-death.js';
+import { LiveTasks } from './live-tasks.js';
 import type { Meter } from './meter.js';
-import { isError, isPromise } from './promise.js';
+import { Notices } from './notices.js';
+import { isPromise } from './promise.js';
 import { AGAIN, EVENT_CANCELLED, EVENT_NONE, type EventTriple, type Task, type Waker } from './task.js';
 
 /** Low bits of what a callback returns (CallbackCode). */
@@ -37,9 +39,9 @@ export class Scheduler implements Waker {
   private depth = 0;
   private queue: Task[] = [];
   private pumping = false;
-  private readonly live = new Set<Task>();
-  /** Told to callers once no guest frame is below: they may reset the slot at once. */
-  private notices: (() => void)[] = [];
+  private readonly live = new LiveTasks();
+  /** Whom to tell of an end once no guest frame is below: they may reset the slot at once. */
+  private readonly notices = new Notices();
 
   constructor(readonly meter: Meter, private readonly owner: SchedulerOwner) {}
 
@@ -58,9 +60,9 @@ export class Scheduler implements Waker {
     this.dead = null;
     this.buried = false;
     this.doomed = false;
-    this.queue = [];
-    this.live.clear();
-    this.notices = [];
+    if (this.queue.length > 0) this.queue = [];
+    if (this.live.size > 0) this.live.drain();
+    this.notices.clear();
   }
 
   // ---- calls into guests
@@ -98,41 +100,46 @@ export class Scheduler implements Waker {
 
   private enter(task: Task): void {
     if (task.needsExclusive) task.gate.exclusive = task;
-    this.run(task, () => {
-      const args = task.events.start();
-      task.started = true;
-      return task.fn!.call(task, args);
-    });
+    this.run(task, null);
   }
 
   private callBack(task: Task, event: EventTriple): void {
     task.gate.exclusive = task;
-    this.run(task, () => task.fn!.callback(task, event));
+    this.run(task, event);
   }
 
-  /** Runs guest code of a task until it ends, waits without a stack, or has its stack suspended. */
-  private run(task: Task, enter: () => unknown): void {
+  /** Runs guest code of a task (its function, or its callback with an event) until it ends, waits without a stack, or has its stack suspended. */
+  private run(task: Task, event: EventTriple | null): void {
     const below = this.current;
     task.wait = 'nothing';
     task.caller = below;
+    this.step(task);
     try {
-      this.inside(task, () => {
-        const result = enter();
-        if (!isPromise(result)) {
-          this.after(task, result);
-          return;
-        }
-        // not suspended and not returned: it trapped, and the promise says so a microtask later
-        if (!task.suspension) this.doomed = true;
-        this.stacks++;
-        // control goes back to the caller: the callee may be entered by it again, unless the call is synchronous for the guest
-        if (task.fn!.async) task.caller = null;
-        this.watch(task, result);
-      });
+      const result = event ? task.fn!.callback(task, event) : this.call(task);
+      if (isPromise(result)) this.leftStack(task, result);
+      else this.after(task, result);
     } catch (error) {
+      // before the account is closed: it tells whether the deadline struck
       this.fail(error);
       if (below) throw this.dead;
+    } finally {
+      this.stepBack(below);
     }
+  }
+
+  private call(task: Task): unknown {
+    const args = task.events.start();
+    task.started = true;
+    return task.fn!.call(task, args);
+  }
+
+  private leftStack(task: Task, stack: PromiseLike<unknown>): void {
+    // not suspended and not returned: it trapped, and the promise says so a microtask later
+    if (!task.suspension) this.doomed = true;
+    this.stacks++;
+    // control goes back to the caller: the callee may be entered by it again, unless the call is synchronous for the guest
+    if (task.fn!.async) task.caller = null;
+    this.watch(task, stack);
   }
 
   private watch(task: Task, stack: PromiseLike<unknown>): void {
@@ -154,20 +161,27 @@ export class Scheduler implements Waker {
   /** Runs `fn` as the given task, on the CPU account of the slot. */
   inside<T>(task: Task, fn: () => T): T {
     const below = this.current;
-    this.current = task;
-    this.depth++;
-    this.meter.enter();
+    this.step(task);
     try {
       return fn();
     } catch (error) {
-      // before the account is closed: it tells whether the deadline struck
       this.fail(error);
       throw this.dead;
     } finally {
-      this.meter.leave();
-      this.depth--;
-      this.current = this.dead ? null : below;
+      this.stepBack(below);
     }
+  }
+
+  private step(task: Task): void {
+    this.current = task;
+    this.depth++;
+    this.meter.enter();
+  }
+
+  private stepBack(below: Task | null): void {
+    this.meter.leave();
+    this.depth--;
+    this.current = this.dead ? null : below;
   }
 
   /** For what comes from outside, such as a settled promise: errors end the slot, then the queue runs. */
@@ -224,7 +238,7 @@ export class Scheduler implements Waker {
     task.caller = null;
     this.live.delete(task);
     task.gate.unlock(task, this);
-    if (task.events.exit) this.notices.push(task.events.exit);
+    if (task.events.exit) this.notices.add(task.events, null);
   }
 
   // ---- the queue
@@ -257,7 +271,7 @@ export class Scheduler implements Waker {
     } finally {
       this.pumping = false;
     }
-    for (const notice of this.notices.splice(0)) notice();
+    this.notices.tell();
   }
 
   pumpSoon(): void {
@@ -279,7 +293,7 @@ export class Scheduler implements Waker {
       case 'event': this.goEvent(task); return;
       case 'yield':
         if (gate.exclusive) gate.parked.push(task);
-        else this.callBack(task, this.takeCancellation(task) ? [EVENT_CANCELLED, 0, 0] : [EVENT_NONE, 0, 0]);
+        else this.callBack(task, task.takeCancellation() ? [EVENT_CANCELLED, 0, 0] : [EVENT_NONE, 0, 0]);
         return;
       case 'stack': this.goStack(task); return;
       case 'nothing':
@@ -303,15 +317,13 @@ export class Scheduler implements Waker {
       gate.parked.push(task);
       return;
     }
-    const cancelled = this.takeCancellation(task);
+    const cancelled = task.takeCancellation();
     const event: EventTriple | null = cancelled ? [EVENT_CANCELLED, 0, 0] : set.next();
     if (!event) {
       set.addWaiter(task);
       return;
     }
-    set.removeWaiter(task);
-    set.waiting--;
-    task.waitSet = null;
+    task.leaveWaitSet();
     this.callBack(task, event);
   }
 
@@ -335,22 +347,11 @@ export class Scheduler implements Waker {
 
   // ---- cancelling
 
-  /** True once when the task has been asked to cancel and was not told yet. */
-  takeCancellation(task: Task): boolean {
-    if (task.cancellation !== 'pending') return false;
-    task.cancellation = 'delivered';
-    return true;
-  }
-
   /** Takes a task without a stack out of its wait and tells it that it was cancelled. */
   interrupt(task: Task): void {
     this.queue = this.queue.filter((other) => other !== task);
     task.queued = false;
-    if (task.waitSet) {
-      task.waitSet.removeWaiter(task);
-      task.waitSet.waiting--;
-      task.waitSet = null;
-    }
+    task.leaveWaitSet();
     task.cancellation = 'delivered';
     this.callBack(task, [EVENT_CANCELLED, 0, 0]);
   }
@@ -369,7 +370,7 @@ export class Scheduler implements Waker {
   /** A trap, a host error or a kill: nothing of this slot runs any more, and everything that waits is settled. */
   fail(cause: unknown): void {
     if (this.buried) return;
-    const error = (this.dead ??= this.explain(cause));
+    const error = (this.dead ??= causeOfDeath(cause, this.meter));
     // with the native stack used up, nothing of what is to be done would get done: once more from a shallow one
     if (error.name === 'RangeError' && error === cause) queueMicrotask(() => this.dead === error && this.fail(null));
     else this.bury(error);
@@ -381,22 +382,14 @@ export class Scheduler implements Waker {
     this.queue = [];
     this.current = null;
     this.meter.stop();
-    for (const task of this.live) {
+    for (const task of this.live.drain()) {
       task.ended = true;
       task.suspension?.reject(error);
       task.suspension = null;
-      const { fail } = task.events;
-      if (fail) this.notices.push(() => fail(error));
-      this.live.delete(task);
+      if (task.events.fail) this.notices.add(task.events, error);
     }
     this.owner.died(error);
     this.buried = true;
     this.pump();
-  }
-
-  private explain(cause: unknown): Error {
-    if (!isError(cause)) return new Error(String(cause));
-    const isUnreachable = cause.name === 'RuntimeError' && cause.message.includes('unreachable');
-    return isUnreachable && this.meter.isOver ? new LimitTrap('cpu', 'the CPU time of the invocation is used up') : cause;
   }
 }

@@ -1,7 +1,7 @@
 import { Trap } from './host.js';
 import { type CpuClock, Meter } from './meter.js';
 import { type BoundHosts, type ProgramParts, Realm } from './realm.js';
-import { Task } from './task.js';
+import { Task, type TaskEvents } from './task.js';
 
 /** What the host is told of a call. Each at most once; after `fail` nothing else comes. */
 export interface CallEvents {
@@ -11,6 +11,27 @@ export interface CallEvents {
   exit(): void;
   /** Trap, LimitTrap, what a host function threw, or what `kill` was given. Nothing of the slot runs any more. */
   fail(error: Error): void;
+}
+
+/** A call of the host as its task sees it. */
+class HostCall implements TaskEvents {
+  constructor(private readonly args: unknown[], private readonly on: CallEvents) {}
+
+  start(): unknown[] {
+    return this.args;
+  }
+
+  resolve(value: unknown): void {
+    this.on.result(value);
+  }
+
+  exit(): void {
+    this.on.exit();
+  }
+
+  fail(error: Error): void {
+    this.on.fail(error);
+  }
 }
 
 interface SlotParts {
@@ -105,12 +126,7 @@ export class Slot<State> {
       return;
     }
     const { realm } = this;
-    const task = new Task(realm.lift(lift), realm.liftInstance(lift).gate, {
-      start: () => args,
-      resolve: (value) => on.result(value),
-      exit: () => on.exit(),
-      fail: (error) => on.fail(error),
-    });
+    const task = new Task(realm.lift(lift), realm.liftInstance(lift).gate, new HostCall(args, on));
     try {
       realm.scheduler.startFromHost(task);
     } catch (error) {

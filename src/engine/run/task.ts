@@ -78,8 +78,8 @@ export class Gate {
   clear(): void {
     this.backpressure = 0;
     this.exclusive = null;
-    this.entering = [];
-    this.parked = [];
+    this.entering.length = 0;
+    this.parked.length = 0;
     this.hostBlocked = 0;
   }
 
@@ -114,8 +114,8 @@ export class Gate {
   }
 
   private release(waker: Waker): void {
-    for (const task of this.parked.splice(0)) waker.wake(task);
-    this.admit(waker);
+    if (this.parked.length > 0) for (const task of this.parked.splice(0)) waker.wake(task);
+    if (this.entering.length > 0) this.admit(waker);
   }
 }
 
@@ -133,6 +133,8 @@ export class Task implements BorrowScope {
   wait: Wait = 'nothing';
   /** In the run queue. */
   queued = false;
+  /** Place among the live tasks of its slot; -1: it is none. */
+  liveAt = -1;
   waitSet: WaitableSet | null = null;
   /** The caller, while control has not gone back to it: calling into one of these instances again is re-entrance. */
   caller: Task | null = null;
@@ -159,6 +161,21 @@ export class Task implements BorrowScope {
   }
 
   /** Whether it runs in the instance or below it, or one of its callers does. */
+  /** It waits no more on a waitable set, if it did. */
+  leaveWaitSet(): void {
+    if (!this.waitSet) return;
+    this.waitSet.removeWaiter(this);
+    this.waitSet.waiting--;
+    this.waitSet = null;
+  }
+
+  /** True once when it has been asked to cancel and was not told yet. */
+  takeCancellation(): boolean {
+    if (this.cancellation !== 'pending') return false;
+    this.cancellation = 'delivered';
+    return true;
+  }
+
   isInside(gate: Gate): boolean {
     return gate.encloses(this.gate) || (this.caller?.isInside(gate) ?? false);
   }

@@ -56,6 +56,7 @@ export class InvocationRun implements Invocation, HandlerRun, HandlerEvents, Ent
   readonly requestId: string;
   readonly exchange: MeteredExchange;
   deadlineAt: number;
+  deadlinePlace: number | undefined = undefined;
   stdin: ByteSource | null = null;
   stdout: ByteSink | null = null;
   args: readonly string[] = [];

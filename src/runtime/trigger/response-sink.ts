@@ -11,6 +11,12 @@ function flushHeld(): void {
   for (const sink of sinks) sink.flush();
 }
 
+/** Bodies up to this are sent as text with the head; above it the copy costs more than it saves. */
+const MAX_TEXT_BYTES = 16 * 1024;
+
+const asBuffer = (bytes: Uint8Array): Buffer & { latin1Slice(): string } =>
+  (Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)) as Buffer & { latin1Slice(): string };
+
 /** The head of an answer as the front writes it. */
 export interface AnswerHead {
   status: number;
@@ -59,9 +65,16 @@ export class ResponseSink implements ByteSink {
     if (this.closed) return;
     if (!this.headSent && !this.sendHead(this.first === null)) return;
     if (trailers && trailers.length > 0) this.response.addTrailers(trailers.map(([name, value]): [string, string] => [name, value]));
-    if (this.first) this.response.end(this.first);
-    else this.response.end();
+    this.finish();
+  }
+
+  private finish(): void {
+    const { first } = this;
     this.first = null;
+    if (!first) this.response.end();
+    // Head and body in one string are one buffer for the system, instead of a list of two: that is the most of what a small answer costs.
+    else if (first.length <= MAX_TEXT_BYTES) this.response.end(asBuffer(first).latin1Slice(), 'latin1');
+    else this.response.end(first);
   }
 
   /** Before the head has left, nothing of the answer was seen: then it is an empty 500 instead. */

@@ -50,5 +50,7 @@ export function setResponse(
   writer.attach(destination);
   if (writer.done) return;
   slotOf(state).hold(writer);
-  state.defer(() => writer.abort(new Error('the component ended before its answer did')));
+  state.defer(() => {
+    if (!writer.done) writer.abort(new Error('the component ended before its answer did'));
+  });
 }

@@ -9,6 +9,15 @@ const TOOLCHAIN = fileURLToPath(new URL('.', import.meta.url));
 /** The WIT of WASI 0.2.3, the version that the JavaScript engine inside the component is made for. */
 const WASI_WIT = join(TOOLCHAIN, 'node_modules/@spinframework/wasi-http-proxy/wit/wasi-http@0.2.3.wit');
 
+/** `dir`: a folder with `<name>.js` and `wit/` whose world is called `world`. Makes `<name>.wasm` there when something changed, and gives its path. */
+export async function buildJsComponent({ dir, name, world }) {
+  const at = (path) => join(dir, path);
+  const wasm = at(`${name}.wasm`);
+  const inputs = [at(`${name}.js`), ...filesBelow(dir, 'wit').map(at), join(TOOLCHAIN, 'package-lock.json'), join(TOOLCHAIN, 'build-js.mjs')];
+  await whenChanged(at('.build/component'), { inputs, outputs: [wasm] }, () => componentize(at, { source: at(`${name}.js`), world, wasm }));
+  return wasm;
+}
+
 /**
  * `dir`: the app's folder, with `<name>.js`, `spin.toml` and `wit/` whose world is called `world`. `assets`: folders and files that
  * the bundle carries along. Makes `<name>.wasm` and `<name>.tar.gz` there when something changed.
@@ -16,10 +25,8 @@ const WASI_WIT = join(TOOLCHAIN, 'node_modules/@spinframework/wasi-http-proxy/wi
 export async function buildJsApp({ dir, name, world, assets = [] }) {
   const at = (path) => join(dir, path);
   const carried = assets.flatMap((path) => filesBelow(dir, path));
-  const wasm = at(`${name}.wasm`);
   const bundle = at(`${name}.tar.gz`);
-  const component = [at(`${name}.js`), ...filesBelow(dir, 'wit').map(at), join(TOOLCHAIN, 'package-lock.json'), join(TOOLCHAIN, 'build-js.mjs')];
-  await whenChanged(at('.build/component'), { inputs: component, outputs: [wasm] }, () => componentize(at, { source: at(`${name}.js`), world, wasm }));
+  const wasm = await buildJsComponent({ dir, name, world });
   const inputs = [wasm, at('spin.toml'), ...carried.map(at), join(TOOLCHAIN, 'bundle.mjs')];
   const built = await whenChanged(at('.build/bundle'), { inputs, texts: carried, outputs: [bundle] }, () => {
     writeBundle(dir, ['spin.toml', `${name}.wasm`, ...carried], bundle);

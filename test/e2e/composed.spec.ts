@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { get } from '../../bench/lib/load.mjs';
 import { type Platform, startPlatform } from '../../bench/lib/platform.mjs';
 import { packBundle } from '#contract/bundle/pack.js';
-import { composedManifest, lib, tellingRoot } from '../fixtures/composed.js';
+import { composedManifest, jsLib, lib, tellingRoot } from '../fixtures/composed.js';
 
 /** Apps put together of components, on the whole platform. Runs what `npm run build` made. */
 
@@ -12,8 +12,8 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(() => platform?.stop(), 60_000);
 
-async function push(app: string, manifest: string): Promise<Record<string, unknown>> {
-  const files = { 'spin.toml': Buffer.from(manifest), 'root.wasm': await tellingRoot(), 'lib.wasm': await lib() };
+async function push(app: string, manifest: string, library: Uint8Array | Promise<Uint8Array> = lib()): Promise<Record<string, unknown>> {
+  const files = { 'spin.toml': Buffer.from(manifest), 'root.wasm': await tellingRoot(), 'lib.wasm': await library };
   return platform.push(app, await packBundle(Object.entries(files).map(([path, content]) => ({ path, content }))));
 }
 const bodyOf = async (app: string): Promise<string> => {
@@ -36,4 +36,12 @@ describe('an app whose component calls a dependency', () => {
     await push('environment', composedManifest('"acme:lib" = { component = "lib", inherit_configuration = ["environment"] }', 'environment = { TOKEN = "x" }') + '[component.lib]\nsource = "lib.wasm"\n');
     expect(await bodyOf('environment')).toBe('environment says lib\n');
   });
+
+  it('runs one made of JavaScript as well', async () => {
+    const library = await jsLib();
+    await push('js-denied', composedManifest('"acme:lib" = { path = "lib.wasm" }'), library);
+    expect(await bodyOf('js-denied')).toBe('undefined says js\n');
+    await push('js-inherited', composedManifest('"acme:lib" = { path = "lib.wasm", inherit_configuration = ["variables"] }'), library);
+    for (let i = 0; i < 3; i++) expect(await bodyOf('js-inherited')).toBe('tulip says js\n');
+  }, 120_000);
 });

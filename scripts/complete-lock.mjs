@@ -1,12 +1,15 @@
 // Adds to package-lock.json the optional packages of other platforms that npm left out, because a registry did not have them when
 // the lock was made: `npm ci` refuses a lock without them, on every platform. Run it after adding a dependency; `--check` only looks.
+// `node scripts/complete-lock.mjs FOLDER`: the lock of a package in another folder.
 import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const OS = ['aix', 'android', 'darwin', 'freebsd', 'linux', 'openharmony', 'sunos', 'win32'];
 const CPU = ['arm64', 'arm', 'ia32', 'loong64', 'mips64el', 'ppc64', 'riscv64', 's390x', 'x64', 'wasm32'];
 
-const file = fileURLToPath(new URL('../package-lock.json', import.meta.url));
+const folder = process.argv.slice(2).find((argument) => !argument.startsWith('--')) ?? fileURLToPath(new URL('..', import.meta.url));
+const file = join(folder, 'package-lock.json');
 const lock = JSON.parse(readFileSync(file, 'utf8'));
 const missing = findMissing(lock.packages);
 
@@ -42,8 +45,8 @@ function resolves(packages, from, name) {
 function entry(name, version) {
   if (!/^\d+\.\d+\.\d+$/.test(version)) throw new Error(`${name}: ${version} is no exact version`);
   const parts = name.split('/').at(-1).split('-');
-  const os = OS.find((one) => parts.includes(one));
-  const cpu = CPU.find((one) => parts.includes(one));
+  const os = OS.find((one) => parts.includes(one)) ?? (parts.includes('windows') ? 'win32' : undefined);
+  const cpu = CPU.find((one) => parts.includes(one)) ?? (parts.includes('64') ? 'x64' : undefined);
   if (!os && cpu !== 'wasm32') throw new Error(`${name}: no platform in its name`);
   const libc = parts.includes('musl') ? 'musl' : parts.includes('gnu') && os === 'linux' ? 'glibc' : undefined;
   return { version, optional: true, ...(os && { os: [os] }), ...(cpu && { cpu: [cpu] }), ...(libc && { libc: [libc] }) };

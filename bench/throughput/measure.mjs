@@ -1,0 +1,90 @@
+// Rounds over rows that take turns with bare node:http, so that each meets the same machine as what it is compared with.
+import { cpuBetweenMs, cpuMs, rssBytes } from './processes.mjs';
+import { REQUESTS } from './rows.mjs';
+
+const WARM_UP_MS = 120;
+const MEASURE_MS = 500;
+/** Before the first round, so that no row is charged for code that V8 has not compiled yet. */
+const COLD_MS = 1_000;
+const COLD_CONNECTIONS = 32;
+
+export const median = (values) => {
+  const sorted = values.filter((value) => Number.isFinite(value)).sort((a, b) => a - b);
+  if (sorted.length === 0) return NaN;
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+};
+
+/** One server under load: rate, latencies, CPU of server and generator. */
+async function once(load, { server, ask, connections }) {
+  const pids = server.pids();
+  let [from, to] = [[], []];
+  const onMeasure = (when) => { if (when === 'start') from = cpuMs(pids); else to = cpuMs(pids); };
+  const seen = await load.run({ port: server.port, request: REQUESTS[ask](server.host), connections, warmUpMs: WARM_UP_MS, measureMs: MEASURE_MS, onMeasure });
+  const usedMs = cpuBetweenMs(from, to);
+  return {
+    ...seen,
+    cpuUs: (usedMs * 1e3) / seen.requests,
+    cores: usedMs / MEASURE_MS,
+    loadCores: seen.loadCpuMs / MEASURE_MS,
+    rssBytes: rssBytes(pids),
+  };
+}
+
+/** Medians over the rounds, of what bare node:http did just before and after too. */
+function summary(name, ask, connections, rounds) {
+  const figure = (of) => median(rounds.map(of));
+  return {
+    name, ask, connections,
+    perSecond: figure(({ own }) => own.perSecond),
+    ratio: figure(({ own, bare }) => own.perSecond / bare.perSecond),
+    p50: figure(({ own }) => own.p50),
+    p99: figure(({ own }) => own.p99),
+    cpuRatio: figure(({ own, bare }) => bare.cpuUs / own.cpuUs),
+    addedP99: figure(({ own, bare }) => own.p99 - bare.p99),
+    cpuUs: figure(({ own }) => own.cpuUs),
+    cores: figure(({ own }) => own.cores),
+    loadCores: figure(({ own }) => own.loadCores),
+    rssBytes: figure(({ own }) => own.rssBytes),
+    errors: rounds.reduce((sum, { own }) => sum + own.errors, 0),
+    firstError: rounds.map(({ own }) => own.firstError).find(Boolean) ?? '',
+  };
+}
+
+const mean = (a, b) => ({ perSecond: (a.perSecond + b.perSecond) / 2, p99: (a.p99 + b.p99) / 2, cpuUs: (a.cpuUs + b.cpuUs) / 2 });
+
+/**
+ * Measures `rows` in `rounds` rounds, fewer when another would go beyond `budgetMs`. Each row's figures are compared with those of `bare` directly before and after it. The first of
+ * the summaries, one for each number of concurrent requests, are bare's own.
+ */
+export async function measure({ load, rows, servers, bare, bareName, rounds, budgetMs, say }) {
+  const cells = rows.flatMap((row) => row.concurrent.map((connections) => ({ ...row, server: servers[row.server], connections, rounds: [] })));
+  const levels = [...new Set(cells.map(({ connections }) => connections))].sort((a, b) => a - b);
+  const bares = levels.map((connections) => ({ name: bareName, ask: 'get', connections, rounds: [] }));
+  const startMs = performance.now();
+  for (const { port, host, ask } of [{ ...bare, ask: 'get' }, ...rows.map((row) => ({ ...servers[row.server], ask: row.ask }))]) {
+    await load.run({ port, request: REQUESTS[ask](host), connections: COLD_CONNECTIONS, measureMs: COLD_MS });
+  }
+  const warmMs = performance.now();
+  for (let round = 0; round < rounds; round++) {
+    const soFarMs = performance.now();
+    if (round > 0 && soFarMs - startMs + (soFarMs - warmMs) / round > budgetMs) break;
+    say(`${bareName} and ${cells.length} others: round ${round + 1} of ${rounds}`);
+    for (const level of bares) {
+      const askBare = async () => {
+        const own = await once(load, { server: bare, ask: 'get', connections: level.connections });
+        level.rounds.push({ own, bare: own });
+        return own;
+      };
+      let before = await askBare();
+      for (const cell of cells.filter(({ connections }) => connections === level.connections)) {
+        const own = await once(load, cell);
+        if (own.errors > 0) say(`  ${cell.name}, ${cell.connections} concurrent: ${own.errors} errors, ${own.firstError.split('\r\n', 1)[0]}`);
+        const after = await askBare();
+        cell.rounds.push({ own, bare: mean(before, after) });
+        before = after;
+      }
+    }
+  }
+  return [...bares, ...cells].map(({ name, ask, connections, rounds: seen }) => summary(name, ask, connections, seen));
+}

@@ -105,6 +105,8 @@ const node = {
   WHORL_LIMIT_OUTBOUND_CONNECTIONS: positive(512),
   /** Output of one invocation that is kept in the log; an app may lower it for a component. */
   WHORL_LIMIT_LOG_BYTES: positive(256 * 1024),
+  /** After every so many resets in place of a component, compare its whole memory with what it must be; 0 never does. */
+  WHORL_VERIFY_RESET_EVERY: z.coerce.number().int().min(0).default(10_000),
   /** Invocations of all components that one runner has under way at a time. */
   WHORL_RUNNER_INVOCATIONS: positive(1_024),
   /** An app without requests for so long is let go of by a runner; its next request loads it from disk. */

@@ -114,11 +114,11 @@ export class TestFront {
   collections = 0;
 
   // oxlint-disable-next-line max-params -- what tests vary, one by one
-  constructor(private readonly blobs: Blobs, lane: 'shared' | 'heavy' = 'shared', limits: PlatformLimits = LIMITS, loaded: LoadedBounds = STAY_LOADED) {
+  constructor(private readonly blobs: Blobs, lane: 'shared' | 'heavy' = 'shared', limits: PlatformLimits = LIMITS, loaded: LoadedBounds = STAY_LOADED, verifyResetEvery = 0) {
     mkdirSync(join(this.dir, 'journals'));
     this.meter = new Meter(new Journal({ dir: join(this.dir, 'journals'), writer: `test-${lane}`, onError: (error) => { throw error; } }));
     this.front = new Front({
-      lane, limits, appDomain: 'localhost', publicPort: 3000, stateDir: join(this.dir, 'state'), allowPrivateHosts: false, meter: this.meter,
+      lane, limits, appDomain: 'localhost', publicPort: 3000, stateDir: join(this.dir, 'state'), allowPrivateHosts: false, verifyResetEvery, meter: this.meter,
       log: new Log({}, 'warn', (line) => this.faults.push(line)),
       blobPath: (digest) => blobs.path(digest),
       onHeavy: (app) => this.heavy.push(app),

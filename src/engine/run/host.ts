@@ -35,6 +35,11 @@ export class LimitTrap extends Trap {
   }
 }
 
+/** The check mode found that a reset in place did not put everything back. No slot of the program is reset so from then on. */
+export class ResetDifference extends Error {
+  override name = 'ResetDifference';
+}
+
 // oxlint-disable-next-line no-explicit-any -- arguments are typed by WIT, checked by the ABI; each capability declares its own
 export type HostFunction = (...args: any[]) => any;
 

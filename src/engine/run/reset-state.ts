@@ -1,5 +1,6 @@
 import { newStateOf, type Plan, type ResetMode, resetModeOf } from '#engine/plan.js';
 import type { GuestMemory, MemorySnapshot } from './guest-memory.js';
+import { ResetDifference } from './host.js';
 
 /** The state that a reset in place goes back to. */
 interface Snapshot {
@@ -59,7 +60,7 @@ export class ResetState {
   }
 
   /**
-   * Puts memories and globals back; false when new instances are needed. Throws Error when the check mode finds a difference: no slot
+   * Puts memories and globals back; false when new instances are needed. Throws ResetDifference when the check mode finds a difference: no slot
    * of the program is reset in place from then on.
    */
   restore(state: Resettable): boolean {
@@ -90,6 +91,6 @@ export class ResetState {
     const found = this.difference(state);
     if (found === null) return;
     this.forbid(`a check found ${found} changed after a reset`);
-    throw new Error(`the reset in place left ${found} changed; the program gets new instances from now on`);
+    throw new ResetDifference(`the reset in place left ${found} changed; the program gets new instances from now on`);
   }
 }

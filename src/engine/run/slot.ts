@@ -56,7 +56,7 @@ export class Slot<State> {
   }
 
   /**
-   * Forgets everything of the guest: memory, handles, tasks. What comes late from before touches nothing any more. Throws Error when
+   * Forgets everything of the guest: memory, handles, tasks. What comes late from before touches nothing any more. Throws ResetDifference when
    * the check mode (`ProgramOptions.verifyEvery`) finds that something was not forgotten; the slot is poisoned until the next reset.
    */
   reset(): void {

@@ -2,8 +2,9 @@ import type { BuiltComponent } from '#contract/artifact.js';
 import type { HttpExecutor } from '#contract/bundle/locked-app.js';
 import { WhorlError } from '#contract/errors.js';
 import type { Plan } from '#engine/plan.js';
-import { LimitTrap } from '#engine/run/host.js';
+import { LimitTrap, ResetDifference } from '#engine/run/host.js';
 import { Program, type CpuClock } from '#engine/run/program.js';
+import type { Log } from '#platform/log.js';
 import { resolverFor } from '#runtime/capability/table.js';
 import type { Meter, MeterSource, UsageCounter } from '#runtime/meter/meter.js';
 import type { Admission } from './admission.js';
@@ -28,6 +29,9 @@ export interface ComponentHost {
   admission: Admission;
   modules: ModuleCache;
   meter: Meter;
+  log: Log;
+  /** Check mode of resets in place, see the engine's ProgramOptions; 0: off. */
+  verifyResetEvery: number;
 }
 
 /** One component of one version. */
@@ -57,7 +61,7 @@ export class ComponentProgram {
   private constructor(private readonly program: Program<SlotState>, private readonly host: ComponentHost, private readonly source: ComponentSource) {
     const { limits } = source;
     const startCpuMs = Math.min(limits.cpuMs, SHARED_LANE_CPU_MS);
-    this.pool = new SlotPool(program, source.grant, BigInt(startCpuMs) * 1_000_000n, (error) => this.logStart('platform', `a slot could not be renewed: ${(error as Error).message}`));
+    this.pool = new SlotPool(program, source.grant, BigInt(startCpuMs) * 1_000_000n, (error) => this.notRenewed(error));
     this.gate = new Gate({ concurrency: limits.concurrency, maxQueued: limits.queued, maxWaitMs: Math.min(limits.queueMs, limits.wallMs) }, host.deadlines, host.admission);
   }
 
@@ -109,6 +113,14 @@ export class ComponentProgram {
     this.pool.close();
   }
 
+  private notRenewed(error: unknown): void {
+    const { message } = error as Error;
+    if (!(error instanceof ResetDifference)) return this.logStart('platform', `a slot could not be renewed: ${message}`);
+    this.logStart('platform', `COMPONENT_RESET_DIFFERS: ${message}`);
+    const { org: _org, ...component } = this.source.meterSource;
+    this.host.log.error('a component is not reset in place any more', { code: 'COMPONENT_RESET_DIFFERS', ...component, error });
+  }
+
   private contextOf(usage: UsageCounter): RunContext {
     const { limits, onStrike, onUsed } = this.source;
     return {
@@ -135,7 +147,7 @@ export class ComponentProgram {
 
 function makeProgram(plan: Plan, modules: WebAssembly.Module[], host: ComponentHost, { build, limits }: ComponentSource): Program<SlotState> {
   try {
-    return new Program<SlotState>(plan, modules, { resolve: resolverFor(build), clock: host.clock, maxMemoryBytes: limits.memoryBytes });
+    return new Program<SlotState>(plan, modules, { resolve: resolverFor(build), clock: host.clock, maxMemoryBytes: limits.memoryBytes, verifyEvery: host.verifyResetEvery });
   } catch (cause) {
     if (cause instanceof LimitTrap) throw new WhorlError('COMPONENT_MEMORY_LIMIT', cause.message, { cause });
     throw new WhorlError('COMPONENT_COMPILE_FAILED', (cause as Error).message, { cause });

@@ -1,3 +1,4 @@
+import { ResetDifference } from '#engine/run/host.js';
 import type { Program, Slot } from '#engine/run/program.js';
 import type { GuestGrant } from '#runtime/capability/guest.js';
 import { IdleInvocation } from './idle-invocation.js';
@@ -76,6 +77,8 @@ export class SlotPool {
       slot.instantiate(this.startCpuNs);
       return slot;
     } catch (error) {
+      // Those that are ready were reset by the way that does not hold.
+      if (error instanceof ResetDifference) this.ready.length = 0;
       this.onError(error);
       return undefined;
     }

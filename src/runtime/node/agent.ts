@@ -91,6 +91,7 @@ export class Agent {
         publicPort: config.WHORL_HTTP_PORT,
         limits: toPlatformLimits(config),
         allowPrivateHosts: config.WHORL_ALLOW_PRIVATE_HOSTS,
+        verifyResetEvery: config.WHORL_VERIFY_RESET_EVERY,
         loaded: {
           idleAfterMs: config.WHORL_IDLE_AFTER_MS,
           maxLoaded: config.WHORL_MAX_LOADED_VERSIONS,

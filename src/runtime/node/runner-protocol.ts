@@ -31,6 +31,8 @@ export interface RunnerConfig {
   publicPort: number;
   limits: PlatformLimits;
   allowPrivateHosts: boolean;
+  /** See `NodeConfig`. */
+  verifyResetEvery: number;
   loaded: LoadedBounds;
   logLevel: LogLevel;
 }

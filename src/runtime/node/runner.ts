@@ -33,6 +33,7 @@ function init(config: RunnerConfig): void {
     stateDir: config.stateDir,
     limits: config.limits,
     allowPrivateHosts: config.allowPrivateHosts,
+    verifyResetEvery: config.verifyResetEvery,
     meter,
     log,
     blobPath: (digest: Digest) => join(config.blobsDir, toBlobPath(digest)),

@@ -37,6 +37,8 @@ export interface FrontOptions {
   stateDir: string;
   limits: PlatformLimits;
   allowPrivateHosts: boolean;
+  /** See `ComponentHost`. */
+  verifyResetEvery: number;
   meter: Meter;
   log: Log;
   /** Where a blob's file is; everything a version needs is there before it is prepared. */

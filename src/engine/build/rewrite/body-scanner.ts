@@ -8,18 +8,15 @@ import {
   ARITY, ARITY_UNKNOWN, bulkWrites, Imm, instructionName, isAtomicWrite, isBulk, OPCODES, prefixedImm, storedType, tableOrSegmentWrite, vectorStores,
 } from './opcodes.js';
 import { OperandTrace, UNKNOWN, ZERO } from './operand-trace.js';
-
-/**
- * Functions without calls, loops and bulk operations of at most this many instructions need no check at entry: whoever calls them
- * is checked. A short limit keeps a straight line of such calls from being long.
- */
-const MAX_LEAF_INSTRUCTIONS = 16;
+import { PathLength } from './path-length.js';
 
 const enum Op {
-  Nop = 0x01, Loop = 0x03, If = 0x04, Else = 0x05, Catch = 0x07, End = 0x0b, BrIf = 0x0d, Call = 0x10, CallIndirect = 0x11, ReturnCall = 0x12,
-  ReturnCallIndirect = 0x13, CallRef = 0x14, ReturnCallRef = 0x15, Delegate = 0x18, CatchAll = 0x19, Drop = 0x1a, LocalGet = 0x20, LocalSet = 0x21,
-  LocalTee = 0x22, GlobalGet = 0x23, GlobalSet = 0x24, TableSet = 0x26, MemorySize = 0x3f, MemoryGrow = 0x40, I32Const = 0x41, I32Add = 0x6a, I32Sub = 0x6b,
+  Nop = 0x01, Loop = 0x03, If = 0x04, Else = 0x05, Catch = 0x07, End = 0x0b, Br = 0x0c, BrIf = 0x0d, Call = 0x10, CallIndirect = 0x11, CallRef = 0x14, Delegate = 0x18, CatchAll = 0x19, Drop = 0x1a, LocalGet = 0x20, LocalSet = 0x21,
+  LocalTee = 0x22, GlobalGet = 0x23, GlobalSet = 0x24, TableSet = 0x26, BrOnNull = 0xd5, BrOnNonNull = 0xd6, MemorySize = 0x3f, MemoryGrow = 0x40, I32Const = 0x41, I32Add = 0x6a, I32Sub = 0x6b,
 }
+
+/** unreachable, throw, rethrow, throw_ref, return, return_call and return_call_ref. */
+const stopsHere = (opcode: number): boolean => opcode === 0x00 || (opcode >= 0x08 && opcode <= 0x0a) || opcode === 0x0f || opcode === 0x12 || opcode === 0x15;
 
 const EMPTY: Arity = { params: 0, results: 0 };
 const ONE_RESULT: Arity = { params: 0, results: 1 };
@@ -29,6 +26,8 @@ export interface ScannedBody {
   codeFrom: number;
   to: number;
   locals: number;
+  /** Needs no check (leaf-functions.ts). */
+  isLeaf: boolean;
 }
 
 /**
@@ -43,8 +42,7 @@ export class BodyScanner extends CodeCursor {
   /** The first instruction met whose store cannot be marked. */
   unmarkable: string | null = null;
   private end = 0;
-  private calls = false;
-  private checks = 0;
+  private readonly path = new PathLength();
   private readonly trace = new OperandTrace();
   private readonly cover = new CardCover();
   private readonly loops: LoopLocals;
@@ -52,32 +50,29 @@ export class BodyScanner extends CodeCursor {
   private readonly blocks: Arity[] = [];
 
   /** `marks`: whether edits for stores are wanted. */
-  constructor(private readonly module: CoreModule, private readonly marks: boolean) {
+  constructor(private readonly module: CoreModule, private readonly bodies: readonly ScannedBody[], private readonly marks: boolean) {
     super(module.bytes);
     this.loops = new LoopLocals(module.bytes);
   }
 
   /** Scans one body; bodies come in the order of the code. */
-  scan(func: number, { codeFrom, to, locals }: ScannedBody): void {
+  scan(func: number, { codeFrom, to, locals, isLeaf }: ScannedBody): void {
     const { bytes } = this;
-    const first = this.edits.length;
     this.trace.reset(locals, to - codeFrom);
     this.cover.reset();
     this.loops.reset();
     this.blocks.length = 0;
-    this.checks = 0;
-    this.check(codeFrom);
+    this.path.reset();
     this.pos = codeFrom;
     this.end = to;
-    this.calls = false;
-    let instructions = 0;
+    if (!isLeaf) this.check(codeFrom);
     while (this.pos < to) {
       const at = this.pos++;
       const opcode = bytes[at]!;
-      instructions++;
+      if (this.path.step(opcode)) this.check(at);
       switch (OPCODES[opcode]) {
         case Imm.None:
-          if (opcode === Op.End && this.blocks.length === 0) return this.finish(func, { at: this.pos, first, instructions });
+          if (opcode === Op.End && this.blocks.length === 0) return this.finish(func, this.pos);
           this.simple(opcode);
           break;
         case Imm.Index: this.index(opcode, at); break;
@@ -88,22 +83,22 @@ export class BodyScanner extends CodeCursor {
         case Imm.Block: case Imm.TryTable: this.block(opcode, at); break;
         case Imm.TwoIndices: this.callIndirect(opcode); break;
         case Imm.Select: this.skip(Imm.Select); this.trace.compute(3); break;
-        case Imm.BrTable: case Imm.Heap: this.skipOperands(opcode); this.trace.forget(); break;
+        case Imm.BrTable: this.branchTable(); break;
+        case Imm.Heap: this.skipLeb(); this.trace.push(UNKNOWN); break;
         case Imm.Prefix: this.prefixed(func, opcode, at); break;
         default: throw new RewriteError('unsupported', `function ${func} uses ${instructionName(opcode)}, which is not supported`);
       }
     }
-    this.finish(func, { at: -1, first, instructions });
+    this.finish(func, -1);
   }
 
-  private finish(func: number, body: { at: number; first: number; instructions: number }): void {
-    if (body.at !== this.end) throw new RewriteError('malformed', `function ${func} does not end where its body does`);
-    if (this.checks === 1 && !this.calls && body.instructions <= MAX_LEAF_INSTRUCTIONS) this.edits.cancel(body.first);
+  private finish(func: number, at: number): void {
+    if (at !== this.end) throw new RewriteError('malformed', `function ${func} does not end where its body does`);
   }
 
   private check(at: number): void {
-    this.checks++;
     this.edits.push(at, Edit.Check);
+    this.path.checked();
   }
 
   // ---- blocks
@@ -111,13 +106,16 @@ export class BodyScanner extends CodeCursor {
   private block(opcode: number, at: number): void {
     if (opcode === Op.If) this.trace.pop(1);
     const type = this.blockType();
-    if (OPCODES[opcode] === Imm.TryTable) this.skipCatches();
+    if (OPCODES[opcode] === Imm.TryTable) this.skipCatches((label) => this.path.handler(label));
     this.blocks.push(type);
     this.trace.open(type.params);
     if (opcode === Op.Loop) this.loop(at);
+    else if (opcode === Op.If) this.path.openIf();
+    else this.path.openBlock();
   }
 
   private loop(at: number): void {
+    this.path.openLoop();
     this.check(this.pos);
     if (!this.marks) return;
     const range = this.loops.of(at, this.end);
@@ -140,7 +138,24 @@ export class BodyScanner extends CodeCursor {
     this.cover.leave(this.trace.blocks - 1);
   }
 
+  private handler(): void {
+    this.path.catch();
+    this.arm(0);
+  }
+
+  private branchTable(): void {
+    for (let labels = this.u32() + 1; labels > 0 && this.pos < this.end; labels--) this.path.branch(this.u32());
+    this.stop();
+  }
+
+  /** Control never comes to the next instruction. */
+  private stop(): void {
+    this.path.stop();
+    this.trace.forget();
+  }
+
   private leave(): void {
+    this.path.close();
     this.trace.close(this.blocks.pop()!.results);
     this.cover.leave(this.trace.blocks);
   }
@@ -154,9 +169,12 @@ export class BodyScanner extends CodeCursor {
     else if (opcode === Op.I32Sub) trace.sum(-1);
     else if (ARITY[opcode] !== ARITY_UNKNOWN) trace.compute(ARITY[opcode]!);
     else if (opcode === Op.End) this.leave();
-    else if (opcode === Op.Else) this.arm(this.blocks.at(-1)!.params);
-    else if (opcode === Op.CatchAll) this.arm(0);
+    else if (opcode === Op.Else) {
+      this.path.else();
+      this.arm(this.blocks.at(-1)!.params);
+    } else if (opcode === Op.CatchAll) this.handler();
     else if (opcode === Op.Drop) trace.pop(1);
+    else if (stopsHere(opcode)) this.stop();
     else if (opcode !== Op.Nop) trace.forget();
   }
 
@@ -177,33 +195,39 @@ export class BodyScanner extends CodeCursor {
       case Op.LocalSet: trace.set(index); break;
       case Op.LocalTee: trace.set(index); trace.get(index); break;
       case Op.GlobalGet: trace.push(UNKNOWN); break;
-      case Op.GlobalSet: case Op.BrIf: trace.pop(1); break;
-      case Op.Call: this.call(this.module.funcArities[index]!); break;
-      case Op.CallRef: this.call(this.module.typeArities[index]!, 1); break;
-      case Op.ReturnCall: case Op.ReturnCallRef: this.calls = true; trace.forget(); break;
-      case Op.Catch: this.arm(0); break;
+      case Op.GlobalSet: trace.pop(1); break;
+      case Op.BrIf: trace.pop(1); this.path.branch(index); break;
+      case Op.Call: this.callDirect(index); break;
+      case Op.CallRef: this.call(this.module.typeArities[index]!, { operands: 1, checked: false }); break;
+            case Op.Catch: this.handler(); break;
+      case Op.Br: this.path.branch(index); this.stop(); break;
+      case Op.BrOnNull: case Op.BrOnNonNull: this.path.branch(index); trace.forget(); break;
       case Op.Delegate: this.leave(); break;
       case Op.TableSet: this.lasting ??= 'table.set'; trace.pop(2); break;
       case Op.MemorySize: this.replace(at, Edit.Size); trace.push(UNKNOWN); break;
       case Op.MemoryGrow: this.replace(at, Edit.Grow); trace.compute(1); break;
-      default: trace.forget();
+      default:
+        if (stopsHere(opcode)) this.stop();
+        else trace.forget();
     }
+  }
+
+  private callDirect(func: number): void {
+    const { importedFuncs, funcArities } = this.module;
+    this.call(funcArities[func]!, { operands: 0, checked: func >= importedFuncs && !this.bodies[func - importedFuncs]!.isLeaf });
   }
 
   private callIndirect(opcode: number): void {
     const type = this.module.typeArities[this.u32()]!;
     this.skipLeb();
-    if (opcode === Op.CallIndirect) this.call(type, 1);
-    else {
-      this.calls = true;
-      this.trace.forget();
-    }
+    if (opcode === Op.CallIndirect) this.call(type, { operands: 1, checked: false });
+    else this.stop();
   }
 
-  /** `callee`: operands that say which function it is. */
-  private call({ params, results }: Arity, callee = 0): void {
-    this.calls = true;
-    this.trace.compute(params + callee, results);
+  /** `operands` that say which function it is; whether it is one with a check for sure. */
+  private call({ params, results }: Arity, callee: { operands: number; checked: boolean }): void {
+    this.path.called(callee.checked);
+    this.trace.compute(params + callee.operands, results);
   }
 
   private replace(at: number, edit: Edit): void {
@@ -246,6 +270,11 @@ export class BodyScanner extends CodeCursor {
     if (imm === Imm.MemArg || imm === Imm.MemArgLane) {
       this.memory(vector, at);
       if (imm === Imm.MemArgLane) this.pos++;
+    } else if (imm === Imm.Cast) {
+      this.pos++;
+      this.path.branch(this.u32());
+      this.skipLeb();
+      this.skipLeb();
     } else if (!this.skip(imm)) throw new RewriteError('unsupported', `function ${func} uses ${instructionName(opcode, sub)}, which is not supported`);
     if (opcode === 0xfc && sub < 8) this.trace.compute(1);
     else if (opcode === 0xfc && bulkWrites(sub)) this.trace.pop(3);

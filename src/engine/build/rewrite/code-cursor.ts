@@ -32,11 +32,13 @@ export class CodeCursor {
     return this.skip(imm === Imm.Prefix ? prefixedImm(opcode, this.u32()) : imm);
   }
 
-  protected skipCatches(): void {
+  /** The handlers of a try_table; `each` gets their labels. */
+  protected skipCatches(each?: (label: number) => void): void {
     for (let clauses = this.u32(); clauses > 0 && this.pos < this.bytes.length; clauses--) {
       const kind = this.bytes[this.pos++]!;
       if (kind < 2) this.skipLeb();
-      this.skipLeb();
+      const label = this.u32();
+      each?.(label);
     }
   }
 

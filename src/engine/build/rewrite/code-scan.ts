@@ -1,8 +1,9 @@
 import { RewriteError } from '#engine/build/build-error.js';
 import type { CoreModule } from '#engine/build/core/core-module.js';
 import { Reader } from '#engine/build/decode/reader.js';
-import { BodyScanner } from './body-scanner.js';
+import { BodyScanner, type ScannedBody } from './body-scanner.js';
 import type { EditList } from './code-edits.js';
+import { LeafFinder } from './leaf-functions.js';
 
 export interface Body {
   from: number;
@@ -47,18 +48,20 @@ export function scanCode(module: CoreModule): CodeScan | null {
   if (section === undefined) return null;
   const reader = new Reader(bytes, section.from, section.to);
   const memories = importedMemories + ownMemories.length;
-  const scanner = new BodyScanner(module, memories === 1);
-  const bodies: Body[] = [];
+  const leaves = new LeafFinder(bytes);
+  const bodies: (Body & ScannedBody)[] = [];
   for (let i = 0, count = reader.count(); i < count; i++) {
     const body = reader.sub(reader.u32());
     const from = body.pos;
-    const firstEdit = scanner.edits.length;
     const { localGroups, localsFrom, locals } = readLocals(body, funcArities[importedFuncs + i]!.params);
-    const scanned = { from, localGroups, localsFrom, locals, codeFrom: body.pos, to: body.end, firstEdit };
-    scanner.scan(importedFuncs + i, scanned);
-    bodies.push(scanned);
+    bodies.push({ from, localGroups, localsFrom, locals, codeFrom: body.pos, to: body.end, firstEdit: 0, isLeaf: leaves.isLeaf(body.pos, body.end) });
   }
   if (!reader.done) throw new RewriteError('malformed', 'the code section has bytes left over');
+  const scanner = new BodyScanner(module, bodies, memories === 1);
+  bodies.forEach((body, i) => {
+    body.firstEdit = scanner.edits.length;
+    scanner.scan(importedFuncs + i, body);
+  });
   const { edits, lasting } = scanner;
   return { bodies, edits, lasting, unmarkable: memories > 1 ? 'several memories in one module' : scanner.unmarkable };
 }

@@ -156,6 +156,25 @@ describe(rewriteModule.name, () => {
     ['a loop in a handler', '(module (tag $e) (func (export "f") (block $h (try_table (catch_all $h) (throw $e))) (loop (br 0))))'],
   ])('checks %s', async (_, wat) => stopped(wat));
 
+  // the deadline passes at the deepest point: each frame that unwinds does all of its work when it meets no check
+  it.each([
+    ['a long line', (work: string) => work],
+    ['arms of an if', (work: string) => `(if (i32.eqz (local.get 0)) (then ${work}) (else ${work}))`],
+    ['blocks with branches out', (work: string) => `(block (br_if 0 (i32.const 0)) ${work}) (block (block (br_table 0 1 (local.get 0))) ${work})`],
+    ['a handler', (work: string) => `(block $h (try_table (catch_all $h) ${work} (throw $e))) ${work}`],
+    ['calls of short functions', (work: string) => work.replaceAll('(call $count)', '(call $leaf) (call $count)')],
+  ])('bounds what a deep recursion does after its calls return: %s', async (_, around) => {
+    const module = await rewrite(`(module (import "h" "over" (func $over)) (tag $e) (global $n (export "n") (mut i32) (i32.const 0))
+      (func $leaf) (func $count (global.set $n (i32.add (global.get $n) (i32.const 1))))
+      (func $f (export "f") (param i32)
+        (if (local.get 0) (then (call $f (i32.sub (local.get 0) (i32.const 1)))) (else (call $over)))
+        ${around('(call $count)'.repeat(2_000))}))`);
+    const guest: ReturnType<typeof instantiate> = instantiate(module, { h: { over: () => guest.setClock(100n) } });
+    guest.deadline.value = 50n;
+    expect(() => guest.exports['f']!(1_000)).toThrow('unreachable');
+    expect((guest.exports['n'] as unknown as WebAssembly.Global).value).toBeLessThan(100);
+  });
+
   it('leaves out short functions that call nothing', async () => {
     const guest = instantiate(await rewrite('(module (func (export "f") (param i32) (result i32) (i32.add (local.get 0) (i32.const 1))))'));
     guest.deadline.value = 0n;

@@ -20,11 +20,19 @@ const SETTINGS = [
   'variables', 'environment', 'files', 'allowed_http_hosts', 'allowed_outbound_hosts', 'key_value_stores', 'sqlite_databases', 'ai_models',
 ] as const;
 
+/** As many as the engine puts together. */
+const MAX_DEPENDENCIES = 100;
+
 /** Checks the dependencies of one component and gives those that can be looked up. */
 export function checkDependencies(component: DraftComponent, all: ReadonlyMap<string, DraftComponent>, problems: Problems): ManifestDependency[] {
   const { raw } = component;
   const names = new Map<string, DependencyName>();
-  return Object.entries(raw.dependencies ?? {}).flatMap(([name, dependency]) => {
+  const listed = Object.entries(raw.dependencies ?? {});
+  if (listed.length > MAX_DEPENDENCIES) {
+    problems.invalid([...component.at, 'dependencies'], `has ${listed.length} dependencies, more than the ${MAX_DEPENDENCIES} that a component may have`);
+    return [];
+  }
+  return listed.flatMap(([name, dependency]) => {
     const at = [...component.at, 'dependencies', name];
     const parsed = parseDependencyName(name);
     if ('refused' in parsed) {
@@ -75,7 +83,10 @@ function checkTarget(id: string, at: TomlPath, all: ReadonlyMap<string, DraftCom
   if (set.length > 0) problems.invalid(at, `the component "${id}" has ${set.join(', ')} of its own; a dependency has only what it inherits`);
 }
 
-/** Refuses components that depend on themselves, by whatever way. */
+/** Dependencies of dependencies: as many as the engine puts together. */
+const MAX_DEPTH = 16;
+
+/** Refuses components that depend on themselves, by whatever way, or on others without end. */
 export function checkCycles(components: ReadonlyMap<string, { dependencies: readonly ManifestDependency[] }>, problems: Problems): void {
   const done = new Set<string>();
   const walk = (id: string, path: string[]): void => {
@@ -83,6 +94,7 @@ export function checkCycles(components: ReadonlyMap<string, { dependencies: read
       if (!('component' in source) || done.has(source.component)) continue;
       const way = [...path, source.component];
       if (path.includes(source.component)) problems.invalid(at, `a component cannot depend on itself: ${way.slice(path.indexOf(source.component)).join(' → ')}`);
+      else if (path.length >= MAX_DEPTH) problems.invalid(at, `dependencies depend on each other more than ${MAX_DEPTH} deep`);
       else walk(source.component, way);
     }
     done.add(id);

@@ -100,6 +100,17 @@ source = "lib.wasm"
     expect(refusal(`${DEPENDENCIES}"a:b" = { component = "x" }\n${other('x', 'y')}${other('y', 'x')}`).message).toMatch(/x → y → x/);
   });
 
+  it('are refused: too many of one component', () => {
+    const lines = Array.from({ length: 101 }, (_, i) => `"a:b/x${i}" = { path = "lib.wasm" }\n`).join('');
+    expect(refusal(DEPENDENCIES + lines).message).toMatch(/has 101 dependencies, more than the 100/);
+  });
+
+  it('are refused: a chain without end', () => {
+    const link = (i: number) => `[component.x${i}]\nsource = "lib.wasm"\n[component.x${i}.dependencies]\n"a:b" = { component = "x${i + 1}" }\n`;
+    const chain = Array.from({ length: 2_000 }, (_, i) => link(i)).join('');
+    expect(refusal(`${DEPENDENCIES}"a:b" = { component = "x0" }\n${chain}[component.x2000]\nsource = "lib.wasm"\n`).message).toMatch(/more than 16 deep/);
+  });
+
   it('are refused: more than an app can have, once they are unfolded', () => {
     const pair = (id: string, on: string) => `[component.${id}]\nsource = "lib.wasm"\n[component.${id}.dependencies]\n"a:b" = { component = "${on}" }\n"c:d" = { component = "${on}" }\n`;
     const chain = Array.from({ length: 12 }, (_, i) => pair(`x${'x'.repeat(i)}`, `x${'x'.repeat(i + 1)}`)).join('');

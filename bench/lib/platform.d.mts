@@ -2,7 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 
 export const ROOT: string;
 export function freePort(): Promise<number>;
-export function startPlatform(options?: { env?: Record<string, string>; dataDir?: string }): Promise<Platform>;
+export function startPlatform(options?: { env?: Record<string, string>; dataDir?: string; root?: string }): Promise<Platform>;
 
 export interface Platform {
   readonly dir: string;

@@ -17,12 +17,12 @@ export async function freePort() {
   return port;
 }
 
-/** Runs `whorl up --no-example`; resolves when it said `whorl ready`. */
-export async function startPlatform({ env = {}, dataDir } = {}) {
+/** Runs `whorl up --no-example` of the checkout `root`; resolves when it said `whorl ready`. */
+export async function startPlatform({ env = {}, dataDir, root = ROOT } = {}) {
   const dir = dataDir ?? (await mkdtemp(join(tmpdir(), 'whorl-bench-')));
   const [apiPort, httpPort] = [await freePort(), await freePort()];
   const node = join(ROOT, 'node_modules/.bin/node');
-  const child = spawn(node, [join(ROOT, 'dist/bin/up.js'), '--no-example', '--data-dir', dir, '--api-port', `${apiPort}`, '--http-port', `${httpPort}`], {
+  const child = spawn(node, [join(root, 'dist/bin/up.js'), '--no-example', '--data-dir', dir, '--api-port', `${apiPort}`, '--http-port', `${httpPort}`], {
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

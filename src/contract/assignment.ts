@@ -34,7 +34,8 @@ export const RemovedChannel = z.object({ app: AppName, channel: ChannelName, gen
 export type RemovedChannel = z.infer<typeof RemovedChannel>;
 
 /**
- * Everything one node should hold. `revision` is opaque: the node hands it back to wait for the next state. What is named neither in
+ * Everything one node should hold, or what has changed of it since the revision that the node holds. `revision` is opaque: the node hands
+ * it back to wait for the next state. What is named neither in
  * `assignments` nor in `removed` stays as it is on the node: a control plane that has lost its memory takes nothing down.
  */
 export const NodeAssignments = z.object({ revision: z.string(), assignments: z.array(Assignment), removed: z.array(RemovedChannel).optional() });

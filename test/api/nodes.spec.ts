@@ -35,12 +35,21 @@ describe('the routes of nodes', () => {
       }]);
     });
 
-    it('come unchanged when the time is up', async () => {
+    it('name nothing when the time is up and nothing has changed', async () => {
       const { body: before } = await assignments();
       const begun = performance.now();
       const { body: after } = await assignments(`?wait=1&after=${before.revision}`);
       expect(performance.now() - begun).toBeGreaterThan(900);
-      expect(after).toEqual(before);
+      expect(before.assignments).not.toEqual([]);
+      expect(after).toEqual({ ...before, assignments: [] });
+    });
+
+    it('come whole to a node that holds what nobody remembers, else only as far as they have changed', async () => {
+      const { body: before } = await assignments();
+      await fixture.push('another', makeBundle(makeApp()), 'wait=0');
+      const { body: changed } = await assignments(`?after=${before.revision}`);
+      expect(changed.assignments.map(({ app }) => app)).toEqual(['another']);
+      expect((await assignments('?after=unknown')).body.assignments.map(({ app }) => app)).toEqual(expect.arrayContaining(['changed', 'another']));
     });
 
     it.each(['?wait=121', '?wait=-1', '?wait=x'])('are refused with %s', async (query) => {

@@ -24,7 +24,7 @@ const GetAssignments = endpoint({
     engines: z.string().regex(/^[0-9]{1,9}(,[0-9]{1,9}){0,7}$/).optional().describe('Versions of the engine whose plans the node can run, the preferred one first, with commas between them.'),
     wait: z.coerce.number().int().min(0).max(MAX_WAIT_S).default(0).describe('Seconds to wait for a change.'),
   }),
-  responses: { 200: { description: 'All that the node should hold.', body: NodeAssignments } },
+  responses: { 200: { description: 'What the node should hold: of what it held at `after` only what has changed.', body: NodeAssignments } },
 });
 
 const PutReport = endpoint({

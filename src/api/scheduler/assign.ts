@@ -21,7 +21,8 @@ export interface DesiredChannel {
 
 /**
  * What a node should hold: every channel, also one that has nothing to serve any more, and what is gone for good. Every node holds
- * every app; a version that is not built for its engine is left out until it is. The revision is a digest of the desired state, so that replicas agree on it without agreeing on anything else.
+ * every app; a version that is not built for its engine is left out until it is. The revision is a
+ * digest of the desired state, so that replicas agree on it without agreeing on anything else.
  */
 export function assign(channels: readonly DesiredChannel[], removed: RemovedChannel[], domain: string): NodeAssignments {
   const assignments = channels.map((channel) => toAssignment(channel, domain));
@@ -49,7 +50,15 @@ function toAssignment(channel: DesiredChannel, domain: string): Assignment {
   };
 }
 
+/** A digest of everything in an assignment; of secret values only the revision. */
+export function fingerprintOf({ versions, variables: _values, ...rest }: Assignment): string {
+  return digestOf([rest, versions.map(({ version, digest, builds }) => [version, digest, Object.values(builds).map(({ plan }) => plan)])]);
+}
+
 function revisionOf(assignments: Assignment[], removed: RemovedChannel[]): string {
-  const state = assignments.map(({ versions, variables: _values, ...rest }) => [rest, versions.map(({ version, digest, builds }) => [version, digest, Object.values(builds).map(({ plan }) => plan)])]);
-  return createHash('sha256').update(JSON.stringify([state, removed])).digest('base64url');
+  return digestOf([assignments.map(fingerprintOf), removed]);
+}
+
+function digestOf(state: unknown): string {
+  return createHash('sha256').update(JSON.stringify(state)).digest('base64url');
 }

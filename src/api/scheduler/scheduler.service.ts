@@ -7,7 +7,9 @@ import { Wakeups } from '#platform/wakeups.js';
 import { ASSIGNMENTS_TOPIC } from '../topics.js';
 import { VariablesService } from '../variables/variables.service.js';
 import { assign, heldVersions } from './assign.js';
+import { Changes } from './changes.js';
 import { type BuiltVersion, SchedulerRepository, type VersionKey } from './scheduler.repository.js';
+import { SharedLook } from './shared-look.js';
 
 /** What a node asks for. */
 export interface AssignmentsPoll {
@@ -23,6 +25,9 @@ type HeldVersion = Omit<VersionKey, 'engine'>;
 export class SchedulerService {
   /** What is built for an engine never changes: artifacts in use are kept, by app, number and engine. */
   private readonly artifacts = new Map<string, BuiltVersion>();
+  private readonly changes = new Changes();
+  /** By the engines that are asked for. */
+  private readonly looks = new Map<string, SharedLook<NodeAssignments>>();
 
   constructor(
     private readonly repository: SchedulerRepository,
@@ -32,12 +37,12 @@ export class SchedulerService {
   ) {}
 
   /**
-   * What a node should hold: at once when it differs from what the node holds (`after`), else when it changes, the time is up or the
-   * signal aborts.
+   * What a node should hold, or what has changed of that since the state that it holds (`after`): at once when the two differ, else when
+   * it changes, the time is up or the signal aborts.
    */
   async next({ after, waitS, engines }: AssignmentsPoll, signal: AbortSignal): Promise<NodeAssignments> {
     let state = await this.current(engines);
-    if (state.revision !== after) return state;
+    if (state.revision !== after) return this.changes.since(after, state);
     await this.wakeups.wait(
       [ASSIGNMENTS_TOPIC],
       async () => {
@@ -46,10 +51,18 @@ export class SchedulerService {
       },
       { timeoutMs: waitS * 1000, signal },
     );
-    return state;
+    return this.changes.since(after, state);
   }
 
-  private async current(engines: Engines): Promise<NodeAssignments> {
+  /** Nodes of a fleet wake up together: they share the look. */
+  private current(engines: Engines): Promise<NodeAssignments> {
+    const key = engines.join();
+    let look = this.looks.get(key);
+    if (!look) this.looks.set(key, (look = new SharedLook(() => this.look(engines))));
+    return look.get();
+  }
+
+  private async look(engines: Engines): Promise<NodeAssignments> {
     const [channels, removed] = await Promise.all([this.repository.channels(), this.repository.removed()]);
     const held = channels.flatMap((channel) => heldVersions(channel).map((number) => ({ appId: channel.appId, number })));
     const artifacts = await this.load(held, engines);

@@ -44,6 +44,8 @@ const LOCK_PATIENCE_MS = 5_000;
 const SWEEP_EVERY_MS = 10 * 60_000;
 /** Versions prepared at a time: a node that gets all its apps at once stays able to serve. */
 const PREPARED_AT_A_TIME = 8;
+/** Channels switched at a time: runners answer each within seconds, or are taken for broken. */
+const SWITCHED_AT_A_TIME = 32;
 
 export interface AgentOptions {
   config: NodeConfig;
@@ -73,6 +75,7 @@ export class Agent {
     const { config, log } = options;
     setMaxListeners(0, this.stopping.signal);
     const turnstile = new Turnstile(PREPARED_AT_A_TIME);
+    const switches = new Turnstile(SWITCHED_AT_A_TIME);
     this.client = client;
     this.snapshot = new Snapshot(dir.snapshot, `${VERSION}/${ENGINE_VERSION}/${process.version}/${config.WHORL_LIMIT_MEMORY_BYTES}/${config.WHORL_LIMIT_CPU_MS}`, log);
     this.reporter = new Reporter(() => this.report(), (report, signal) => client.report(report, signal), log);
@@ -118,7 +121,7 @@ export class Agent {
         await this.supervisor.prepare(app, stored);
         void this.snapshot.prove(stored.artifact);
       }),
-      serve: (app) => this.supervisor.serve(app),
+      serve: (app) => switches.run(() => this.supervisor.serve(app)),
       release: (app, version) => this.supervisor.release(app, version),
       remove: (app) => this.supervisor.remove(app),
     };

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from '@jest/globals';
 import { CORE_SCHEMA, load, mergeTag } from 'js-yaml';
 import type { z } from 'zod';
+import { LIMIT_NAMES, toLimitKey } from '#contract/bundle/component-limits.js';
 import { ControlConfig, NodeConfig, readConfig, VARIABLES } from '#platform/config.js';
 
 /** What is written down for deployments, held against what the code reads. */
@@ -135,5 +136,11 @@ describe('Dockerfile', () => {
     expect(dockerfile).toMatch(/CMD \["node", "dist\/bin\/control-plane\.js"\]\n$/);
     expect(existsSync(at('src/bin/control-plane.ts'))).toBe(true);
     for (const [, name] of dockerfile.matchAll(/\b(WHORL_\w+)=/g)) expect(VARIABLES).toContain(name);
+  });
+});
+
+describe('docs/operating.md', () => {
+  it.each(LIMIT_NAMES)('has the setting and the key of the limit %s', (name) => {
+    expect(read('docs/operating.md')).toContain(`\`${toLimitKey(name).toUpperCase()}\`, \`${toLimitKey(name)}\``);
   });
 });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { WhorlError } from '#contract/errors.js';
+import { LIMIT_NAMES, toLimitKey } from './component-limits.js';
 import { parseManifest } from './manifest.js';
 
 const HEAD = 'spin_manifest_version = 2\n[application]\nname = "app"\n';
@@ -118,6 +119,14 @@ describe(parseManifest.name, () => {
     expect(application).toEqual({ name: 'app', version: '', description: '', authors: [] });
     expect(components[0]).toMatchObject({ allowedOutboundHosts: [], files: [], keyValueStores: [], limits: {} });
     expect(triggers[0]).toEqual({ type: 'http', id: 'hello-http-trigger', route: '/...', component: 'hello', executor: { type: 'http' } });
+  });
+
+  it('takes every limit there is, and no other', () => {
+    const own = (keys: string) => parseManifest(`${HEAD}${TRIGGER}${HELLO}\n[component.hello.tool.whorl]\n${keys}`).components[0]!.limits;
+    const all = Object.fromEntries(LIMIT_NAMES.map((name, i) => [name, 65_536 + i]));
+    expect(own(LIMIT_NAMES.map((name) => `${toLimitKey(name)} = ${all[name]}\n`).join(''))).toEqual(all);
+    expect(() => own('log_lines = 5')).toThrow(expect.objectContaining({ code: 'BUNDLE_MANIFEST_INVALID' }));
+    expect(() => own('queue_ms = 0')).toThrow(expect.objectContaining({ code: 'BUNDLE_MANIFEST_INVALID' }));
   });
 
   it('makes up ids as Spin does', () => {

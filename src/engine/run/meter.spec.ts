@@ -45,9 +45,23 @@ describe(Meter.name, () => {
     expect(deadline.value).toBe(1010n);
   });
 
+  it('is not over because time passed after the guest had left', () => {
+    const { meter: m, pass } = meter();
+    m.setBudget(100_000n);
+    m.enter();
+    pass(1_000n);
+    m.leave();
+    pass(1_000_000n);
+    expect(m.isOver).toBe(false);
+    m.enter();
+    pass(99_000n);
+    m.leave();
+    expect(m.isOver).toBe(true);
+  });
+
   it('gives no time at all after a stop', () => {
     const { meter: m, deadline } = meter();
-    m.setBudget(100n);
+    m.setBudget(100_000n);
     m.enter();
     m.stop();
     m.leave();

@@ -6,6 +6,9 @@ export interface CpuClock {
   now(): bigint;
 }
 
+/** The ticking clock counts in ns, the one that is asked in µs: the guest may have been stopped by the one before the other shows it. */
+const ROUNDING_NS = 5_000n;
+
 /**
  * CPU time of one slot. The checks in its modules compare the ticking clock with the deadline of their own instance, so a deadline is
  * set whenever control goes from the host into the guest, and what is left is kept when it comes back.
@@ -58,9 +61,12 @@ export class Meter {
     this.setDeadline(0n);
   }
 
-  /** The budget was used up by the guest that ran last. */
+  /**
+   * The budget is used up. Of a guest that has left, what counts is the time until then: how it ended may be known only when others have
+   * run meanwhile.
+   */
   get isOver(): boolean {
-    return this.deadlineNs > 0n && this.clock.now() >= this.deadlineNs;
+    return this.depth > 0 ? this.clock.now() + ROUNDING_NS >= this.deadlineNs : this.remainingNs <= ROUNDING_NS;
   }
 
   private arm(): void {

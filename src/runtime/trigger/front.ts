@@ -158,6 +158,11 @@ export class Front {
     this.channels.serve(lane);
   }
 
+  /** Whether a version can answer without being loaded first. */
+  isLoaded(app: AppName, channel: ChannelName, version: VersionNumber): boolean {
+    return this.channels.find(app, channel)?.versions.get(version)?.isLoaded ?? false;
+  }
+
   /** Resolves when no request runs any more on a version that is not served, at the latest after `timeoutMs`. */
   async settled(app: AppName, channel: ChannelName, timeoutMs: number): Promise<void> {
     const found = this.channels.find(app, channel);

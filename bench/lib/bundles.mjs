@@ -22,9 +22,9 @@ const bundleOf = async (text, component) => ({
   ]),
 });
 
-async function fromWat(path, edit) {
-  const [wat, witSource] = await Promise.all([readFile(join(ROOT, path), 'utf8'), readFile(join(ROOT, 'examples/tiny-wat/wit/tiny.wit'), 'utf8')]);
-  return componentNew(await componentEmbed({ binary: await parse(edit(wat)), witSource, world: 'tiny' }), []);
+async function fromWat(path, edit, { wit = 'examples/tiny-wat/wit/tiny.wit', world = 'tiny' } = {}) {
+  const [wat, witSource] = await Promise.all([readFile(join(ROOT, path), 'utf8'), readFile(join(ROOT, wit), 'utf8')]);
+  return componentNew(await componentEmbed({ binary: await parse(edit(wat)), witSource, world }), []);
 }
 
 /** A component of a few kB that answers `text` (at most 16 ASCII characters). */
@@ -34,6 +34,9 @@ export async function tinyBundle(text) {
 
 /** Loops for ever on /loop, traps on /trap. */
 export const loopComponent = () => fromWat('test/fixtures/wat/loop.wat', (wat) => wat);
+
+/** Asks the component `back` and waits for its answer on a stack of its own. */
+export const forwardComponent = () => fromWat('test/fixtures/wat/forward-02.wat', (wat) => wat, { wit: 'test/fixtures/wit/http-02.wit', world: 'http-02' });
 
 export async function loopBundle() {
   return bundleOf('loop', await loopComponent());

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { WhorlError } from '#contract/errors.js';
 import type { Digest } from '#contract/ids.js';
+import { readBlob } from './read-blob.js';
 
 /**
  * Compiled modules of this process by the digest of their bytes: versions of an app mostly share them. Held weakly, so a module goes
@@ -35,7 +35,7 @@ export class ModuleCache {
   }
 
   private async read(digest: Digest): Promise<Buffer> {
-    return readFile(this.blobPath(digest)).catch((cause: unknown) => {
+    return readBlob(this.blobPath(digest)).catch((cause: unknown) => {
       throw new WhorlError('NODE_BLOB_CORRUPT', `${digest} cannot be read from the node's cache`, { cause });
     });
   }

@@ -4,6 +4,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { deadline } from './deadline.mjs';
+import { density } from './density.mjs';
 import { deploy } from './deploy.mjs';
 import { ROOT, startPlatform } from './lib/platform.mjs';
 import { rollback } from './rollback.mjs';
@@ -16,7 +17,7 @@ const PLATFORM = { deploy, rollback, runaway };
 /** As those, but needs no platform. */
 const ENGINE = { deadline };
 /** These start what they need; their rows have one value. */
-const ALONE = { throughput };
+const ALONE = { throughput, density };
 const known = [...Object.keys(PLATFORM), ...Object.keys(ENGINE), ...Object.keys(ALONE)];
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !known.includes(name));

@@ -20,6 +20,7 @@ export function echoTable(figures) {
 }
 
 export function targetTable(rows) {
-  const lines = rows.map(({ what, value, target, ok, note }) => `| ${what} | ${Number.isInteger(value) ? value : number(value, 2)} | ${target} | ${ok ? 'pass' : 'short'} | ${note} |`);
+  const verdict = ({ ok, unsure }) => (unsure ? 'not judged' : ok ? 'pass' : 'short');
+  const lines = rows.map(({ what, value, target, note, ...row }) => `| ${what} | ${Number.isInteger(value) ? value : number(value, 2)} | ${target} | ${verdict(row)} | ${note} |`);
   return ['\nTargets\n', '| what | figure | target | | |\n|---|--:|---|---|---|', ...lines].join('\n');
 }

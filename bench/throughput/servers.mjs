@@ -20,10 +20,17 @@ class Server {
     return processTree(this.child.pid);
   }
 
+  /** With everything it has started: `jco serve` leaves its server behind when it is killed. */
   async stop() {
     if (this.child.exitCode !== null || this.child.signalCode !== null) return;
     const ended = new Promise((resolve) => this.child.once('exit', resolve));
-    this.child.kill('SIGKILL');
+    for (const pid of this.pids()) {
+      try {
+        process.kill(pid, 'SIGKILL');
+      } catch (error) {
+        if (error.code !== 'ESRCH') throw error;
+      }
+    }
     await ended;
   }
 }

@@ -10,6 +10,9 @@ export const WAITABLE_SET: HandleKind = { name: 'waitable set' };
 export const SUBTASK: HandleKind = { name: 'subtask' };
 export const ERROR_CONTEXT_HANDLE: HandleKind = { name: 'error context' };
 
+/** A table is not shrunk below this when it is cleared. */
+const KEPT_HANDLES = 32;
+
 /** Who counts a borrowed handle until it is dropped: the task that it was lent to. */
 export interface BorrowScope {
   borrows: number;
@@ -33,13 +36,27 @@ export class HandleTable {
     return this.free.length === this.kinds.length - 1;
   }
 
+  /** Forgets all handles. The arrays stay as long as few were in use: the next invocation needs them again. */
   clear(): void {
-    if (this.kinds.length === 1) return;
-    this.kinds = [null];
-    this.values = [null];
-    this.scopes = [null];
-    this.lends = [0];
-    this.free = [];
+    const { length } = this.kinds;
+    if (length === 1) return;
+    if (length > KEPT_HANDLES) {
+      this.kinds = [null];
+      this.values = [null];
+      this.scopes = [null];
+      this.lends = [0];
+      this.free = [];
+      return;
+    }
+    this.free.length = 0;
+    // the next one that is given out is 1, as in a new table
+    for (let handle = length - 1; handle > 0; handle--) {
+      this.kinds[handle] = null;
+      this.values[handle] = null;
+      this.scopes[handle] = null;
+      this.lends[handle] = 0;
+      this.free.push(handle);
+    }
   }
 
   add(kind: HandleKind, value: unknown, scope: BorrowScope | null = null): number {

@@ -35,6 +35,7 @@ export class Program<State> {
   /** `iface#name` of every imported function that the host does not answer; calling one traps. */
   readonly missing: readonly string[];
   private readonly parts: ProgramParts;
+  private readonly lifts = new Map<string | null, Map<string, number | undefined>>();
   private readonly bindings: readonly (HostBinding<State> | null)[];
   private readonly dropBindings: readonly (HostBinding<State> | null)[];
 
@@ -106,6 +107,13 @@ export class Program<State> {
   }
 
   private findLift(iface: string | null, name: string): number | undefined {
+    let known = this.lifts.get(iface);
+    if (!known) this.lifts.set(iface, (known = new Map()));
+    if (!known.has(name)) known.set(name, this.seekLift(iface, name));
+    return known.get(name);
+  }
+
+  private seekLift(iface: string | null, name: string): number | undefined {
     const root = this.plan.exports;
     const own = (exports: Record<string, PlanExport>, key: string): PlanExport | undefined => (Object.hasOwn(exports, key) ? exports[key] : undefined);
     if (iface === null) {

@@ -101,7 +101,7 @@ export class ComponentProgram {
   /** Starts an invocation for a trigger that was bound; it may be over when this returns. */
   invoke(trigger: string, request: InvocationRequest): InvocationRun {
     const { handler, context } = this.handlers.get(trigger)!;
-    const run = new InvocationRun(request, context, this.logOf(request));
+    const run = new InvocationRun(request, context);
     const failure = declaredFailure(request.exchange, this.source.limits);
     if (failure) run.refuse(failure.code, failure.message);
     else handler.begin(run);
@@ -122,21 +122,20 @@ export class ComponentProgram {
   }
 
   private contextOf(usage: UsageCounter): RunContext {
-    const { limits, onStrike, onUsed } = this.source;
+    const { limits, meterSource, onStrike, onUsed } = this.source;
+    const hereMs = this.host.lane === 'shared' ? Math.min(limits.cpuMs, SHARED_LANE_CPU_MS) : limits.cpuMs;
     return {
       pool: this.pool,
       gate: this.gate,
       deadlines: this.host.deadlines,
       usage,
-      cpuMs: { here: this.host.lane === 'shared' ? Math.min(limits.cpuMs, SHARED_LANE_CPU_MS) : limits.cpuMs, full: limits.cpuMs },
+      cpuMs: { here: hereMs, full: limits.cpuMs },
+      budgetNs: BigInt(hereMs) * 1_000_000n,
+      openLog: (requestId, hold) => new InvocationLog(this.host.meter, meterSource, requestId, limits.logBytes, hold),
       limits,
       onStrike,
       onUsed,
     };
-  }
-
-  private logOf(request: InvocationRequest): InvocationLog {
-    return new InvocationLog(this.host.meter, this.source.meterSource, request.requestId, this.source.limits.logBytes, request.elsewhere !== null);
   }
 
   private logStart(stream: 'stdout' | 'stderr' | 'platform', text: string): void {

@@ -15,18 +15,21 @@ import type { GuestSlot, SlotPool } from './slot-pool.js';
 
 /** One request for a component. */
 export interface InvocationRequest {
-  exchange: HttpExchange;
-  requestId: string;
+  readonly exchange: HttpExchange;
+  readonly requestId: string;
   /** Calls of components by components so far; 0: from outside. */
-  depth: number;
-  chain(component: string | null, exchange: HttpExchange, from: { requestId: string; depth: number; signal: AbortSignal }): void;
-  /**
-   * Makes the invocation again where it may use more CPU; the exchange is untouched then, and `over` is left to the one who takes it,
-   * who calls `unserved` when nothing comes of it. null: there is no such place.
-   */
-  elsewhere: ((unserved: (why: string) => void) => void) | null;
+  readonly depth: number;
+  /** A call of this component to another (null: to whichever its path belongs to); `signal` aborts when this one is over. */
+  chain(component: string | null, exchange: HttpExchange, from: InvocationRequest, signal: AbortSignal): void;
+  /** A place where the invocation may use more CPU; null: there is none. */
+  readonly elsewhere: Mover | null;
   /** The invocation is over; called once, whatever became of it. */
   over(): void;
+}
+
+export interface Mover {
+  /** Makes the invocation again; the exchange is untouched, and `over` is left to the mover, who calls `unserved` when nothing comes of it. */
+  move(unserved: (why: string) => void): void;
 }
 
 /** What runs of one component share. */
@@ -37,6 +40,10 @@ export interface RunContext {
   usage: UsageCounter;
   /** CPU that an invocation may use here, and altogether. */
   cpuMs: { here: number; full: number };
+  /** `cpuMs.here` in ns. */
+  budgetNs: bigint;
+  /** @param hold whether the invocation may still be made again elsewhere */
+  openLog(requestId: string, hold: boolean): InvocationLog;
   limits: Limits;
   /** An invocation has struck the CPU bound of this lane, below the component's own limit. */
   onStrike(): void;
@@ -53,7 +60,6 @@ const RETRY_AFTER_S = '1';
  *                  └────────────────┴───refused──────────────────────┘
  */
 export class InvocationRun implements Invocation, HandlerRun, HandlerEvents, Entrant, Expiring {
-  readonly requestId: string;
   readonly exchange: MeteredExchange;
   deadlineAt: number;
   deadlinePlace: number | undefined = undefined;
@@ -69,13 +75,26 @@ export class InvocationRun implements Invocation, HandlerRun, HandlerEvents, Ent
   private hasEffect = false;
   private strikes: LimitCode[] | null = null;
   private usedMs = 0;
+  private opened: InvocationLog | null = null;
   isOver = false;
 
-  constructor(private readonly request: InvocationRequest, private readonly context: RunContext, private readonly log: InvocationLog) {
-    this.requestId = request.requestId;
+  constructor(private readonly request: InvocationRequest, private readonly context: RunContext) {
     this.exchange = new MeteredExchange(request.exchange, context.limits);
-    this.exchange.onTouch = () => this.log.release();
     this.deadlineAt = Date.now() + context.limits.wallMs;
+  }
+
+  get requestId(): string {
+    return this.request.requestId;
+  }
+
+  /** Made at the first line: most invocations write none. */
+  private get log(): InvocationLog {
+    if (this.opened) return this.opened;
+    const { exchange } = this;
+    const hold = this.request.elsewhere !== null && !exchange.touched && !this.hasEffect;
+    const log = (this.opened = this.context.openLog(this.requestId, hold));
+    if (hold) exchange.onTouch = () => log.release();
+    return log;
   }
 
   get signal(): AbortSignal {
@@ -102,12 +121,12 @@ export class InvocationRun implements Invocation, HandlerRun, HandlerEvents, Ent
 
   effect(): void {
     this.hasEffect = true;
-    this.log.release();
+    this.opened?.release();
   }
 
   chain(component: string | null, exchange: HttpExchange): void {
     this.effect();
-    this.request.chain(component, exchange, { requestId: this.requestId, depth: this.request.depth, signal: this.signal });
+    this.request.chain(component, exchange, this.request, this.signal);
   }
 
   start(io: InvocationIo, launch: (slot: GuestSlot, on: HandlerEvents) => void): void {
@@ -121,7 +140,7 @@ export class InvocationRun implements Invocation, HandlerRun, HandlerEvents, Ent
   }
 
   enter(): void {
-    const { pool, gate, cpuMs, deadlines } = this.context;
+    const { pool, gate, budgetNs, deadlines } = this.context;
     this.leaveQueue = null;
     this.startedAt = performance.now();
     this.deadlineAt = Date.now() + this.context.limits.wallMs;
@@ -133,7 +152,7 @@ export class InvocationRun implements Invocation, HandlerRun, HandlerEvents, Ent
       return;
     }
     this.slot.state.invocation = this;
-    this.slot.setBudget(BigInt(cpuMs.here) * 1_000_000n);
+    this.slot.setBudget(budgetNs);
     try {
       this.launch!(this.slot, this);
     } catch (error) {
@@ -190,15 +209,15 @@ export class InvocationRun implements Invocation, HandlerRun, HandlerEvents, Ent
     }
   }
 
-  private moveElsewhere(elsewhere: (unserved: (why: string) => void) => void): void {
+  private moveElsewhere(elsewhere: Mover): void {
     const cpuMs = this.cpuMs();
     this.isOver = true;
-    this.log.forget();
+    this.opened?.forget();
     this.exchange.detach();
     this.releaseSlot();
     // The request is counted where it ends; the CPU was used here.
     this.context.usage.add({ requests: 0, errors: 0, wallMs: 0, cpuMs, bytesIn: 0, bytesOut: 0 });
-    elsewhere((why) => {
+    elsewhere.move((why) => {
       this.context.usage.add({ requests: 1, errors: 1, wallMs: 0, cpuMs: 0, bytesIn: 0, bytesOut: 0 });
       this.log.forget();
       this.log.note(`COMPONENT_BUSY: ${why}`);
@@ -222,7 +241,7 @@ export class InvocationRun implements Invocation, HandlerRun, HandlerEvents, Ent
     if (overrun && failure !== overrun) this.struck(overrun.code as LimitCode, overrun.message);
     this.exchange.detach();
     this.releaseSlot();
-    if (this.log.end()) this.context.usage.strike('COMPONENT_LOG_LIMIT');
+    if (this.opened?.end()) this.context.usage.strike('COMPONENT_LOG_LIMIT');
     if (counts) {
       const { bytesIn, bytesOut, status } = this.exchange;
       const wallMs = this.startedAt === 0 ? 0 : performance.now() - this.startedAt;

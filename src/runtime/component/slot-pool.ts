@@ -8,6 +8,8 @@ export type GuestSlot = Slot<SlotState>;
 
 /** Slots kept when nobody uses them. A burst may have made more; their memory goes back. */
 const MAX_IDLE_SLOTS = 8;
+/** Slots are renewed for so long before the thread looks for other work. */
+const RENEW_MS = 0.1;
 
 /**
  * Slots of one component, the last used first (its memory is still in the CPU's caches). Each gets a fresh state after each invocation:
@@ -48,9 +50,7 @@ export class SlotPool {
     slot.state.invocation = this.idle;
     if (this.closed || this.ready.length + this.used.length >= MAX_IDLE_SLOTS) return;
     this.used.push(slot);
-    if (this.scheduled) return;
-    this.scheduled = true;
-    setImmediate(() => this.renewNext());
+    this.scheduleRenewal();
   }
 
   close(): void {
@@ -59,16 +59,23 @@ export class SlotPool {
     this.used.length = 0;
   }
 
-  /** One at a time, so that requests that came in meanwhile go first. */
-  private renewNext(): void {
+  /** As many as take no time, so that requests that came in meanwhile go first. */
+  private renewSome(): void {
     this.scheduled = false;
-    const slot = this.used.pop();
-    if (!slot || this.closed) return;
-    const renewed = this.renew(slot);
-    if (renewed) this.ready.push(renewed);
-    if (this.used.length === 0) return;
+    const untilMs = performance.now() + RENEW_MS;
+    do {
+      const slot = this.used.pop();
+      if (!slot || this.closed) return;
+      const renewed = this.renew(slot);
+      if (renewed) this.ready.push(renewed);
+    } while (performance.now() < untilMs);
+    this.scheduleRenewal();
+  }
+
+  private scheduleRenewal(): void {
+    if (this.scheduled || this.used.length === 0) return;
     this.scheduled = true;
-    setImmediate(() => this.renewNext());
+    setImmediate(() => this.renewSome());
   }
 
   private renew(slot: GuestSlot): GuestSlot | undefined {

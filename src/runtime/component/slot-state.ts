@@ -1,5 +1,7 @@
 import type { GuestGrant, GuestState, Invocation } from '#runtime/capability/guest.js';
 
+const NONE: readonly unknown[] = [];
+
 /** The state of one slot: whose it is, what it is at, and what must be let go when that is over. */
 export class SlotState implements GuestState {
   private releases: (() => void)[] = [];
@@ -11,7 +13,8 @@ export class SlotState implements GuestState {
   }
 
   /** Runs what was deferred, the last first. One that throws does not keep the others from running; its error is handed back. */
-  release(): unknown[] {
+  release(): readonly unknown[] {
+    if (this.releases.length === 0) return NONE;
     const errors: unknown[] = [];
     // A release may defer another one.
     while (this.releases.length > 0) {

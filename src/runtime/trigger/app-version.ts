@@ -2,6 +2,7 @@ import type { VersionArtifact } from '#contract/artifact.js';
 import type { LockedHttpTrigger } from '#contract/bundle/locked-app.js';
 import type { RouteMatch } from '#contract/bundle/routes.js';
 import { WhorlError } from '#contract/errors.js';
+import type { HttpExchange } from '#runtime/capability/guest.js';
 import type { InvocationRequest, InvocationRun } from '#runtime/component/invocation-run.js';
 import { LoadedVersion } from './loaded-version.js';
 import type { LoadedVersions, Unloadable } from './loaded-versions.js';
@@ -84,19 +85,24 @@ export class AppVersion implements Unloadable {
     return this.loaded!.match(path);
   }
 
-  invoke(trigger: LockedHttpTrigger, request: Omit<InvocationRequest, 'chain' | 'depth'>): InvocationRun {
+  invoke(trigger: LockedHttpTrigger, request: InvocationRequest): InvocationRun {
     return this.loaded!.invoke(trigger, request);
   }
 
-  /** One request has begun; the function it returns says that it is over. */
-  enter(): () => void {
+  chain(component: string | null, exchange: HttpExchange, from: InvocationRequest, signal: AbortSignal): void {
+    this.loaded!.chain(component, exchange, from, signal);
+  }
+
+  /** One request has begun: `leave` is called once when it is over. */
+  enter(): void {
     this.running++;
-    return () => {
-      if (--this.running > 0) return;
-      const { waiting } = this;
-      this.waiting = [];
-      for (const resolve of waiting) resolve();
-    };
+  }
+
+  leave(): void {
+    if (--this.running > 0 || this.waiting.length === 0) return;
+    const { waiting } = this;
+    this.waiting = [];
+    for (const resolve of waiting) resolve();
   }
 
   /** Resolves when no request runs. */
@@ -143,7 +149,7 @@ export class AppVersion implements Unloadable {
 
   private async fromDisk(lane: AppLane): Promise<LoadedVersion> {
     const bytes = await this.host.modules.bytes(this.stored.artifact);
-    return LoadedVersion.load(this.host, lane, JSON.parse(bytes.toString('utf8')) as VersionArtifact, () => this.enter());
+    return LoadedVersion.load(this.host, lane, JSON.parse(bytes.toString('utf8')) as VersionArtifact, this);
   }
 
   /** Into the app's log. */

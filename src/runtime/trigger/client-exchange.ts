@@ -2,7 +2,9 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { EMPTY_SOURCE } from '#runtime/capability/byte-pipe.js';
 import type { ByteSink, ByteSource, Headers, HttpExchange } from '#runtime/capability/guest.js';
 import { announcesBody, RequestBody } from './request-body.js';
+import { injectHeaders, toClientAddress, toGuestFields } from './request-headers.js';
 import { ResponseSink } from './response-sink.js';
+import type { RequestRoute } from './routed-request.js';
 
 /** A request of a client, with the answer's way back. */
 export interface ClientCall {
@@ -10,7 +12,12 @@ export interface ClientCall {
   response: ServerResponse;
   /** The client waits for `100 Continue` before it sends the body. */
   expectsContinue: boolean;
-  isDraining(): boolean;
+  front: ClientFront;
+}
+
+/** What answers need of the front that they go through. */
+export interface ClientFront {
+  readonly draining: boolean;
   /** The guest's answer could not be sent. */
   onFault(error: Error): void;
 }
@@ -22,8 +29,9 @@ export class ClientExchange implements HttpExchange {
   readonly body: ByteSource;
   private sink: ResponseSink | null = null;
   private wasAsked = false;
+  private fields: Headers | null = null;
 
-  constructor(private readonly call: ClientCall, readonly authority: string, readonly pathWithQuery: string, readonly headers: Headers) {
+  constructor(private readonly call: ClientCall, private readonly route: Omit<RequestRoute, 'channel' | 'version'>) {
     const { request, response, expectsContinue } = call;
     this.method = request.method ?? 'GET';
     this.body = announcesBody(request) ? new RequestBody(request, expectsContinue ? response : null) : EMPTY_SOURCE;
@@ -36,11 +44,31 @@ export class ClientExchange implements HttpExchange {
     }
   }
 
+  get authority(): string {
+    return this.route.authority;
+  }
+
+  get pathWithQuery(): string {
+    return this.route.pathWithQuery;
+  }
+
+  get clientAddress(): string {
+    const { handed } = this.route;
+    if (handed) return handed.clientAddress;
+    const { remoteAddress, remotePort } = this.call.request.socket;
+    return toClientAddress(remoteAddress, remotePort);
+  }
+
+  /** Made when they are looked at: many guests answer without. */
+  get headers(): Headers {
+    return (this.fields ??= this.readHeaders());
+  }
+
   respond(status: number, headers: Headers): ByteSink {
-    const { response, expectsContinue, isDraining, onFault } = this.call;
+    const { response, expectsContinue, front } = this.call;
     // A client that was not told to go on may or may not send the body: the connection cannot be read any further.
-    const close = isDraining() || (expectsContinue && !this.wasAsked);
-    this.sink = new ResponseSink(response, { status, headers, close }, onFault);
+    const close = front.draining || (expectsContinue && !this.wasAsked);
+    this.sink = new ResponseSink(response, { status, headers, close }, front);
     return this.sink;
   }
 
@@ -55,5 +83,15 @@ export class ClientExchange implements HttpExchange {
     };
     if (response.closed || response.destroyed) closed();
     else response.once('close', closed);
+  }
+
+  private readHeaders(): Headers {
+    const { match, authority, pathWithQuery } = this.route;
+    return injectHeaders(toGuestFields(this.call.request.rawHeaders, authority), match.value.headers, {
+      pathInfo: match.trailing,
+      fullUrl: `http://${authority}${pathWithQuery}`,
+      clientAddress: this.clientAddress,
+      params: match.params,
+    });
   }
 }

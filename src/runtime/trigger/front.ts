@@ -1,7 +1,5 @@
-import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { RouteMatch } from '#contract/bundle/routes.js';
 import type { WhorlError } from '#contract/errors.js';
 import type { AppName, ChannelName, Digest, VersionNumber } from '#contract/ids.js';
 import type { Log } from '#platform/log.js';
@@ -15,18 +13,18 @@ import type { Meter } from '#runtime/meter/meter.js';
 import { AppVersion } from './app-version.js';
 import { Arrivals } from './arrivals.js';
 import { readTarget, toHostName } from './authority.js';
-import { ChannelTable, pickVersion, toChannelKey, type ServedChannel } from './channel-table.js';
-import { ClientExchange, type ClientCall } from './client-exchange.js';
+import { ChannelTable, pickVersion, toChannelKey } from './channel-table.js';
+import type { ClientCall, ClientFront } from './client-exchange.js';
 import { answerBusy, HeavyProxy } from './heavy-proxy.js';
 import { clientBounds, drainServer, makeHttpServer, NO_CLIENT_BOUNDS } from './http-server.js';
 import { readLaneHeaders } from './lane-headers.js';
 import { answerStatic } from './loaded-version.js';
 import { type LoadedBounds, LoadedVersions, type ProcessMemory } from './loaded-versions.js';
 import { answerBadHost, answerNotFound, answerNotReady, answerUnknownHost, answerWellKnown, WELL_KNOWN } from './platform-answers.js';
-import { injectHeaders, toClientAddress, toGuestFields } from './request-headers.js';
+import { RoutedRequest, type RequestRoute } from './routed-request.js';
 import type { StoredVersion } from './stored-version.js';
 import { TurnQueue } from './turn-queue.js';
-import type { AppLane, RouteTarget, VersionHost } from './version-host.js';
+import type { AppLane, VersionHost } from './version-host.js';
 
 export interface FrontOptions {
   /** In the shared lane an invocation may use little CPU, and heavy apps are handed over; the heavy lane takes them. */
@@ -66,20 +64,8 @@ const LOADED_SWEEP_MS = 1_000;
 /** On top of the longest invocation: waiting in the heavy lane. */
 const HEAVY_SLACK_MS = 15_000;
 
-/** What is known of a request when its route is found. */
-interface Routed {
-  call: ClientCall;
-  channel: ServedChannel;
-  version: AppVersion;
-  match: RouteMatch<RouteTarget>;
-  authority: string;
-  pathWithQuery: string;
-  requestId: string;
-  clientAddress: string;
-}
-
 /** The HTTP trigger of one runner: which app, which version, which component; and the way back. */
-export class Front {
+export class Front implements ClientFront {
   readonly server: Server;
   private readonly channels = new ChannelTable();
   private readonly host: VersionHost;
@@ -92,7 +78,7 @@ export class Front {
     throw new Error('the thread that keeps the clock of guests has ended', { cause });
   });
   private readonly turns = new TurnQueue();
-  private draining = false;
+  draining = false;
 
   constructor(private readonly options: FrontOptions) {
     const deadlines = new Deadlines();
@@ -201,24 +187,26 @@ export class Front {
   }
 
   private handle(request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void {
-    const call: ClientCall = {
-      request,
-      response,
-      expectsContinue,
-      isDraining: () => this.draining,
-      onFault: (error) => this.options.log.warn('an answer cannot be sent', { error }),
-    };
-    this.guard(call, () => (this.options.lane === 'heavy' ? this.handleHandedOver(call) : this.handleClient(call)));
+    this.begin({ request, response, expectsContinue, front: this });
+  }
+
+  onFault(error: Error): void {
+    this.options.log.warn('an answer cannot be sent', { error });
+  }
+
+  private begin(call: ClientCall): void {
+    try {
+      if (this.options.lane === 'heavy') this.handleHandedOver(call);
+      else this.handleClient(call);
+    } catch (error) {
+      this.fault(call, error);
+    }
   }
 
   /** A fault of the front's own costs the request, not the runner. */
-  private guard({ response }: ClientCall, work: () => void): void {
-    try {
-      work();
-    } catch (error) {
-      this.options.log.error('a request failed in the front', { error });
-      response.destroy();
-    }
+  private fault({ response }: ClientCall, error: unknown): void {
+    this.options.log.error('a request failed in the front', { error });
+    response.destroy();
   }
 
   private handleClient(call: ClientCall): void {
@@ -230,13 +218,13 @@ export class Front {
     const version = pickVersion(channel, () => Math.random() * 100);
     if (!version) return answerNotReady(call);
     // From the start again: the channel may have been switched meanwhile.
-    if (!version.ready()) return this.arrivals.wait(version, call, () => this.guard(call, () => this.handleClient(call)));
+    if (!version.ready()) return this.arrivals.wait(version, call, () => this.begin(call));
     const path = pathOf(target.pathWithQuery);
     if (path.startsWith(WELL_KNOWN)) return answerWellKnown(call, path, version.artifact.app, version.artifact.digest);
     const match = version.match(path);
     if (!match) return answerNotFound(call);
-    const { remoteAddress, remotePort } = request.socket;
-    this.dispatch({ call, channel, version, match, ...target, requestId: randomUUID(), clientAddress: toClientAddress(remoteAddress, remotePort) });
+    const { authority, pathWithQuery } = target;
+    this.dispatch(call, { channel, version, match, authority, pathWithQuery, handed: null });
   }
 
   /** A request that the shared lane has chosen a version for. */
@@ -247,38 +235,31 @@ export class Front {
     if (!handed || !target) return answerBadHost(call);
     const channel = this.channels.find(handed.app, handed.channel);
     const version = channel?.versions.get(handed.version as VersionNumber);
-    if (version && !version.ready()) return this.arrivals.wait(version, call, () => this.guard(call, () => this.handleHandedOver(call)));
+    if (version && !version.ready()) return this.arrivals.wait(version, call, () => this.begin(call));
     const match = version?.match(pathOf(target.pathWithQuery));
     if (!channel || !version || !match) return answerBusy(call);
-    const { requestId, clientAddress } = handed;
     // One that waits for its turn keeps the version loaded.
-    const leave = version.enter();
+    version.enter();
     this.turns.add(() => {
-      this.guard(call, () => {
+      try {
         // The shared lane may have given up while the request waited: nobody would see what it costs.
-        if (!call.response.closed) this.dispatch({ call, channel, version, match, ...target, requestId, clientAddress });
-      });
-      leave();
+        if (!call.response.closed) this.dispatch(call, { channel, version, match, ...target, handed });
+      } catch (error) {
+        this.fault(call, error);
+      }
+      version.leave();
     });
   }
 
-  private dispatch(routed: Routed): void {
-    const { call, channel, version, match, authority, pathWithQuery, requestId, clientAddress } = routed;
-    const { trigger, headers } = match.value;
-    const fields = toGuestFields(call.request.rawHeaders, authority);
-    const exchange = new ClientExchange(call, authority, pathWithQuery, injectHeaders(fields, headers, {
-      pathInfo: match.trailing,
-      fullUrl: `http://${authority}${pathWithQuery}`,
-      clientAddress,
-      params: match.params,
-    }));
+  private dispatch(call: ClientCall, route: RequestRoute): void {
+    const { channel, version, match } = route;
+    const { trigger } = match.value;
+    const request = new RoutedRequest(call, route, this.options.lane === 'shared' ? this.heavy : null);
+    const { exchange } = request;
     if (trigger.staticResponse) return answerStatic(exchange, trigger.staticResponse);
-    const leave = version.enter();
-    const handOver = (unserved: (why: string) => void) => this.heavy.forward(channel.key, call, {
-      app: channel.lane.app, channel: channel.lane.channel, version: version.artifact.version, requestId, clientAddress,
-    }, { over: leave, unserved });
-    if (this.heavy.isHeavy(channel.key)) return handOver(() => undefined);
-    const run = version.invoke(trigger, { exchange, requestId, elsewhere: this.options.lane === 'shared' ? handOver : null, over: leave });
+    version.enter();
+    if (this.heavy.isHeavy(channel.key)) return request.move(() => undefined);
+    const run = version.invoke(trigger, request);
     if (!run.isOver) exchange.watch(() => run.stop(new ClientGone()));
   }
 }

@@ -195,8 +195,8 @@ function passBody(request: IncomingMessage, upstream: ClientRequest): void {
   request.pipe(upstream);
 }
 
-function passBack({ response, isDraining }: ClientCall, answer: IncomingMessage): void {
-  writeHead(response, answer.statusCode!, toClientHeaders(toPairs(answer.rawHeaders)), isDraining());
+function passBack({ response, front }: ClientCall, answer: IncomingMessage): void {
+  writeHead(response, answer.statusCode!, toClientHeaders(toPairs(answer.rawHeaders)), front.draining);
   answer.on('end', () => {
     if (answer.rawTrailers.length > 0) response.addTrailers(toPairs(answer.rawTrailers));
   });
@@ -204,9 +204,9 @@ function passBack({ response, isDraining }: ClientCall, answer: IncomingMessage)
 }
 
 /** The request was not run, or not to its end. */
-export function answerBusy({ response, isDraining, expectsContinue }: ClientCall): void {
+export function answerBusy({ response, front, expectsContinue }: ClientCall): void {
   if (response.headersSent || response.closed) return;
-  writeHead(response, 503, ['retry-after', '1', 'content-length', '0'], isDraining() || expectsContinue);
+  writeHead(response, 503, ['retry-after', '1', 'content-length', '0'], front.draining || expectsContinue);
   response.end();
 }
 

@@ -15,7 +15,31 @@ import type { AppLane, RouteTarget, VersionHost } from './version-host.js';
 /** Components that call each other in a circle end here. */
 const MAX_CHAIN_DEPTH = 16;
 
-type Caller = Parameters<InvocationRequest['chain']>[2];
+/** Counts the requests that run. */
+interface Occupied {
+  enter(): void;
+  leave(): void;
+}
+
+/** A request of one component to another. */
+class ChainedRequest implements InvocationRequest {
+  readonly requestId: string;
+  readonly depth: number;
+  readonly elsewhere = null;
+
+  constructor(private readonly version: LoadedVersion, readonly exchange: HttpExchange, from: InvocationRequest, private readonly occupied: Occupied) {
+    this.requestId = from.requestId;
+    this.depth = from.depth + 1;
+  }
+
+  chain(component: string | null, exchange: HttpExchange, from: InvocationRequest, signal: AbortSignal): void {
+    this.version.chain(component, exchange, from, signal);
+  }
+
+  over(): void {
+    this.occupied.leave();
+  }
+}
 
 /** One version of an app in memory: its routes and its components, compiled and warm. */
 export class LoadedVersion {
@@ -24,8 +48,7 @@ export class LoadedVersion {
   private constructor(
     readonly artifact: VersionArtifact,
     private readonly programs: ReadonlyMap<string, ComponentProgram>,
-    /** One request has begun; see `AppVersion.enter`. */
-    private readonly enter: () => () => void,
+    private readonly occupied: Occupied,
   ) {
     this.routes = new Routes(artifact.app.triggers
       .filter((trigger) => trigger.route !== null)
@@ -33,7 +56,7 @@ export class LoadedVersion {
   }
 
   /** Compiles every component that a trigger calls and makes one instance of each. Throws a WhorlError that names the component. */
-  static async load(host: VersionHost, lane: AppLane, artifact: VersionArtifact, enter: () => () => void): Promise<LoadedVersion> {
+  static async load(host: VersionHost, lane: AppLane, artifact: VersionArtifact, occupied: Occupied): Promise<LoadedVersion> {
     const { app, builds, version } = artifact;
     const values = toVariableValues(app, lane.variables);
     const chainable = new Set(app.triggers.flatMap(({ component }) => component ?? []));
@@ -55,7 +78,7 @@ export class LoadedVersion {
       for (const trigger of app.triggers) if (trigger.component === id) program.bind(trigger);
       return [id, program];
     };
-    return new LoadedVersion(artifact, new Map(await Promise.all([...chainable].map(load))), enter);
+    return new LoadedVersion(artifact, new Map(await Promise.all([...chainable].map(load))), occupied);
   }
 
   /** New values of the app's variables; the same rules as for `load`. */
@@ -68,12 +91,8 @@ export class LoadedVersion {
     return this.routes.match(path);
   }
 
-  invoke(trigger: LockedHttpTrigger, request: Omit<InvocationRequest, 'chain' | 'depth'>, depth = 0): InvocationRun {
-    return this.programs.get(trigger.component!)!.invoke(trigger.id, {
-      ...request,
-      depth,
-      chain: (component, exchange, from) => this.chain(component, exchange, from),
-    });
+  invoke(trigger: LockedHttpTrigger, request: InvocationRequest): InvocationRun {
+    return this.programs.get(trigger.component!)!.invoke(trigger.id, request);
   }
 
   /** Lets go of everything; what runs, runs to its end. */
@@ -82,7 +101,7 @@ export class LoadedVersion {
   }
 
   /** Service chaining and self requests (Spin's manifest). Throws COMPONENT_CHAIN_REFUSED. */
-  private chain(component: string | null, exchange: HttpExchange, from: Caller): void {
+  chain(component: string | null, exchange: HttpExchange, from: InvocationRequest, signal: AbortSignal): void {
     if (from.depth >= MAX_CHAIN_DEPTH) throw new WhorlError('COMPONENT_CHAIN_REFUSED', `components call each other more than ${MAX_CHAIN_DEPTH} deep`);
     const [path = '/'] = exchange.pathWithQuery.split('?', 1);
     const fields = toChainedFields(exchange.headers, exchange.authority);
@@ -90,22 +109,23 @@ export class LoadedVersion {
     if (component !== null) {
       const trigger = this.artifact.app.triggers.find((each) => each.component === component);
       if (!trigger) throw new WhorlError('COMPONENT_CHAIN_REFUSED', `${component} has no trigger`);
-      this.call(trigger, new ChainedExchange(exchange, injectHeaders(fields, CHAINED_ROUTE, { ...facts, pathInfo: path, params: [] })), from);
+      const sent = injectHeaders(fields, CHAINED_ROUTE, { ...facts, pathInfo: path, params: [] });
+      this.call(trigger, new ChainedRequest(this, new ChainedExchange(exchange, sent), from, this.occupied), signal);
       return;
     }
     const match = this.match(path);
     if (!match) return exchange.respond(404, [['content-length', '0']]).end();
     const { trigger, headers } = match.value;
     if (trigger.staticResponse) return answerStatic(exchange, trigger.staticResponse);
-    this.call(trigger, new ChainedExchange(exchange, injectHeaders(fields, headers, { ...facts, pathInfo: match.trailing, params: match.params })), from);
+    const sent = injectHeaders(fields, headers, { ...facts, pathInfo: match.trailing, params: match.params });
+    this.call(trigger, new ChainedRequest(this, new ChainedExchange(exchange, sent), from, this.occupied), signal);
   }
 
-  private call(trigger: LockedHttpTrigger, exchange: HttpExchange, from: Caller): void {
-    const leave = this.enter();
-    const run = this.invoke(trigger, { exchange, requestId: from.requestId, elsewhere: null, over: leave }, from.depth + 1);
-    if (run.isOver) return;
-    // Nobody waits for the answer any more when the caller is gone.
-    from.signal.addEventListener('abort', () => run.stop(new ClientGone()), { once: true });
+  /** @param signal of the caller: when that is gone, nobody waits for the answer any more */
+  private call(trigger: LockedHttpTrigger, request: InvocationRequest, signal: AbortSignal): void {
+    this.occupied.enter();
+    const run = this.invoke(trigger, request);
+    if (!run.isOver) signal.addEventListener('abort', () => run.stop(new ClientGone()), { once: true });
   }
 }
 

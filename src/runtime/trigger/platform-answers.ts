@@ -46,8 +46,8 @@ export function answerUnloaded(call: ClientCall, code: ErrorCode): void {
 
 // oxlint-disable-next-line max-params -- the parts of one short answer
 function answer(call: ClientCall, status: number, body: string, contentType?: string, more: readonly string[] = []): void {
-  const { response, isDraining, expectsContinue } = call;
+  const { response, front, expectsContinue } = call;
   const headers = [...(contentType ? ['content-type', contentType] : []), 'content-length', String(Buffer.byteLength(body)), ...more];
-  writeHead(response, status, headers, isDraining() || expectsContinue);
+  writeHead(response, status, headers, front.draining || expectsContinue);
   response.end(body);
 }

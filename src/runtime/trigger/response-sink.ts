@@ -40,7 +40,7 @@ export class ResponseSink implements ByteSink {
   constructor(
     private readonly response: ServerResponse,
     private readonly head: AnswerHead,
-    private readonly onFault: (error: Error) => void,
+    private readonly front: { onFault(error: Error): void },
   ) {
     this.hold();
   }
@@ -122,7 +122,7 @@ export class ResponseSink implements ByteSink {
       // A name or value that HTTP cannot carry.
       this.finished = true;
       this.answerFault();
-      this.onFault(error as Error);
+      this.front.onFault(error as Error);
       return false;
     }
     this.headSent = true;

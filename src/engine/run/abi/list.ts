@@ -27,10 +27,31 @@ interface Elements {
   write(cx: CallContext, ptr: number, values: ArrayLike<unknown>): void;
 }
 
+/** Short byte lists are copied into slabs, as Node's own buffers are: a buffer of its own costs each of them more than its copy. */
+const SLAB_BYTES = 64 * 1024;
+const MAX_SLAB_LIST_BYTES = 1024;
+/** Up to here a loop is quicker than a view and its `set`. */
+const MAX_LOOP_BYTES = 64;
+let slab = new Uint8Array(SLAB_BYTES);
+let slabUsed = 0;
+
+function copyBytes(bytes: Uint8Array, ptr: number, count: number): Uint8Array {
+  if (count > MAX_SLAB_LIST_BYTES) return new Uint8Array(bytes.buffer.slice(ptr, ptr + count));
+  if (slabUsed + count > SLAB_BYTES) {
+    slab = new Uint8Array(SLAB_BYTES);
+    slabUsed = 0;
+  }
+  const copy = new Uint8Array(slab.buffer, slabUsed, count);
+  slabUsed += count;
+  if (count > MAX_LOOP_BYTES) copy.set(bytes.subarray(ptr, ptr + count));
+  else for (let i = 0; i < count; i++) copy[i] = bytes[ptr + i];
+  return copy;
+}
+
 function numberElements(type: NumberArrayType): Elements {
   const width = type.BYTES_PER_ELEMENT;
   return {
-    read: (cx, ptr, count) => new type(cx.bytes.buffer.slice(ptr, ptr + count * width)),
+    read: (cx, ptr, count) => (type === Uint8Array ? copyBytes(cx.bytes, ptr, count) : new type(cx.bytes.buffer.slice(ptr, ptr + count * width))),
     write: (cx, ptr, values) => {
       if (width === 1) cx.bytes.set(values as ArrayLike<number>, ptr);
       else new type(cx.bytes.buffer, ptr, values.length).set(values as never);

@@ -1,0 +1,56 @@
+import { randomUUID } from 'node:crypto';
+import type { RouteMatch } from '#contract/bundle/routes.js';
+import type { HttpExchange } from '#runtime/capability/guest.js';
+import type { InvocationRequest, Mover } from '#runtime/component/invocation-run.js';
+import type { AppVersion } from './app-version.js';
+import type { ServedChannel } from './channel-table.js';
+import { ClientExchange, type ClientCall } from './client-exchange.js';
+import type { HeavyProxy } from './heavy-proxy.js';
+import type { HandedOver } from './lane-headers.js';
+import type { RouteTarget } from './version-host.js';
+
+/** What a request is for, once its route is found. */
+export interface RequestRoute {
+  channel: ServedChannel;
+  version: AppVersion;
+  match: RouteMatch<RouteTarget>;
+  authority: string;
+  pathWithQuery: string;
+  /** What the shared lane has said of it; null: it came from a client. */
+  handed: Pick<HandedOver, 'requestId' | 'clientAddress'> | null;
+}
+
+/** A request of a client on its way to a component. Its id and what it says of its client are made when somebody asks. */
+export class RoutedRequest implements InvocationRequest, Mover {
+  readonly depth = 0;
+  readonly exchange: ClientExchange;
+  readonly elsewhere: Mover | null;
+  private id: string | null;
+
+  /** @param heavy where it may use more CPU; null: here and nowhere else */
+  constructor(private readonly call: ClientCall, private readonly route: RequestRoute, private readonly heavy: HeavyProxy | null) {
+    this.exchange = new ClientExchange(call, route);
+    this.elsewhere = heavy ? this : null;
+    this.id = route.handed?.requestId ?? null;
+  }
+
+  get requestId(): string {
+    return (this.id ??= randomUUID());
+  }
+
+  chain(component: string | null, exchange: HttpExchange, from: InvocationRequest, signal: AbortSignal): void {
+    this.route.version.chain(component, exchange, from, signal);
+  }
+
+  move(unserved: (why: string) => void): void {
+    const { channel, version } = this.route;
+    const { app, channel: name } = channel.lane;
+    this.heavy!.forward(channel.key, this.call, {
+      app, channel: name, version: version.stored.version, requestId: this.requestId, clientAddress: this.exchange.clientAddress,
+    }, { over: () => this.over(), unserved });
+  }
+
+  over(): void {
+    this.route.version.leave();
+  }
+}

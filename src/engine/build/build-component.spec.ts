@@ -85,6 +85,28 @@ describe(buildComponent.name, () => {
     expect(built).toBeGreaterThan(0);
   });
 
+  it('says where bytes that were cut off, doubled or taken out make a component malformed', async () => {
+    const seed = Date.now() & 0xffff_ffff;
+    const random = new Random(seed);
+    const component = await buildWat('loop');
+    for (let round = 0; round < 600; round++) {
+      const [from, count] = [8 + random.below(component.length - 8), 1 + random.below(40)];
+      const edited = random.pick([
+        () => component.subarray(0, from),
+        () => Buffer.concat([component.subarray(0, from), component.subarray(from + count)]),
+        () => Buffer.concat([component.subarray(0, from + count), component.subarray(from)]),
+        // a count or size of nearly 2^32
+        () => Buffer.concat([component.subarray(0, from), Uint8Array.of(0xff, 0xff, 0xff, 0xff, 0x0f), component.subarray(from + 1)]),
+      ])();
+      try {
+        await buildComponent(new Uint8Array(edited), OPTIONS);
+      } catch (error) {
+        if (!(error instanceof BuildError)) throw new Error(`seed ${seed}, round ${round}`, { cause: error });
+        if (error.kind === 'malformed') expect(error.message).toMatch(/at byte \d+/);
+      }
+    }
+  });
+
   it('names the core module that is refused', async () => {
     await expect(build('(component (core module) (core module (memory 1 1 shared)))')).rejects.toMatchObject({
       kind: 'unsupported', message: expect.stringMatching(/^core module 1 \(at byte \d+\): a shared memory is not supported/),

@@ -54,6 +54,12 @@ describe('LoadedVersions', () => {
     expect([gone, loaded.size]).toEqual([['old 2'], 3]);
   });
 
+  it('makes room for some more at the same time when many may be loaded', () => {
+    const { add, collections } = setUp({ maxLoaded: 20 });
+    for (let i = 1; i <= 23; i++) add(`app${i}`, i);
+    expect([gone, collections()]).toEqual([['app1 1', 'app2 2', 'app3 3'], 1]);
+  });
+
   it('goes on with more than it may have when nothing can go', () => {
     const { loaded, add } = setUp({ maxLoaded: 1 });
     add('a', 1, true);

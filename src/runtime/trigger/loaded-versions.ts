@@ -26,6 +26,8 @@ export interface ProcessMemory {
   collect(): void;
 }
 
+/** When one is too many, this part of what may be loaded goes at a time: giving memory back costs a look at all of it. */
+const PART_FOR_ROOM = 10;
 /** Of those that could go, this part goes at a time when memory is short: what one gives back is seen at the next look. */
 const PART_FOR_MEMORY = 4;
 
@@ -45,8 +47,11 @@ export class LoadedVersions {
   /** Notes that a version is loaded, and makes room for it. */
   add(version: Unloadable): void {
     this.versions.add(version);
-    const surplus = this.versions.size - this.bounds.maxLoaded;
-    if (surplus > 0 && this.unload(this.leastUsed().filter((each) => each !== version), surplus) > 0) this.memory.collect();
+    const { maxLoaded } = this.bounds;
+    const surplus = this.versions.size - maxLoaded;
+    if (surplus <= 0) return;
+    const others = this.leastUsed().filter((each) => each !== version);
+    if (this.unload(others, surplus + Math.floor(maxLoaded / PART_FOR_ROOM)) > 0) this.memory.collect();
   }
 
   delete(version: Unloadable): void {

@@ -164,6 +164,32 @@ describe('a reset in place', () => {
   });
 });
 
+describe('globals', () => {
+  it('go back where they are, also those that other modules write to, of every type and with every bit', async () => {
+    const slot = await slotOf(`(component
+      (core module $a
+        (global (export "n") (mut i32) (i32.const 7)) (global (export "l") (mut i64) (i64.const -9223372036854775808))
+        (global (export "f") (mut f32) (f32.const -0)) (global $d (export "d") (mut f64) (f64.const nan))
+        (func (export "odd") (result i32) (i32.wrap_i64 (i64.shr_u (i64.reinterpret_f64 (global.get $d)) (i64.const 32)))))
+      (core instance $a (instantiate $a))
+      (core module $b (import "a" "n" (global $n (mut i32))) (import "a" "l" (global $l (mut i64))) (import "a" "f" (global $f (mut f32)))
+        (import "a" "d" (global $d (mut f64))) (import "a" "odd" (func $odd (result i32))) (global $own (mut i32) (i32.const 1))
+        (func (export "f") (result i32)
+          (global.set $n (i32.add (global.get $n) (global.get $own))) (global.set $own (i32.add (global.get $own) (i32.const 1)))
+          (global.set $l (i64.add (global.get $l) (i64.const 1))) (global.set $f (f32.add (global.get $f) (f32.const 1)))
+          (i32.add (i32.add (global.get $n) (i32.wrap_i64 (global.get $l))) (i32.add (i32.trunc_f32_s (global.get $f)) (call $odd)))
+          (global.set $d (f64.const 1))))
+      (core instance $b (instantiate $b (with "a" (instance $a))))
+      (func (export "f") (result u32) (canon lift (core func $b "f"))))`, {}, { verifyEvery: 1 });
+    const nan = 0x7ff80000;
+    for (let i = 0; i < 3; i++) {
+      expect([await slot.call(null, 'f', []), await slot.call(null, 'f', [])]).toEqual([nan + 10, 0x3ff00000 + 14]);
+      renew(slot);
+      expect(slot.difference).toBeNull();
+    }
+  });
+});
+
 describe('what the host writes', () => {
   /** Each in a page of its own, which the guest itself does not write to. */
   const PIPES = `(component

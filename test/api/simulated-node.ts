@@ -96,13 +96,13 @@ export class SimulatedNode {
   }
 
   private take(state: NodeAssignments): void {
-    const names = new Set(state.assignments.map((assignment) => assignment.app as string));
-    for (const app of this.held.keys()) {
-      if (names.has(app)) continue;
+    // What is not named has not changed.
+    for (const assignment of state.assignments) this.held.set(assignment.app, assignment);
+    const gone = [...(state.removed ?? []), ...state.assignments.filter(({ serve, versions }) => serve.length + versions.length === 0)];
+    for (const { app } of gone) {
       this.held.delete(app);
       this.switched.delete(app);
     }
-    for (const assignment of state.assignments) this.held.set(assignment.app, assignment);
   }
 
   private preparedOf(assignment: Assignment): VersionNumber[] {

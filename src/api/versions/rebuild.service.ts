@@ -10,11 +10,15 @@ import { type ClaimedBuild, VersionBuildRepository } from './version-build.repos
 
 /** How often a control plane with nothing to build looks again: another replica may have died, or be of an older release. */
 const LOOK_MS = 10_000;
+/** Versions that are claimed at a time: looking for the next one takes as long as a small build where there are thousands. */
+const CLAIMS = 16;
 /** A claim of a process that is gone is free again after this long; one that lives renews it. */
 const LEASE_MS = 30_000;
 const RENEW_MS = 10_000;
 /** What failed by no fault of the app's is tried again after this long. */
 const RETRY_MS = 60_000;
+/** Nodes are told of new builds no more often. */
+const ANNOUNCE_MS = 1_000;
 
 /**
  * Builds the versions that were built by another engine for this one: a control plane of a new release does so from its start, in the
@@ -22,6 +26,9 @@ const RETRY_MS = 60_000;
  */
 @Injectable()
 export class RebuildService implements OnApplicationBootstrap {
+  private announcement: NodeJS.Timeout | undefined;
+  private announcedAtMs = -ANNOUNCE_MS;
+
   constructor(
     private readonly repository: VersionBuildRepository,
     private readonly registry: Registry,
@@ -44,9 +51,9 @@ export class RebuildService implements OnApplicationBootstrap {
   private async run(signal: AbortSignal): Promise<void> {
     let built = 0;
     while (!signal.aborted) {
-      const claimed = await this.claim();
-      if (claimed) {
-        if (await this.build(claimed, signal)) built++;
+      const claims = await this.claim();
+      if (claims.length > 0) {
+        built += await this.buildAll(claims, signal);
         continue;
       }
       if (built > 0) this.log.info('no version is left to build for this engine', { engine: this.registry.engine, built });
@@ -55,36 +62,56 @@ export class RebuildService implements OnApplicationBootstrap {
     }
   }
 
-  private async claim(): Promise<ClaimedBuild | undefined> {
+  private async claim(): Promise<ClaimedBuild[]> {
     try {
-      return await this.repository.claim(this.registry.engine, LEASE_MS);
+      return await this.repository.claim(this.registry.engine, CLAIMS, LEASE_MS);
     } catch (error) {
       this.log.warn('could not look for versions to build', { error });
-      return undefined;
+      return [];
     }
+  }
+
+  /** One after the other. The number of those that are built. Never throws. */
+  private async buildAll(claims: ClaimedBuild[], signal: AbortSignal): Promise<number> {
+    const left = [...claims];
+    const renew = (leaseMs: number): Promise<void> => this.repository.renew(left, leaseMs).catch((error: unknown) => this.log.warn('could not keep what is to be built', { error }));
+    const renewal = setInterval(() => void renew(LEASE_MS), RENEW_MS);
+    let built = 0;
+    while (left.length > 0 && !signal.aborted) {
+      if (await this.build(left[0]!, signal)) built++;
+      if (!signal.aborted) left.shift();
+    }
+    clearInterval(renewal);
+    if (left.length > 0) await renew(0);
+    return built;
   }
 
   /** True when the version is built. Never throws. */
   private async build(claimed: ClaimedBuild, signal: AbortSignal): Promise<boolean> {
-    const renewal = setInterval(() => void this.repository.renew(claimed, LEASE_MS).catch(() => {}), RENEW_MS);
     const what = { app: claimed.appName, version: claimed.number, engine: claimed.engine };
     try {
       const builds = await this.registry.rebuild(claimed.app, signal);
-      await this.repository.store(claimed, builds);
+      if (await this.repository.put(claimed, builds)) this.announce();
       this.log.info('a version is built for this engine', what);
       return true;
     } catch (error) {
-      await this.giveUp(claimed, error, signal).catch((cause: unknown) => this.log.warn('could not note that a version is not built', { ...what, error: cause }));
+      if (signal.aborted) return false;
+      this.log.error('a version cannot be built for this engine', { ...what, error });
+      const { code, message, entry } = error instanceof WhorlError ? error : new WhorlError('REGISTRY_BUILD_FAILED', (error as Error).message);
+      await this.repository
+        .fail(claimed, { code, message }, entry.fault === 'system' ? RETRY_MS : null)
+        .catch((cause: unknown) => this.log.warn('could not note that a version is not built', { ...what, error: cause }));
       return false;
-    } finally {
-      clearInterval(renewal);
     }
   }
 
-  private async giveUp(claimed: ClaimedBuild, error: unknown, signal: AbortSignal): Promise<void> {
-    if (signal.aborted) return this.repository.renew(claimed, 0);
-    const { code, message, entry } = error instanceof WhorlError ? error : new WhorlError('REGISTRY_BUILD_FAILED', (error as Error).message);
-    this.log.error('a version cannot be built for this engine', { app: claimed.appName, version: claimed.number, engine: claimed.engine, error });
-    await this.repository.fail(claimed, { code, message }, entry.fault === 'system' ? RETRY_MS : null);
+  /** At once, and then once in a while: each time every node looks through all that it holds. */
+  private announce(): void {
+    if (this.announcement) return;
+    this.announcement = setTimeout(() => {
+      this.announcement = undefined;
+      this.announcedAtMs = performance.now();
+      this.repository.announce().catch((error: unknown) => this.log.warn('could not tell the nodes of new builds', { error }));
+    }, Math.max(0, this.announcedAtMs + ANNOUNCE_MS - performance.now())).unref();
   }
 }

@@ -4,7 +4,7 @@ import { ComponentBuild } from '#contract/artifact.js';
 import { LockedApp } from '#contract/bundle/locked-app.js';
 import { Prisma } from '#platform/prisma/generated/client.js';
 import { type Db, notify, PrismaService } from '#platform/prisma/prisma.service.js';
-import { appTopic, ASSIGNMENTS_TOPIC } from '../topics.js';
+import { ASSIGNMENTS_TOPIC } from '../topics.js';
 
 /** Of the advisory lock under which what is to be built next is chosen. */
 const CLAIM_LOCK_KEY = 72707371;
@@ -54,20 +54,20 @@ export class VersionBuildRepository {
       .sort((a, b) => Number(b.engine) - Number(a.engine));
   }
 
-  /** As `put`, by itself. */
-  async store(key: VersionBuildKey, builds: Record<string, ComponentBuild>): Promise<void> {
-    await this.prisma.transaction((db) => this.put(db, key, builds));
-  }
-
-  /** Keeps what was built; the first one stays. Those that wait for it are told: nodes that hold the version, and rollouts. */
-  async put(db: Db, { appId, number, engine }: VersionBuildKey, builds: Record<string, ComponentBuild>): Promise<void> {
+  /** Keeps what was built; the first one stays. True when nodes wait for it: `announce` tells them. */
+  async put({ appId, number, engine }: VersionBuildKey, builds: Record<string, ComponentBuild>, db: Db = this.prisma): Promise<boolean> {
     const text = JSON.stringify(builds);
     const put = await db.$executeRaw`
       INSERT INTO version_build (app_id, number, engine, builds) VALUES (${appId}::uuid, ${number}, ${engine}, ${text}::json)
       ON CONFLICT (app_id, number, engine) DO UPDATE SET builds = EXCLUDED.builds, failure = NULL, retry_at = NULL WHERE version_build.builds IS NULL`;
-    if (put === 0) return;
+    if (put === 0) return false;
     const [held] = await db.$queryRaw<unknown[]>`SELECT FROM version v WHERE v.app_id = ${appId}::uuid AND v.number = ${number} AND (${IS_SERVED} OR ${IS_KEPT})`;
-    if (held) await notify(db, ASSIGNMENTS_TOPIC, appTopic(appId));
+    return held !== undefined;
+  }
+
+  /** Tells the nodes that there is something new for them. */
+  async announce(db: Db = this.prisma): Promise<void> {
+    await notify(db, ASSIGNMENTS_TOPIC);
   }
 
   /** Notes why it cannot be built; after `retryMs` it is tried again, null: when a control plane starts. */
@@ -77,11 +77,13 @@ export class VersionBuildRepository {
       WHERE app_id = ${appId}::uuid AND number = ${number} AND engine = ${engine} AND builds IS NULL`;
   }
 
-  /** Keeps a claim for so much longer; 0 gives it back. */
-  async renew({ appId, number, engine }: VersionBuildKey, leaseMs: number): Promise<void> {
+  /** Keeps claims for so much longer; 0 gives them back. What was built or has failed since stays so. */
+  async renew(claims: readonly VersionBuildKey[], leaseMs: number): Promise<void> {
+    const columns = [claims.map(({ appId }) => appId), claims.map(({ number }) => number), claims.map(({ engine }) => engine)] as const;
     await this.prisma.$executeRaw`
-      UPDATE version_build SET retry_at = now() + ${leaseMs} * interval '1 millisecond'
-      WHERE app_id = ${appId}::uuid AND number = ${number} AND engine = ${engine} AND builds IS NULL`;
+      UPDATE version_build b SET retry_at = now() + ${leaseMs} * interval '1 millisecond'
+      FROM unnest(${columns[0]}::uuid[], ${columns[1]}::int[], ${columns[2]}::text[]) AS k (app_id, number, engine)
+      WHERE b.app_id = k.app_id AND b.number = k.number AND b.engine = k.engine AND b.builds IS NULL`;
   }
 
   /** Lets what could not be built be tried again: the operator may have raised a limit since. */
@@ -90,20 +92,19 @@ export class VersionBuildRepository {
   }
 
   /**
-   * The next version that has no build for the engine, for the caller alone until the lease is over: those that are served first, then
-   * those that nodes hold, then the others, newest first. undefined: there is none to be had now.
+   * The next versions that have no build for the engine, for the caller alone until the lease is over: those that are served first, then
+   * those that nodes hold, then the others, newest first. Empty: there are none to be had now.
    */
-  async claim(engine: string, leaseMs: number): Promise<ClaimedBuild | undefined> {
+  async claim(engine: string, count: number, leaseMs: number): Promise<ClaimedBuild[]> {
     return this.prisma.transaction(async (db) => {
       await db.$executeRaw`SELECT pg_advisory_xact_lock(${CLAIM_LOCK_KEY})`;
-      const [row] = await db.$queryRaw<(Omit<ClaimedBuild, 'app'> & { app: unknown })[]>`
+      const rows = await db.$queryRaw<(Omit<ClaimedBuild, 'app'> & { app: unknown })[]>`
         WITH next AS (
-          SELECT v.app_id, v.number FROM version v
+          SELECT v.app_id, v.number, row_number() OVER (ORDER BY ${IS_SERVED} DESC, ${IS_KEPT} DESC, v.created_at DESC) AS turn FROM version v
           JOIN app a ON a.id = v.app_id AND a.deleted_at IS NULL
           LEFT JOIN version_build b ON b.app_id = v.app_id AND b.number = v.number AND b.engine = ${engine}
           WHERE b.engine IS NULL OR (b.builds IS NULL AND b.retry_at <= now())
-          ORDER BY ${IS_SERVED} DESC, ${IS_KEPT} DESC, v.created_at DESC
-          LIMIT 1
+          ORDER BY turn LIMIT ${count}
         ), claimed AS (
           INSERT INTO version_build (app_id, number, engine, retry_at)
           SELECT app_id, number, ${engine}, now() + ${leaseMs} * interval '1 millisecond' FROM next
@@ -111,8 +112,8 @@ export class VersionBuildRepository {
           RETURNING app_id, number, engine
         )
         SELECT c.app_id AS "appId", c.number, c.engine, a.name AS "appName", v.locked_app AS app
-        FROM claimed c JOIN version v USING (app_id, number) JOIN app a ON a.id = c.app_id`;
-      return row && { ...row, app: LockedApp.parse(row.app) };
+        FROM claimed c JOIN next USING (app_id, number) JOIN version v USING (app_id, number) JOIN app a ON a.id = c.app_id ORDER BY next.turn`;
+      return rows.map((row) => ({ ...row, app: LockedApp.parse(row.app) }));
     });
   }
 }

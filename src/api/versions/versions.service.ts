@@ -40,7 +40,8 @@ export class VersionsService {
     const { app, number, created, rollout } = await this.apps.change(name, { create: true }, async (db, locked) => {
       const known = await this.repository.findByDigest(db, locked.id, bundle.digest);
       const version = known ?? (await this.repository.create(db, locked, bundle, call.pushedBy));
-      await this.repository.builds.put(db, { appId: locked.id, number: version, engine: this.registry.engine }, bundle.builds);
+      const isAwaited = await this.repository.builds.put({ appId: locked.id, number: version, engine: this.registry.engine }, bundle.builds, db);
+      if (isAwaited) await this.repository.builds.announce(db);
       if (known === undefined) await this.variables.sealDeclared(db, locked, bundle.app.variables);
       const begun = call.rollout === 'now' ? await this.rollouts.start(db, locked, version, { cause: 'push', causedBy: call.pushedBy }) : undefined;
       return { app: locked, number: version, created: known === undefined, rollout: begun };

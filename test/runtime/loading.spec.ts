@@ -73,6 +73,14 @@ describe('an app that is known', () => {
     expect([1, 2].map((number) => isLoaded(front, 'tiny', number))).toEqual([true, false]);
   });
 
+  it('stays loaded when it is made known once more', async () => {
+    const front = await setUp();
+    know(front, 'tiny', version(1));
+    await ask(front.port, 'tiny.localhost', '/ok');
+    know(front, 'tiny', version(1));
+    expect(isLoaded(front, 'tiny')).toBe(true);
+  });
+
   it('fails by name when it cannot be loaded, in its log and towards the node, and is not tried with each request', async () => {
     const front = await setUp();
     know(front, 'tiny', version(1, { ...loop, handlers: ['command'] }));

@@ -120,7 +120,9 @@ export class Lane {
       for (const stored of versions) entry.versions.set(stored.version, toPrepared(stored, true));
       if (served) entry.served = served;
     }
-    await Promise.all([...this.joined].flatMap((runner) => inMessages(channels).map((message) => this.attempt(runner, message))));
+    const results = await Promise.all([...this.joined].flatMap((runner) => inMessages(channels).map((message) => this.attempt(runner, message))));
+    // Its successor learns of everything before it joins.
+    for (const { runner, error } of results) if (error && !(error instanceof RunnerGone)) runner.kill();
   }
 
   /**

@@ -119,7 +119,10 @@ export class Front implements ClientFront {
   /** Takes up channels whose versions have been prepared before; what a request asks for is loaded then. */
   know(channels: readonly KnownChannel[]): void {
     for (const { lane, versions, served } of channels) {
-      for (const stored of versions) this.channels.add(lane, new AppVersion(this.host, this.loaded, lane, stored));
+      const held = this.channels.find(lane.app, lane.channel)?.versions;
+      for (const stored of versions) {
+        if (held?.get(stored.version)?.stored.artifact !== stored.artifact) this.channels.add(lane, new AppVersion(this.host, this.loaded, lane, stored));
+      }
       if (served) this.channels.serve(served);
     }
   }

@@ -17,7 +17,7 @@ export const LockedDependency = z.object({
   get dependencies() {
     return z.array(LockedDependency);
   },
-});
+}).meta({ id: 'LockedDependency' });
 export type LockedDependency = z.infer<typeof LockedDependency>;
 
 /** All dependencies of a component, those of its dependencies too. */

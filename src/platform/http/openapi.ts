@@ -38,7 +38,21 @@ export function describeApi(app: INestApplication, version: string): OpenAPIObje
     }
   }
   document.components = { ...document.components, schemas: { ...document.components?.schemas, Problem: jsonSchema(Problem, 'output') } };
-  return document;
+  return liftDefinitions(document);
+}
+
+/** Schemas that refer to themselves come with definitions of their own (`$defs`), by their ids: in a document they are its components. */
+function liftDefinitions(document: OpenAPIObject): OpenAPIObject {
+  const lifted: Json = {};
+  const text = JSON.stringify(document, (key, value: Json) => {
+    if (key !== '$defs') return value;
+    Object.assign(lifted, value);
+    return undefined;
+  });
+  const refer = (json: string): string => json.replaceAll('"#/$defs/', '"#/components/schemas/');
+  const whole = JSON.parse(refer(text)) as OpenAPIObject;
+  Object.assign(whole.components!.schemas!, JSON.parse(refer(JSON.stringify(lifted))));
+  return whole;
 }
 
 function describeOperation(id: string, spec: EndpointSpec): Json {

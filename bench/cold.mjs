@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 
 const MEMORY_CAP_BYTES = 128 * 2 ** 20;
 const EXAMPLES = ['tiny-wat', 'hello-js'];
-const PARTS = ['plan', 'read', 'compile + digest', 'program', 'first instance'];
+const PARTS = ['plan', 'read', 'compile + digest', 'program', 'first instance', 'first request'];
 
 /** The build of an example, and once more with other bytes of the same meaning. */
 async function build(dir, name) {
@@ -60,6 +60,9 @@ async function load(dir, name, copy) {
   mark('program');
   const guest = new Guest(program);
   mark('first instance');
+  const status = await guest.handle({});
+  if (status !== 200) throw new Error(`status ${status}`);
+  mark('first request');
   watching = false;
   look();
   guest.close();

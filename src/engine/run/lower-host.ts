@@ -21,6 +21,7 @@ export function lowerHost(parts: Parts, id: number, plan: Lower): WebAssembly.Co
 
 function syncCall(parts: Parts, id: number, values: LoweredValues, { type, instance: index }: Lower) {
   const host = parts.host(id)!;
+  const call = values.caller(host);
   const instance = parts.instances[index];
   const { async: isAsync, lendsAndTakes } = parts.types.signature(type);
   const mayWait = parts.analysis.mayWait(id);
@@ -29,12 +30,15 @@ function syncCall(parts: Parts, id: number, values: LoweredValues, { type, insta
   return (flat: Flat): unknown => {
     instance.leave();
     const lends = countsLends ? { handles: [] as number[] } : null;
-    const given = host(...values.read(flat, lends));
+    const given = call(flat, lends);
+    if (!isPromise(given)) {
+      if (lends) instance.handles.giveBack(lends.handles);
+      return values.writeFromHost(flat, given);
+    }
     const finish = (value: unknown): unknown => {
       if (lends) instance.handles.giveBack(lends.handles);
-      return values.write(flat, values.fromHost(value));
+      return values.writeFromHost(flat, value);
     };
-    if (!isPromise(given)) return finish(given);
     if (!mayWait) {
       given.then(undefined, () => undefined);
       throw new TypeError('a host function that does not wait returned a promise');
@@ -73,7 +77,7 @@ function asyncCall(parts: Parts, id: number, values: LoweredValues, index: numbe
     const given = host(...values.read(flat, subtask.lends)) as unknown;
     subtask.state = STARTED;
     if (!isPromise(given)) {
-      values.write(flat, values.fromHost(given));
+      values.writeFromHost(flat, given);
       subtask.state = RETURNED;
       subtask.deliver();
       return RETURNED;
@@ -90,7 +94,7 @@ function asyncCall(parts: Parts, id: number, values: LoweredValues, index: numbe
       (value) => {
         if (isOver()) return;
         scheduler.guarded(() => {
-          scheduler.inside(caller, () => values.write(flat, values.fromHost(value)));
+          scheduler.inside(caller, () => values.writeFromHost(flat, value));
           subtask.advance(RETURNED);
         });
       },

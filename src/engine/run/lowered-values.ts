@@ -1,7 +1,7 @@
-import type { CallContext, Lends } from '#engine/run/abi/codec.js';
+import type { CallContext, Codec, Lends } from '#engine/run/abi/codec.js';
 import { MAX_FLAT_ASYNC_PARAMS, MAX_FLAT_PARAMS, type CoreType, type Flat } from '#engine/run/abi/layout.js';
 import { isIndirect, needsSpill, type Signature } from '#engine/run/abi/type-table.js';
-import { Err } from './host.js';
+import type { HostFunction } from './host.js';
 import type { CoreSignature } from './thunk.js';
 
 /** Parameters and result of a lowered function, between flat core values and JavaScript (flatten_functype, 'lower'). */
@@ -37,11 +37,49 @@ export class LoweredValues {
     return args;
   }
 
+  /** `read` and a call of `host` in one: without an array of arguments where there are few. */
+  caller(host: HostFunction): (flat: Flat, lends: Lends | null) => unknown {
+    const { context, signature, spilled } = this;
+    const { params, places, hasBorrow } = signature;
+    const [a, b, c] = params;
+    const begin = (lends: Lends | null): void => {
+      context.begin();
+      context.lends = hasBorrow ? lends : null;
+    };
+    if (spilled || params.length > 3) return (flat, lends) => host(...this.read(flat, lends));
+    switch (params.length) {
+      case 0: return () => host();
+      case 1: return (flat, lends) => {
+        begin(lends);
+        return host(a.lift(context, flat, 0));
+      };
+      case 2: return (flat, lends) => {
+        begin(lends);
+        const first = a.lift(context, flat, 0);
+        return host(first, b.lift(context, flat, places[1]));
+      };
+      default: return (flat, lends) => {
+        begin(lends);
+        const first = a.lift(context, flat, 0);
+        const second = b.lift(context, flat, places[1]);
+        return host(first, second, c.lift(context, flat, places[2]));
+      };
+    }
+  }
+
   /** Lowers the result to where the caller wants it; returns the core result. */
   write(flat: Flat, value: unknown): unknown {
-    const { context, signature } = this;
-    const { result } = signature;
+    return this.writeAs(this.signature.result, flat, value);
+  }
+
+  /** `write` of what a host gave: a `result` by the host's convention. */
+  writeFromHost(flat: Flat, value: unknown): unknown {
+    return this.writeAs(this.signature.hostResult, flat, value);
+  }
+
+  private writeAs(result: Codec | null, flat: Flat, value: unknown): unknown {
     if (!result) return undefined;
+    const { context } = this;
     context.begin();
     if (this.indirect) {
       const ptr = (flat[this.resultAt] as number) >>> 0;
@@ -52,11 +90,5 @@ export class LoweredValues {
     const direct: Flat = [];
     result.lower(context, direct, 0, value);
     return direct[0];
-  }
-
-  /** The host's convention for results, made what guests see. */
-  fromHost(value: unknown): unknown {
-    if (!this.signature.isResult) return value;
-    return value instanceof Err ? { tag: 'err', val: value.payload } : { tag: 'ok', val: value };
   }
 }

@@ -1,7 +1,7 @@
 import type { ErrorCode, WhorlError } from '#contract/errors.js';
 import type { Deadlines } from '#runtime/component/deadlines.js';
 import type { AppVersion } from './app-version.js';
-import type { ClientCall } from './client-exchange.js';
+import type { ClientCall } from './client-call.js';
 import { answerUnloaded } from './platform-answers.js';
 
 /** Requests that wait for one version, at most. */

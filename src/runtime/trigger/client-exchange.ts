@@ -1,26 +1,10 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import { EMPTY_SOURCE } from '#runtime/capability/byte-pipe.js';
 import type { ByteSink, ByteSource, Headers, HttpExchange } from '#runtime/capability/guest.js';
+import type { ClientCall } from './client-call.js';
 import { announcesBody, RequestBody } from './request-body.js';
 import { injectHeaders, toClientAddress, toGuestFields } from './request-headers.js';
+import type { RequestRoute } from './request-route.js';
 import { ResponseSink } from './response-sink.js';
-import type { RequestRoute } from './routed-request.js';
-
-/** A request of a client, with the answer's way back. */
-export interface ClientCall {
-  request: IncomingMessage;
-  response: ServerResponse;
-  /** The client waits for `100 Continue` before it sends the body. */
-  expectsContinue: boolean;
-  front: ClientFront;
-}
-
-/** What answers need of the front that they go through. */
-export interface ClientFront {
-  readonly draining: boolean;
-  /** The guest's answer could not be sent. */
-  onFault(error: Error): void;
-}
 
 /** An exchange over a client's connection. */
 export class ClientExchange implements HttpExchange {

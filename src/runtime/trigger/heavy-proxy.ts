@@ -1,7 +1,7 @@
 import { request as httpRequest, type ClientRequest, type IncomingMessage } from 'node:http';
 import { Gate, type Entrant } from '#runtime/component/gate.js';
 import type { Deadlines } from '#runtime/component/deadlines.js';
-import type { ClientCall } from './client-exchange.js';
+import type { ClientCall } from './client-call.js';
 import { toLaneHeaders, type HandedOver } from './lane-headers.js';
 import { connectionOptions } from './request-headers.js';
 import { writeHead } from './response-sink.js';

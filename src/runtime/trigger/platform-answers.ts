@@ -1,6 +1,6 @@
 import type { LockedApp } from '#contract/bundle/locked-app.js';
 import { type ErrorCode, ERRORS } from '#contract/errors.js';
-import type { ClientCall } from './client-exchange.js';
+import type { ClientCall } from './client-call.js';
 import { writeHead } from './response-sink.js';
 
 /** Answers that come from the platform, not from an app. */

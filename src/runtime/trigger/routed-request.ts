@@ -1,24 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import type { RouteMatch } from '#contract/bundle/routes.js';
 import type { HttpExchange } from '#runtime/capability/guest.js';
 import type { InvocationRequest, Mover } from '#runtime/component/invocation-run.js';
-import type { AppVersion } from './app-version.js';
-import type { ServedChannel } from './channel-table.js';
-import { ClientExchange, type ClientCall } from './client-exchange.js';
+import type { ClientCall } from './client-call.js';
+import { ClientExchange } from './client-exchange.js';
 import type { HeavyProxy } from './heavy-proxy.js';
-import type { HandedOver } from './lane-headers.js';
-import type { RouteTarget } from './version-host.js';
-
-/** What a request is for, once its route is found. */
-export interface RequestRoute {
-  channel: ServedChannel;
-  version: AppVersion;
-  match: RouteMatch<RouteTarget>;
-  authority: string;
-  pathWithQuery: string;
-  /** What the shared lane has said of it; null: it came from a client. */
-  handed: Pick<HandedOver, 'requestId' | 'clientAddress'> | null;
-}
+import type { RequestRoute } from './request-route.js';
 
 /** A request of a client on its way to a component. Its id and what it says of its client are made when somebody asks. */
 export class RoutedRequest implements InvocationRequest, Mover {

@@ -7,7 +7,7 @@ import { fixedListCodec, isNumberType, listCodec } from './list.js';
 import { PRIMITIVES } from './primitive.js';
 import { flagsCodec, recordCodec } from './record.js';
 import { STRING } from './string.js';
-import { enumCodec, optionCodec, resultCodec, variantCodec } from './variant.js';
+import { enumCodec, hostResultCodec, optionCodec, resultCodec, variantCodec } from './variant.js';
 
 /** A function type with everything that its calls need. */
 export interface Signature {
@@ -20,8 +20,8 @@ export interface Signature {
   /** All parameters as one tuple, for when they travel in memory. */
   readonly tuple: Codec;
   readonly result: Codec | null;
-  /** The result is a `result`: host functions give its ok value plainly, or an Err. */
-  readonly isResult: boolean;
+  /** The result as host functions give it: of a `result` the ok value plainly, or an Err. */
+  readonly hostResult: Codec | null;
   readonly hasBorrow: boolean;
   /** It also takes handles for good: one and the same must not be in both places. */
   readonly lendsAndTakes: boolean;
@@ -83,10 +83,15 @@ export class TypeTable {
       index,
       async: type.async,
       ...signatureOf(params, this.optional(type.result)),
-      isResult: type.result !== null && this.plan.types[type.result].t === 'result',
+      hostResult: this.hostResult(type.result),
       hasBorrow,
       lendsAndTakes: hasBorrow && has('own<'),
     };
+  }
+
+  private hostResult(index: number | null): Codec | null {
+    const type = index === null ? null : this.plan.types[index];
+    return type?.t === 'result' ? hostResultCodec(this.optional(type.ok), this.optional(type.err)) : this.optional(index);
   }
 
   private compile(type: PlanType): Codec {

@@ -1,3 +1,4 @@
+import { Err } from '#engine/run/host.js';
 import type { Codec } from './codec.js';
 import { alignTo, trap, type CoreType, type Flat } from './layout.js';
 import { PRIMITIVES } from './primitive.js';
@@ -147,6 +148,17 @@ export function enumCodec(names: readonly string[]): Codec {
 /** `nested`: the payload is an option itself. */
 export function optionCodec(payload: Codec, nested: boolean): Codec {
   return makeVariant([null, payload], nested ? OPTION_OF_OPTION : OPTION);
+}
+
+const HOST_RESULT: Shape = {
+  caseOf: (value) => (value instanceof Err ? 1 : 0),
+  payloadOf: (value) => (value instanceof Err ? value.payload : value),
+  make: (index, payload) => (index === 0 ? payload : new Err(payload)),
+};
+
+/** A `result` as host functions give it: an `Err`, or the value itself. */
+export function hostResultCodec(ok: Codec | null, err: Codec | null): Codec {
+  return makeVariant([ok, err], HOST_RESULT);
 }
 
 export function resultCodec(ok: Codec | null, err: Codec | null): Codec {

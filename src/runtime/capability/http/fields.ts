@@ -134,6 +134,13 @@ export class Fields {
     return this.names.map((name, i) => [name, asText(this.values[i]!)]);
   }
 
+  /** The first value as latin-1 text; null: there is none. */
+  first(lowerName: string): string | null {
+    this.unpack();
+    const at = this.names.indexOf(lowerName);
+    return at < 0 ? null : asText(this.values[at]!);
+  }
+
   private refusal(name: string): Failed | undefined {
     if (this.immutable) return IMMUTABLE;
     if (!TOKEN.test(name)) return INVALID_SYNTAX;
@@ -170,9 +177,9 @@ export class Fields {
 
 /** `content-length` as the fields declare it; null: not at all; undefined: it is no length, or two that differ (RFC 9112, section 6.3). */
 export function declaredLength(fields: Fields): number | null | undefined {
+  const first = fields.first('content-length');
+  if (first === null) return null;
   const texts = fields.texts('content-length');
-  if (texts.length === 0) return null;
-  const [first] = texts;
-  if (texts.some((text) => text !== first) || !/^\d{1,15}$/.test(first!)) return undefined;
+  if (texts.some((text) => text !== first) || !/^\d{1,15}$/.test(first)) return undefined;
   return Number(first);
 }

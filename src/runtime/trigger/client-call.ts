@@ -1,0 +1,17 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+
+/** A request of a client, with the answer's way back. */
+export interface ClientCall {
+  request: IncomingMessage;
+  response: ServerResponse;
+  /** The client waits for `100 Continue` before it sends the body. */
+  expectsContinue: boolean;
+  front: ClientFront;
+}
+
+/** What answers need of the front that they go through. */
+export interface ClientFront {
+  readonly draining: boolean;
+  /** The guest's answer could not be sent. */
+  onFault(error: Error): void;
+}

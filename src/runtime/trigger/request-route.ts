@@ -1,0 +1,16 @@
+import type { RouteMatch } from '#contract/bundle/routes.js';
+import type { AppVersion } from './app-version.js';
+import type { ServedChannel } from './channel-table.js';
+import type { HandedOver } from './lane-headers.js';
+import type { RouteTarget } from './version-host.js';
+
+/** What a request is for, once its route is found. */
+export interface RequestRoute {
+  channel: ServedChannel;
+  version: AppVersion;
+  match: RouteMatch<RouteTarget>;
+  authority: string;
+  pathWithQuery: string;
+  /** What the shared lane has said of it; null: it came from a client. */
+  handed: Pick<HandedOver, 'requestId' | 'clientAddress'> | null;
+}

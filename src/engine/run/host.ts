@@ -35,6 +35,14 @@ export class LimitTrap extends Trap {
   }
 }
 
+/** What ends the calls of a slot that was lost to a call of somebody else: `cause` is what that one ended with. */
+export class InstanceLost extends Error {
+  override name = 'InstanceLost';
+  constructor(cause: Error) {
+    super(`the instance was lost to another request in it: ${cause.message}`, { cause });
+  }
+}
+
 /** The check mode found that a reset in place did not put everything back. No slot of the program is reset so from then on. */
 export class ResetDifference extends Error {
   override name = 'ResetDifference';

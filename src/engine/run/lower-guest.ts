@@ -39,7 +39,7 @@ export function lowerGuest(parts: Parts, id: number, plan: Lower & { callee: { k
         subtask.advance(RETURNED);
         if (isWaiting) scheduler.wake(by);
       },
-    });
+    }, by.account);
     subtask.onCancel = () => requestCancel(scheduler, task);
     scheduler.start(task);
     if (subtask.isResolved) {
@@ -71,7 +71,7 @@ export function callDestructor(parts: Parts, destructor: GuestFunction, instance
       isDone = true;
       if (isWaiting) scheduler.wake(by);
     },
-  });
+  }, by.account);
   scheduler.start(task);
   if (isDone) return undefined;
   isWaiting = true;

@@ -61,7 +61,7 @@ function waitFor(parts: Parts, promise: PromiseLike<unknown>, { finish, isHostCa
       scheduler.wake(task);
     },
     (error) => {
-      if (generation === scheduler.generation) scheduler.fail(error);
+      if (generation === scheduler.generation) scheduler.fail(error, task);
     },
   );
   return stacks.block(() => finish(settled), isHostCall);
@@ -99,7 +99,7 @@ function asyncCall(parts: Parts, id: number, values: LoweredValues, index: numbe
         });
       },
       (error) => {
-        if (!isOver()) scheduler.fail(error);
+        if (!isOver()) scheduler.fail(error, caller);
       },
     );
     subtask.handle = instance.handles.add(SUBTASK, subtask);

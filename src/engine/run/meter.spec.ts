@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { CpuAccount } from './cpu-account.js';
 import { Meter } from './meter.js';
 
 function meter() {
@@ -12,66 +13,66 @@ function meter() {
 describe(Meter.name, () => {
   it('sets the deadline at each entry to what is left', () => {
     const { meter: m, deadline, pass } = meter();
-    m.setBudget(100n);
-    m.enter();
+    const account = new CpuAccount(100n);
+    m.enter(account);
     expect(deadline.value).toBe(1100n);
     pass(30n);
     m.leave();
     pass(5000n);
-    m.enter();
-    expect([deadline.value, m.cpuNs]).toEqual([6100n, 30n]);
+    m.enter(account);
+    expect([deadline.value, m.cpuNs(account)]).toEqual([6100n, 30n]);
   });
 
   it('counts nested entries once', () => {
     const { meter: m, pass } = meter();
-    m.setBudget(100n);
-    m.enter();
-    m.enter();
+    const account = new CpuAccount(100n);
+    m.enter(account);
+    m.enter(account);
     pass(10n);
     m.leave();
     pass(10n);
     m.leave();
-    expect(m.cpuNs).toBe(20n);
+    expect(m.cpuNs(account)).toBe(20n);
   });
 
   it('leaves no time when the budget is used up, even below zero', () => {
     const { meter: m, deadline, pass } = meter();
-    m.setBudget(10n);
-    m.enter();
+    const account = new CpuAccount(10n);
+    m.enter(account);
     pass(5000n);
-    expect(m.isOver).toBe(true);
+    expect(m.isOver(account)).toBe(true);
     m.leave();
-    m.enter();
+    m.enter(account);
     expect(deadline.value).toBe(1010n);
   });
 
   it('is not over because time passed after the guest had left', () => {
     const { meter: m, pass } = meter();
-    m.setBudget(100_000n);
-    m.enter();
+    const account = new CpuAccount(100_000n);
+    m.enter(account);
     pass(1_000n);
     m.leave();
     pass(1_000_000n);
-    expect(m.isOver).toBe(false);
-    m.enter();
+    expect(m.isOver(account)).toBe(false);
+    m.enter(account);
     pass(99_000n);
     m.leave();
-    expect(m.isOver).toBe(true);
+    expect(m.isOver(account)).toBe(true);
   });
 
   it('gives no time at all after a stop', () => {
     const { meter: m, deadline } = meter();
-    m.setBudget(100_000n);
-    m.enter();
+    const account = new CpuAccount(100_000n);
+    m.enter(account);
     m.stop();
     m.leave();
-    expect([deadline.value, m.isOver]).toEqual([0n, false]);
+    expect([deadline.value, m.isOver(account)]).toEqual([0n, false]);
   });
 
   it('sets the deadline of instances that are made while it runs', () => {
     const { meter: m } = meter();
-    m.setBudget(100n);
-    m.enter();
+    const account = new CpuAccount(100n);
+    m.enter(account);
     const young = new WebAssembly.Global({ value: 'i64', mutable: true }, 0n);
     m.attach(young);
     expect(young.value).toBe(1100n);

@@ -1,3 +1,5 @@
+import type { CpuAccount } from './cpu-account.js';
+
 /** The CPU clock of the thread that runs guests. */
 export interface CpuClock {
   /** Shared, one page; i64 at 0: CPU time of this thread in ns, written by a ticker thread. Compiled-in checks read it. */
@@ -11,17 +13,19 @@ const ROUNDING_NS = 5_000n;
 
 /**
  * CPU time of one slot. The checks in its modules compare the ticking clock with the deadline of their own instance, so a deadline is
- * set whenever control goes from the host into the guest, and what is left is kept when it comes back.
+ * set whenever control goes from the host into the guest, from what is left to the account of the task that runs, and the account is
+ * charged when control comes back.
  */
 export class Meter {
   private deadlines: WebAssembly.Global[] = [];
   private depth = 0;
-  private remainingNs = 0n;
-  private usedNs = 0n;
+  /** Whose task runs, or ran last. */
+  private account: CpuAccount | null = null;
   private enteredAtNs = 0n;
   private deadlineNs = 0n;
 
-  constructor(private readonly clock: CpuClock) {}
+  /** `onSwitch`: told the holder of an account before a task of another one runs. */
+  constructor(private readonly clock: CpuClock, private readonly onSwitch: ((holder: unknown) => void) | null = null) {}
 
   /** New core instances: their deadlines replace all that are known. */
   detachAll(): void {
@@ -33,19 +37,20 @@ export class Meter {
     deadline.value = this.deadlineNs;
   }
 
-  setBudget(budgetNs: bigint): void {
-    this.remainingNs = budgetNs;
-    this.usedNs = 0n;
-    if (this.depth > 0) this.arm();
+  /** CPU time of an account, without what passed while its tasks waited. */
+  cpuNs(account: CpuAccount): bigint {
+    return this.runs(account) ? account.usedNs + this.clock.now() - this.enteredAtNs : account.usedNs;
   }
 
-  /** CPU time since the budget was set, without what passed while the guest waited. */
-  get cpuNs(): bigint {
-    return this.depth > 0 ? this.usedNs + this.clock.now() - this.enteredAtNs : this.usedNs;
-  }
-
-  enter(): void {
-    if (this.depth++ === 0) this.arm();
+  /** What a guest calls while it runs is on its own account: within a call none is changed. */
+  enter(account: CpuAccount): void {
+    if (this.depth++ > 0) return;
+    if (account !== this.account) {
+      this.account = account;
+      this.onSwitch?.(account.holder);
+    }
+    this.enteredAtNs = this.clock.now();
+    this.setDeadline(this.enteredAtNs + account.remainingNs);
   }
 
   leave(): void {
@@ -62,22 +67,22 @@ export class Meter {
   }
 
   /**
-   * The budget is used up. Of a guest that has left, what counts is the time until then: how it ended may be known only when others have
+   * The account is used up. Of a guest that has left, what counts is the time until then: how it ended may be known only when others have
    * run meanwhile.
    */
-  get isOver(): boolean {
-    return this.depth > 0 ? this.clock.now() + ROUNDING_NS >= this.deadlineNs : this.remainingNs <= ROUNDING_NS;
+  isOver(account: CpuAccount): boolean {
+    return this.runs(account) ? this.clock.now() + ROUNDING_NS >= this.deadlineNs : account.remainingNs <= ROUNDING_NS;
   }
 
-  private arm(): void {
-    this.enteredAtNs = this.clock.now();
-    this.setDeadline(this.enteredAtNs + this.remainingNs);
+  private runs(account: CpuAccount): boolean {
+    return this.depth > 0 && account === this.account;
   }
 
   private charge(): void {
+    const account = this.account!;
     const spent = this.clock.now() - this.enteredAtNs;
-    this.usedNs += spent;
-    this.remainingNs -= spent;
+    account.usedNs += spent;
+    account.remainingNs -= spent;
   }
 
   private setDeadline(ns: bigint): void {

@@ -9,6 +9,7 @@ import { Slot } from './slot.js';
 import { StackAnalysis } from './stack-analysis.js';
 import { ThunkModules } from './thunk.js';
 
+export type { CpuAccount } from './cpu-account.js';
 export type { CpuClock } from './meter.js';
 export type { ResetMode } from '#engine/plan.js';
 export type { Slot } from './slot.js';
@@ -16,6 +17,8 @@ export type { Slot } from './slot.js';
 export interface ProgramOptions<State> {
   resolve: HostResolver<State>;
   clock: CpuClock;
+  /** Told whom calls are made for (`Slot.setBudget`) before code of another holder than the last runs in a slot. */
+  onSwitch?(state: State, holder: unknown): void;
   /** Handles that one component instance may hold. */
   maxHandles?: number;
   /** Bytes of values that one call may pass between guest and host. */
@@ -91,9 +94,11 @@ export class Program<State> {
         throw new Trap(`the host has no ${iface}#${name}`);
       });
     });
+    const { onSwitch } = this.options;
     return new Slot(state, this.parts, { functions, drops: this.dropBindings.map(bind) }, {
       clock: this.options.clock,
       findLift: (iface, name) => this.findLift(iface, name),
+      onSwitch: onSwitch ? (holder) => onSwitch(state, holder) : null,
     });
   }
 

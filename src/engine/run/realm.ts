@@ -5,6 +5,7 @@ import { type AbiLimits, CallContext } from '#engine/run/abi/codec.js';
 import { trap } from '#engine/run/abi/layout.js';
 import type { TypeTable } from '#engine/run/abi/type-table.js';
 import { builtin } from './builtin.js';
+import type { CpuAccount } from './cpu-account.js';
 import { GuestMemory } from './guest-memory.js';
 import type { HostFunction } from './host.js';
 import { ComponentInstance } from './instance.js';
@@ -184,15 +185,15 @@ export class Realm implements Parts {
     return object;
   }
 
-  /** Instantiates the core modules in order, and runs their start functions on the slot's CPU budget. Nothing to do after a reset in place. */
-  instantiate(): void {
+  /** Instantiates the core modules in order, and runs their start functions on the given CPU account. Nothing to do after a reset in place. */
+  instantiate(account: CpuAccount): void {
     if (this.ready) throw new Error('a slot is reset before it is instantiated again');
-    if (!this.restored) this.instantiateAnew();
+    if (!this.restored) this.instantiateAnew(account);
     this.restored = false;
     this.ready = true;
   }
 
-  private instantiateAnew(): void {
+  private instantiateAnew(account: CpuAccount): void {
     const { plan, modules } = this.program;
     this.instantiation++;
     this.meter.detachAll();
@@ -202,7 +203,7 @@ export class Realm implements Parts {
         this.live[i] = new WebAssembly.Instance(modules[step.module], this.importsOf(i)).exports;
         if (planned.metered) this.meter.attach(this.live[i]![DEADLINE_EXPORT] as WebAssembly.Global);
         for (const bind of this.binders[i]) bind();
-        if (planned.start) this.runStart(i, step.instance);
+        if (planned.start) this.runStart(i, step.instance, account);
       });
       this.restorable = this.canBeRestored();
     } catch (error) {
@@ -249,8 +250,8 @@ export class Realm implements Parts {
     return this.ownerOf(this.core(used.source as CoreRef) as WebAssembly.Memory).cards!.memory;
   }
 
-  private runStart(step: number, instance: number): void {
-    const boot = new Task(null, this.instances[instance].gate, { start: () => [], resolve: () => undefined });
+  private runStart(step: number, instance: number, account: CpuAccount): void {
+    const boot = new Task(null, this.instances[instance].gate, { start: () => [], resolve: () => undefined }, account);
     // what the host or another component answers is not the same each time
     this.instances[instance].beginStart(() => this.program.reset.forbid('a start function calls out of its component'));
     this.scheduler.inside(boot, () => (this.live[step]![START_EXPORT] as WebAssembly.CoreFunction)());

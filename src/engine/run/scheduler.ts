@@ -1,5 +1,6 @@
 import { trap } from '#engine/run/abi/layout.js';
 import { causeOfDeath } from './cause-of-death.js';
+import type { CpuAccount } from './cpu-account.js';
 import { LiveTasks } from './live-tasks.js';
 import type { Meter } from './meter.js';
 import { Notices } from './notices.js';
@@ -27,6 +28,8 @@ export class Scheduler implements Waker {
   current: Task | null = null;
   /** Set by the trap or kill that ended this slot's life. */
   dead: Error | null = null;
+  /** Of the task that it died of; null: of no single one. */
+  private culprit: CpuAccount | null = null;
   /** All that the death entails has been done. */
   private buried = false;
   /** A stack trapped; the error is not known yet. */
@@ -39,7 +42,7 @@ export class Scheduler implements Waker {
   private depth = 0;
   private queue: Task[] = [];
   private pumping = false;
-  private readonly live = new LiveTasks();
+  readonly live = new LiveTasks();
   /** Whom to tell of an end once no guest frame is below: they may reset the slot at once. */
   private readonly notices = new Notices();
 
@@ -58,6 +61,7 @@ export class Scheduler implements Waker {
     this.generation++;
     this.current = null;
     this.dead = null;
+    this.culprit = null;
     this.buried = false;
     this.doomed = false;
     if (this.queue.length > 0) this.queue = [];
@@ -120,7 +124,7 @@ export class Scheduler implements Waker {
       else this.after(task, result);
     } catch (error) {
       // before the account is closed: it tells whether the deadline struck
-      this.fail(error);
+      this.fail(error, task);
       if (below) throw this.dead;
     } finally {
       this.stepBack(below);
@@ -153,19 +157,19 @@ export class Scheduler implements Waker {
       },
       (error) => {
         this.stacks--;
-        if (generation === this.generation) this.fail(error);
+        if (generation === this.generation) this.fail(error, task);
       },
     );
   }
 
-  /** Runs `fn` as the given task, on the CPU account of the slot. */
+  /** Runs `fn` as the given task, on its CPU account. */
   inside<T>(task: Task, fn: () => T): T {
     const below = this.current;
     this.step(task);
     try {
       return fn();
     } catch (error) {
-      this.fail(error);
+      this.fail(error, task);
       throw this.dead;
     } finally {
       this.stepBack(below);
@@ -175,7 +179,7 @@ export class Scheduler implements Waker {
   private step(task: Task): void {
     this.current = task;
     this.depth++;
-    this.meter.enter();
+    this.meter.enter(task.account);
   }
 
   private stepBack(below: Task | null): void {
@@ -341,7 +345,7 @@ export class Scheduler implements Waker {
       this.current = task;
       suspension.resume(value);
     } catch (error) {
-      this.fail(error);
+      this.fail(error, task);
     }
   }
 
@@ -367,10 +371,14 @@ export class Scheduler implements Waker {
 
   // ---- the end
 
-  /** A trap, a host error or a kill: nothing of this slot runs any more, and everything that waits is settled. */
-  fail(cause: unknown): void {
+  /**
+   * A trap, a host error or a kill: nothing of this slot runs any more, and everything that waits is settled. `by` is the task that it came
+   * of: calls of other accounts end with InstanceLost. null: of no single one, all calls end with the same error.
+   */
+  fail(cause: unknown, by: Task | null = this.current): void {
     if (this.buried) return;
-    const error = (this.dead ??= causeOfDeath(cause, this.meter));
+    if (!this.dead) this.culprit = by && by.account;
+    const error = (this.dead ??= causeOfDeath(cause, this.meter, this.culprit));
     // with the native stack used up, nothing of what is to be done would get done: once more from a shallow one
     if (error.name === 'RangeError' && error === cause) queueMicrotask(() => this.dead === error && this.fail(null));
     else this.bury(error);
@@ -382,12 +390,7 @@ export class Scheduler implements Waker {
     this.queue = [];
     this.current = null;
     this.meter.stop();
-    for (const task of this.live.drain()) {
-      task.ended = true;
-      task.suspension?.reject(error);
-      task.suspension = null;
-      if (task.events.fail) this.notices.add(task.events, error);
-    }
+    this.live.bury(error, this.culprit, this.notices);
     this.owner.died(error);
     this.buried = true;
     this.pump();

@@ -1,3 +1,5 @@
+import { cancelAccount } from './cancellation.js';
+import { CpuAccount } from './cpu-account.js';
 import { Trap } from './host.js';
 import { type CpuClock, Meter } from './meter.js';
 import { type BoundHosts, type ProgramParts, Realm } from './realm.js';
@@ -21,8 +23,8 @@ class HostCall implements TaskEvents {
     return this.args;
   }
 
-  resolve(value: unknown): void {
-    this.on.result(value);
+  resolve(value: unknown, cancelled: boolean): void {
+    if (!cancelled) this.on.result(value);
   }
 
   exit(): void {
@@ -37,22 +39,23 @@ class HostCall implements TaskEvents {
 interface SlotParts {
   clock: CpuClock;
   findLift(iface: string | null, name: string): number | undefined;
+  onSwitch: ((holder: unknown) => void) | null;
 }
 
 /** A seat for a guest: instantiated, called, and reset for the next. */
 export class Slot<State> {
   private readonly meter: Meter;
   private realm: Realm;
+  private account = new CpuAccount(0n);
 
   constructor(readonly state: State, private readonly program: ProgramParts, private readonly hosts: BoundHosts, private readonly parts: SlotParts) {
-    this.meter = new Meter(parts.clock);
+    this.meter = new Meter(parts.clock, parts.onSwitch);
     this.realm = new Realm(program, hosts, this.meter);
   }
 
   /** Makes new core instances and runs their start functions, unless the reset before kept the old ones. Throws Trap, LimitTrap or RuntimeError; the slot is then poisoned. */
   instantiate(cpuBudgetNs: bigint): void {
-    this.meter.setBudget(cpuBudgetNs);
-    this.realm.instantiate();
+    this.realm.instantiate(this.setBudget(cpuBudgetNs));
   }
 
   /**
@@ -71,14 +74,19 @@ export class Slot<State> {
     this.realm = new Realm(this.program, this.hosts, this.meter);
   }
 
-  /** CPU time for the coming invocation. */
-  setBudget(cpuNs: bigint): void {
-    this.meter.setBudget(cpuNs);
+  /** CPU time for the calls that are started from now on, on an account of their own. `holder`: whom they are made for. */
+  setBudget(cpuNs: bigint, holder: unknown = null): CpuAccount {
+    return (this.account = new CpuAccount(cpuNs, holder));
   }
 
   /** CPU time used since the budget was set; waiting is not counted, host functions that run inside the guest's calls are. */
   get cpuNs(): bigint {
-    return this.meter.cpuNs;
+    return this.cpuNsOf(this.account);
+  }
+
+  /** The same of an account that others have followed. */
+  cpuNsOf(account: CpuAccount): bigint {
+    return this.meter.cpuNs(account);
   }
 
   /** Some call has not ended. */
@@ -126,7 +134,7 @@ export class Slot<State> {
       return;
     }
     const { realm } = this;
-    const task = new Task(realm.lift(lift), realm.liftInstance(lift).gate, new HostCall(args, on));
+    const task = new Task(realm.lift(lift), realm.liftInstance(lift).gate, new HostCall(args, on), this.account);
     try {
       realm.scheduler.startFromHost(task);
     } catch (error) {
@@ -137,6 +145,17 @@ export class Slot<State> {
 
   /** Stops everything that runs or waits in this slot, now: each call fails with `error`. */
   kill(error: Error): void {
-    this.realm.scheduler.fail(error);
+    this.realm.scheduler.fail(error, null);
+  }
+
+  /**
+   * Asks the calls of an account to end early (CanonicalABI.md, Task.request_cancellation); calls of others go on. `account.tasks` tells
+   * what has not ended. A call that never entered its instance ends without a word; so does, but for `exit`, one that the guest gives up.
+   */
+  cancel(account: CpuAccount): void {
+    const { scheduler } = this.realm;
+    if (scheduler.dead) return;
+    cancelAccount(scheduler, account);
+    scheduler.pump();
   }
 }

@@ -80,8 +80,9 @@ export class StackSwitch {
   private resumed(): void {
     const { scheduler } = this;
     if (scheduler.dead) throw scheduler.dead;
-    scheduler.current!.resumed = true;
-    scheduler.meter.enter();
+    const task = scheduler.current!;
+    task.resumed = true;
+    scheduler.meter.enter(task.account);
   }
 
   /** Last thing on the stack of a task. */

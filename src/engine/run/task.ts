@@ -1,3 +1,4 @@
+import type { CpuAccount } from './cpu-account.js';
 import type { BorrowScope } from './handle-table.js';
 
 /** Event codes of the specification (EventCode). */
@@ -148,8 +149,8 @@ export class Task implements BorrowScope {
   finish: (() => unknown) | null = null;
   hostBlocked = false;
 
-  /** `fn` null: the instantiation of core modules, which may call out but not wait. */
-  constructor(readonly fn: GuestFunction | null, readonly gate: Gate, readonly events: TaskEvents) {}
+  /** `fn` null: the instantiation of core modules, which may call out but not wait. `account`: its caller's, when a guest calls. */
+  constructor(readonly fn: GuestFunction | null, readonly gate: Gate, readonly events: TaskEvents, readonly account: CpuAccount) {}
 
   get isAsync(): boolean {
     return this.fn?.async ?? false;
@@ -160,7 +161,6 @@ export class Task implements BorrowScope {
     return this.fn !== null && this.fn.async && this.fn.style !== 'stackful';
   }
 
-  /** Whether it runs in the instance or below it, or one of its callers does. */
   /** It waits no more on a waitable set, if it did. */
   leaveWaitSet(): void {
     if (!this.waitSet) return;
@@ -176,6 +176,7 @@ export class Task implements BorrowScope {
     return true;
   }
 
+  /** Whether it runs in the instance or below it, or one of its callers does. */
   isInside(gate: Gate): boolean {
     return gate.encloses(this.gate) || (this.caller?.isInside(gate) ?? false);
   }

@@ -10,6 +10,7 @@ import { rewriteModule } from '../../dist/engine/build/rewrite/rewriter.js';
 import { Program } from '../../dist/engine/run/program.js';
 import { incomingRequest02, responseOutparam02 } from '../../dist/runtime/capability/http/server-02.js';
 import { BytePipe } from '../../dist/runtime/capability/byte-pipe.js';
+import { Ending } from '../../dist/runtime/capability/ending.js';
 import { EOF } from '../../dist/runtime/capability/guest.js';
 import { resolveHost } from '../../dist/runtime/capability/table.js';
 
@@ -55,7 +56,7 @@ class GuestState {
     limits: { outboundRequests: 1_000, outboundConcurrency: 128, outboundConnections: 512 },
   };
   invocation = {
-    requestId: 'bench', write: () => {}, note: () => {}, deadlineAt: Infinity, signal: new AbortController().signal,
+    requestId: 'bench', write: () => {}, note: () => {}, deadlineAt: Infinity, ending: new Ending(),
     stdin: null, stdout: null, args: [], environment: [], chain: () => {},
   };
   releases = [];

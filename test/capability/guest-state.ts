@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Err, type HostFunction } from '#engine/run/host.js';
 import { BytePipe } from '#runtime/capability/byte-pipe.js';
+import { Ending } from '#runtime/capability/ending.js';
 import { EOF, type ByteSource, type GuestGrant, type GuestState, type Headers, type HttpExchange, type Invocation } from '#runtime/capability/guest.js';
 import { resolveHost } from '#runtime/capability/table.js';
 
@@ -13,7 +14,7 @@ export class TestGuest implements GuestState {
   readonly notes: string[] = [];
   readonly output: Record<'stdout' | 'stderr', string> = { stdout: '', stderr: '' };
   private releases: (() => void)[] = [];
-  private abort = new AbortController();
+  private ending = new Ending();
   private readonly dir = mkdtempSync(join(tmpdir(), 'whorl-capability-'));
 
   constructor(grant: Partial<GuestGrant> = {}, invocation: Partial<Invocation> = {}) {
@@ -27,17 +28,17 @@ export class TestGuest implements GuestState {
 
   /** Ends the invocation at hand, as a reset of the slot does, and begins another. */
   next(invocation: Partial<Invocation> = {}): Invocation {
-    this.abort.abort();
+    this.ending.end();
     const releases = this.releases;
     this.releases = [];
     for (const release of releases) release();
-    this.abort = new AbortController();
+    this.ending = new Ending();
     return (this.invocation = {
       requestId: 'test',
       write: (stream, bytes) => { this.output[stream] += Buffer.from(bytes).toString(); },
       note: (line) => { this.notes.push(line); },
       deadlineAt: Date.now() + 30_000,
-      signal: this.abort.signal,
+      ending: this.ending,
       stdin: null,
       stdout: null,
       args: [],
@@ -48,7 +49,7 @@ export class TestGuest implements GuestState {
   }
 
   hangUp(): void {
-    this.abort.abort();
+    this.ending.end();
   }
 
   defer(release: () => void): void {

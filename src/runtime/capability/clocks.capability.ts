@@ -47,7 +47,7 @@ function waitUntil(state: GuestState, when: bigint): undefined | (Promise<void> 
   const promise: Promise<void> & { abort?: () => void } = new Promise<void>((resolve, reject) => {
     const stop = () => {
       timer.unsubscribe(done);
-      invocation.signal.removeEventListener('abort', interrupt);
+      invocation.ending.off(interrupt);
     };
     const done = () => {
       stop();
@@ -58,12 +58,12 @@ function waitUntil(state: GuestState, when: bigint): undefined | (Promise<void> 
       reject(interrupted(invocation));
     };
     abort = done;
-    if (invocation.signal.aborted) {
+    if (invocation.ending.isOver) {
       interrupt();
       return;
     }
     timer.subscribe(done);
-    invocation.signal.addEventListener('abort', interrupt);
+    invocation.ending.on(interrupt);
   });
   promise.abort = abort;
   return promise;

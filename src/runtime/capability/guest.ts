@@ -1,4 +1,5 @@
 import type { LimitCode } from '#contract/errors/component.js';
+import type { Ending } from './ending.js';
 
 /**
  * What the trigger and component stages hand to capabilities. A capability sees one slot's `GuestState`; it never sees sockets of
@@ -64,8 +65,8 @@ export interface Invocation {
   struck?(code: LimitCode, message: string): void;
   /** Wall-clock end, ms since the epoch; every wait of a capability settles by then. */
   readonly deadlineAt: number;
-  /** Aborted at the deadline, when the client hung up and when the slot is reset: outbound work stops. */
-  readonly signal: AbortSignal;
+  /** At the deadline, when the client hung up and when the slot is reset: outbound work stops. */
+  readonly ending: Ending;
   /** What `wasi:cli/stdin` reads (WAGI, commands); null: empty. */
   readonly stdin: ByteSource | null;
   /** Takes what would be stdout, instead of the log (WAGI). */

@@ -39,7 +39,7 @@ export class Slot {
     for (const body of held) body.flush();
   }
 
-  /** False: the invocation has sent too many, or has too many under way. Everything tracked is stopped when the invocation's signal aborts or the slot is reset. */
+  /** False: the invocation has sent too many, or has too many under way. Everything tracked is stopped when the invocation ends or the slot is reset. */
   track(work: Stoppable): boolean {
     const { invocation } = this.state;
     if (this.outboundFor !== invocation) {
@@ -50,10 +50,10 @@ export class Slot {
         if (this.outboundFor === invocation) this.stopAll(new Error('the invocation is over'));
       };
       this.state.defer(() => {
-        invocation.signal.removeEventListener('abort', stop);
+        invocation.ending.off(stop);
         stop();
       });
-      invocation.signal.addEventListener('abort', stop, { once: true });
+      invocation.ending.on(stop);
     }
     const { outboundRequests, outboundConcurrency } = this.state.grant.limits;
     if (this.outboundRequests >= outboundRequests) return this.refuse(`it may send ${outboundRequests} requests`);

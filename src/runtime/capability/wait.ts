@@ -45,7 +45,7 @@ export function waitFor<T>(state: GuestState, pollables: readonly Pollable[], at
   return new Promise<T>((resolve, reject) => {
     const stop = () => {
       for (const pollable of pollables) pollable.unsubscribe(tryAgain);
-      invocation.signal.removeEventListener('abort', abort);
+      invocation.ending.off(abort);
     };
     const abort = () => {
       stop();
@@ -63,13 +63,13 @@ export function waitFor<T>(state: GuestState, pollables: readonly Pollable[], at
       }
       return true;
     };
-    if (invocation.signal.aborted) {
+    if (invocation.ending.isOver) {
       abort();
       return;
     }
     if (tryAgain()) return;
     for (const pollable of pollables) pollable.subscribe(tryAgain);
-    invocation.signal.addEventListener('abort', abort);
+    invocation.ending.on(abort);
   });
 }
 

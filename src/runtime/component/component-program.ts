@@ -52,10 +52,15 @@ export interface TriggerBinding {
   executor: HttpExecutor;
 }
 
+const QUICK_CPU_MS = 0.25;
+const NEWEST_SHARE = 0.1;
+
 /** One component of one version, compiled and warm in this runner. */
 export class ComponentProgram {
   private readonly pool: SlotPool;
   private readonly gate: Gate;
+  /** CPU of an invocation, the newer ones counting more; nothing is known of the first. */
+  private typicalCpuMs = Infinity;
   private readonly handlers = new Map<string, { handler: Handler; context: RunContext }>();
 
   private constructor(private readonly program: Program<SlotState>, private readonly host: ComponentHost, private readonly source: ComponentSource) {
@@ -121,6 +126,11 @@ export class ComponentProgram {
     this.host.log.error('a component is not reset in place any more', { code: 'COMPONENT_RESET_DIFFERS', ...component, error });
   }
 
+  /** Whether its invocations have come to take little CPU. */
+  get isQuick(): boolean {
+    return this.typicalCpuMs <= QUICK_CPU_MS;
+  }
+
   private contextOf(usage: UsageCounter): RunContext {
     const { limits, meterSource, onStrike, onUsed } = this.source;
     const hereMs = this.host.lane === 'shared' ? Math.min(limits.cpuMs, SHARED_LANE_CPU_MS) : limits.cpuMs;
@@ -134,7 +144,10 @@ export class ComponentProgram {
       openLog: (requestId, hold) => new InvocationLog(this.host.meter, meterSource, requestId, limits.logBytes, hold),
       limits,
       onStrike,
-      onUsed,
+      onUsed: (cpuMs) => {
+        this.typicalCpuMs = this.typicalCpuMs === Infinity ? cpuMs : this.typicalCpuMs + (cpuMs - this.typicalCpuMs) * NEWEST_SHARE;
+        onUsed(cpuMs);
+      },
     };
   }
 

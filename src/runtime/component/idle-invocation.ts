@@ -1,3 +1,4 @@
+import { Ending } from '#runtime/capability/ending.js';
 import type { Invocation } from '#runtime/capability/guest.js';
 
 /** Start code may not wait for long: it runs when the slot is made, for nobody in particular. */
@@ -10,7 +11,7 @@ export class IdleInvocation implements Invocation {
   readonly stdout = null;
   readonly args = [];
   readonly environment = [];
-  readonly signal = new AbortController().signal;
+  readonly ending = new Ending();
 
   constructor(private readonly output: ((stream: 'stdout' | 'stderr' | 'platform', text: string) => void) | null) {}
 

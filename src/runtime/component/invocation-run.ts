@@ -2,6 +2,7 @@ import type { ErrorCode } from '#contract/errors.js';
 import { isLimitCode, type LimitCode } from '#contract/errors/component.js';
 import { ERRORS } from '#contract/errors.js';
 import { LimitTrap } from '#engine/run/host.js';
+import { Ending } from '#runtime/capability/ending.js';
 import type { ByteSink, ByteSource, Headers, HttpExchange, Invocation } from '#runtime/capability/guest.js';
 import type { UsageCounter } from '#runtime/meter/meter.js';
 import type { Deadlines, Expiring } from './deadlines.js';
@@ -19,8 +20,8 @@ export interface InvocationRequest {
   readonly requestId: string;
   /** Calls of components by components so far; 0: from outside. */
   readonly depth: number;
-  /** A call of this component to another (null: to whichever its path belongs to); `signal` aborts when this one is over. */
-  chain(component: string | null, exchange: HttpExchange, from: InvocationRequest, signal: AbortSignal): void;
+  /** A call of this component to another (null: to whichever its path belongs to); `ending` is that of this one. */
+  chain(component: string | null, exchange: HttpExchange, from: InvocationRequest, ending: Ending): void;
   /** A place where the invocation may use more CPU; null: there is none. */
   readonly elsewhere: Mover | null;
   /** The invocation is over; called once, whatever became of it. */
@@ -70,7 +71,7 @@ export class InvocationRun implements Invocation, HandlerRun, HandlerEvents, Ent
   private slot: GuestSlot | null = null;
   private launch: ((slot: GuestSlot, on: HandlerEvents) => void) | null = null;
   private leaveQueue: (() => void) | null = null;
-  private abort: AbortController | null = null;
+  private end: Ending | null = null;
   private startedAt = 0;
   private hasEffect = false;
   private strikes: LimitCode[] | null = null;
@@ -97,10 +98,10 @@ export class InvocationRun implements Invocation, HandlerRun, HandlerEvents, Ent
     return log;
   }
 
-  get signal(): AbortSignal {
-    this.abort ??= new AbortController();
-    if (this.isOver) this.abort.abort();
-    return this.abort.signal;
+  get ending(): Ending {
+    this.end ??= new Ending();
+    if (this.isOver) this.end.end();
+    return this.end;
   }
 
   write(stream: 'stdout' | 'stderr', bytes: Uint8Array): void {
@@ -126,7 +127,7 @@ export class InvocationRun implements Invocation, HandlerRun, HandlerEvents, Ent
 
   chain(component: string | null, exchange: HttpExchange): void {
     this.effect();
-    this.request.chain(component, exchange, this.request, this.signal);
+    this.request.chain(component, exchange, this.request, this.ending);
   }
 
   start(io: InvocationIo, launch: (slot: GuestSlot, on: HandlerEvents) => void): void {
@@ -200,7 +201,7 @@ export class InvocationRun implements Invocation, HandlerRun, HandlerEvents, Ent
     if (this.isOver) return;
     this.leaveQueue?.();
     if (this.slot) {
-      this.abort?.abort(error);
+      this.end?.end();
       this.slot.kill(error);
       // A slot whose guest is just done has nothing left to kill.
       if (!this.isOver) this.fail(error);
@@ -226,13 +227,13 @@ export class InvocationRun implements Invocation, HandlerRun, HandlerEvents, Ent
   }
 
   /** @param counts whether the request reached the component */
-  private close(end: Failure | null, counts: boolean): void {
+  private close(outcome: Failure | null, counts: boolean): void {
     if (this.isOver) return;
     this.isOver = true;
     const cpuMs = this.cpuMs();
     const { overrun } = this.exchange;
     // What the guest made of a body that was cut off follows from that.
-    const failure = end && overrun && !isLimitCode(end.code) ? overrun : end;
+    const failure = outcome && overrun && !isLimitCode(outcome.code) ? overrun : outcome;
     if (failure) {
       this.answer(failure);
       this.log.note(`${failure.code}: ${failure.message}`);
@@ -270,7 +271,7 @@ export class InvocationRun implements Invocation, HandlerRun, HandlerEvents, Ent
     this.cpuMs();
     this.slot = null;
     this.context.deadlines.remove(this);
-    this.abort?.abort();
+    this.end?.end();
     for (const error of slot.state.release()) this.log.note(`cleaning up: ${error instanceof Error ? error.message : String(error)}`);
     this.context.pool.release(slot);
     this.context.gate.leave();

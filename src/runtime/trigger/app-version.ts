@@ -2,6 +2,7 @@ import type { VersionArtifact } from '#contract/artifact.js';
 import type { LockedHttpTrigger } from '#contract/bundle/locked-app.js';
 import type { RouteMatch } from '#contract/bundle/routes.js';
 import { WhorlError } from '#contract/errors.js';
+import type { Ending } from '#runtime/capability/ending.js';
 import type { HttpExchange } from '#runtime/capability/guest.js';
 import type { InvocationRequest, InvocationRun } from '#runtime/component/invocation-run.js';
 import { LoadedVersion } from './loaded-version.js';
@@ -85,12 +86,17 @@ export class AppVersion implements Unloadable {
     return this.loaded!.match(path);
   }
 
+  /** Whether its guests have come to take little CPU. */
+  isQuick(trigger: LockedHttpTrigger): boolean {
+    return this.loaded!.isQuick(trigger);
+  }
+
   invoke(trigger: LockedHttpTrigger, request: InvocationRequest): InvocationRun {
     return this.loaded!.invoke(trigger, request);
   }
 
-  chain(component: string | null, exchange: HttpExchange, from: InvocationRequest, signal: AbortSignal): void {
-    this.loaded!.chain(component, exchange, from, signal);
+  chain(component: string | null, exchange: HttpExchange, from: InvocationRequest, ending: Ending): void {
+    this.loaded!.chain(component, exchange, from, ending);
   }
 
   /** One request has begun: `leave` is called once when it is over. */

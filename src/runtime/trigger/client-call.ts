@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { AnswerBatch } from './answer-batch.js';
 
 /** A request of a client, with the answer's way back. */
 export interface ClientCall {
@@ -12,6 +13,7 @@ export interface ClientCall {
 /** What answers need of the front that they go through. */
 export interface ClientFront {
   readonly draining: boolean;
+  readonly answers: AnswerBatch;
   /** The guest's answer could not be sent. */
   onFault(error: Error): void;
 }

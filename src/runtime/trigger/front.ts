@@ -12,6 +12,7 @@ import { ModuleCache } from '#runtime/component/module-cache.js';
 import type { Meter } from '#runtime/meter/meter.js';
 import { AppVersion } from './app-version.js';
 import { Arrivals } from './arrivals.js';
+import { AnswerBatch } from './answer-batch.js';
 import { readTarget, toHostName } from './authority.js';
 import { ChannelTable, pickVersion, toChannelKey } from './channel-table.js';
 import type { ClientCall, ClientFront } from './client-call.js';
@@ -79,6 +80,7 @@ export class Front implements ClientFront {
     throw new Error('the thread that keeps the clock of guests has ended', { cause });
   });
   private readonly turns = new TurnQueue();
+  readonly answers = new AnswerBatch();
   draining = false;
 
   constructor(private readonly options: FrontOptions) {
@@ -263,6 +265,7 @@ export class Front implements ClientFront {
     if (trigger.staticResponse) return answerStatic(exchange, trigger.staticResponse);
     version.enter();
     if (this.heavy.isHeavy(channel.key)) return request.move(() => undefined);
+    if (!version.isQuick(trigger)) this.answers.flush();
     const run = version.invoke(trigger, request);
     if (!run.isOver) exchange.watch(() => run.stop(new ClientGone()));
   }

@@ -2,6 +2,7 @@ import type { VersionArtifact } from '#contract/artifact.js';
 import type { LockedHttpTrigger } from '#contract/bundle/locked-app.js';
 import { Routes, type RouteMatch } from '#contract/bundle/routes.js';
 import { WhorlError } from '#contract/errors.js';
+import type { Ending } from '#runtime/capability/ending.js';
 import type { HttpExchange } from '#runtime/capability/guest.js';
 import { ComponentProgram } from '#runtime/component/component-program.js';
 import { ClientGone } from '#runtime/component/failure.js';
@@ -32,8 +33,8 @@ class ChainedRequest implements InvocationRequest {
     this.depth = from.depth + 1;
   }
 
-  chain(component: string | null, exchange: HttpExchange, from: InvocationRequest, signal: AbortSignal): void {
-    this.version.chain(component, exchange, from, signal);
+  chain(component: string | null, exchange: HttpExchange, from: InvocationRequest, ending: Ending): void {
+    this.version.chain(component, exchange, from, ending);
   }
 
   over(): void {
@@ -91,6 +92,10 @@ export class LoadedVersion {
     return this.routes.match(path);
   }
 
+  isQuick({ component }: LockedHttpTrigger): boolean {
+    return this.programs.get(component!)!.isQuick;
+  }
+
   invoke(trigger: LockedHttpTrigger, request: InvocationRequest): InvocationRun {
     return this.programs.get(trigger.component!)!.invoke(trigger.id, request);
   }
@@ -101,7 +106,7 @@ export class LoadedVersion {
   }
 
   /** Service chaining and self requests (Spin's manifest). Throws COMPONENT_CHAIN_REFUSED. */
-  chain(component: string | null, exchange: HttpExchange, from: InvocationRequest, signal: AbortSignal): void {
+  chain(component: string | null, exchange: HttpExchange, from: InvocationRequest, ending: Ending): void {
     if (from.depth >= MAX_CHAIN_DEPTH) throw new WhorlError('COMPONENT_CHAIN_REFUSED', `components call each other more than ${MAX_CHAIN_DEPTH} deep`);
     const [path = '/'] = exchange.pathWithQuery.split('?', 1);
     const fields = toChainedFields(exchange.headers, exchange.authority);
@@ -110,7 +115,7 @@ export class LoadedVersion {
       const trigger = this.artifact.app.triggers.find((each) => each.component === component);
       if (!trigger) throw new WhorlError('COMPONENT_CHAIN_REFUSED', `${component} has no trigger`);
       const sent = injectHeaders(fields, CHAINED_ROUTE, { ...facts, pathInfo: path, params: [] });
-      this.call(trigger, new ChainedRequest(this, new ChainedExchange(exchange, sent), from, this.occupied), signal);
+      this.call(trigger, new ChainedRequest(this, new ChainedExchange(exchange, sent), from, this.occupied), ending);
       return;
     }
     const match = this.match(path);
@@ -118,14 +123,14 @@ export class LoadedVersion {
     const { trigger, headers } = match.value;
     if (trigger.staticResponse) return answerStatic(exchange, trigger.staticResponse);
     const sent = injectHeaders(fields, headers, { ...facts, pathInfo: match.trailing, params: match.params });
-    this.call(trigger, new ChainedRequest(this, new ChainedExchange(exchange, sent), from, this.occupied), signal);
+    this.call(trigger, new ChainedRequest(this, new ChainedExchange(exchange, sent), from, this.occupied), ending);
   }
 
-  /** @param signal of the caller: when that is gone, nobody waits for the answer any more */
-  private call(trigger: LockedHttpTrigger, request: InvocationRequest, signal: AbortSignal): void {
+  /** @param ending of the caller: when that is gone, nobody waits for the answer any more */
+  private call(trigger: LockedHttpTrigger, request: InvocationRequest, ending: Ending): void {
     this.occupied.enter();
     const run = this.invoke(trigger, request);
-    if (!run.isOver) signal.addEventListener('abort', () => run.stop(new ClientGone()), { once: true });
+    if (!run.isOver) ending.on(() => run.stop(new ClientGone()));
   }
 }
 

@@ -1,15 +1,8 @@
 import type { ServerResponse } from 'node:http';
 import type { ByteSink, Headers } from '#runtime/capability/guest.js';
+import type { HeldAnswer } from './answer-batch.js';
+import type { ClientFront } from './client-call.js';
 import { hasField, hasNoContent, toClientHeaders } from './response-headers.js';
-
-/** Answers whose first bytes were not followed by an end in the same turn: they leave now. */
-let held: ResponseSink[] = [];
-
-function flushHeld(): void {
-  const sinks = held;
-  held = [];
-  for (const sink of sinks) sink.flush();
-}
 
 /** Bodies up to this are sent as text with the head; above it the copy costs more than it saves. */
 const MAX_TEXT_BYTES = 16 * 1024;
@@ -27,22 +20,25 @@ export interface AnswerHead {
 
 /**
  * An answer on its way to a client. Head and first bytes wait for the rest of this turn of the event loop, so that a small answer is one
- * write.
+ * write, among those of others.
  */
-export class ResponseSink implements ByteSink {
+export class ResponseSink implements ByteSink, HeldAnswer {
   onDrain: (() => void) | null = null;
   onClose: (() => void) | null = null;
   private headSent = false;
   private first: Uint8Array | null = null;
   private finished = false;
+  /** All of it is there, and nothing was sent. */
+  private complete = false;
+  private trailers: Headers | undefined;
   private waits = false;
 
   constructor(
     private readonly response: ServerResponse,
     private readonly head: AnswerHead,
-    private readonly front: { onFault(error: Error): void },
+    private readonly front: ClientFront,
   ) {
-    this.hold();
+    front.answers.hold(this);
   }
 
   get closed(): boolean {
@@ -62,15 +58,17 @@ export class ResponseSink implements ByteSink {
   end(trailers?: Headers): void {
     if (this.finished) return;
     this.finished = true;
+    this.trailers = trailers;
     if (this.closed) return;
-    if (!this.headSent && !this.sendHead(this.first === null)) return;
-    if (trailers && trailers.length > 0) this.response.addTrailers(trailers.map(([name, value]): [string, string] => [name, value]));
-    this.finish();
+    if (this.headSent) return this.finish();
+    this.complete = true;
+    this.front.answers.end(this);
   }
 
   private finish(): void {
-    const { first } = this;
+    const { first, trailers } = this;
     this.first = null;
+    if (trailers && trailers.length > 0) this.response.addTrailers(trailers.map(([name, value]): [string, string] => [name, value]));
     if (!first) this.response.end();
     // Head and body in one string are one buffer for the system, instead of a list of two: that is the most of what a small answer costs.
     else if (first.length <= MAX_TEXT_BYTES) this.response.end(asBuffer(first).latin1Slice(), 'latin1');
@@ -91,11 +89,17 @@ export class ResponseSink implements ByteSink {
   }
 
   flush(): void {
+    if (this.complete) return this.sendAll();
     if (this.headSent || this.finished || this.closed || !this.sendHead(false)) return;
     const { first } = this;
     this.first = null;
     if (first) this.pass(first);
     else this.response.flushHeaders();
+  }
+
+  private sendAll(): void {
+    this.complete = false;
+    if (!this.closed && this.sendHead(this.first === null)) this.finish();
   }
 
   private pass(chunk: Uint8Array): boolean {
@@ -105,10 +109,6 @@ export class ResponseSink implements ByteSink {
       this.response.on('drain', () => this.onDrain?.());
     }
     return false;
-  }
-
-  private hold(): void {
-    if (held.push(this) === 1) setImmediate(flushHeld);
   }
 
   /** False: the head cannot be sent, and the client has got a 500. */

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { Ending } from '#runtime/capability/ending.js';
 import type { HttpExchange } from '#runtime/capability/guest.js';
 import type { InvocationRequest, Mover } from '#runtime/component/invocation-run.js';
 import type { ClientCall } from './client-call.js';
@@ -24,8 +25,8 @@ export class RoutedRequest implements InvocationRequest, Mover {
     return (this.id ??= randomUUID());
   }
 
-  chain(component: string | null, exchange: HttpExchange, from: InvocationRequest, signal: AbortSignal): void {
-    this.route.version.chain(component, exchange, from, signal);
+  chain(component: string | null, exchange: HttpExchange, from: InvocationRequest, ending: Ending): void {
+    this.route.version.chain(component, exchange, from, ending);
   }
 
   move(unserved: (why: string) => void): void {

@@ -12,6 +12,7 @@ import { incomingRequest02, responseOutparam02 } from '../../dist/runtime/capabi
 import { BytePipe } from '../../dist/runtime/capability/byte-pipe.js';
 import { Ending } from '../../dist/runtime/capability/ending.js';
 import { EOF } from '../../dist/runtime/capability/guest.js';
+import { HostMemory } from '../../dist/runtime/capability/host-memory.js';
 import { resolveHost } from '../../dist/runtime/capability/table.js';
 
 const MEMORY_CAP_BYTES = 128 * 2 ** 20;
@@ -59,6 +60,7 @@ class GuestState {
     requestId: 'bench', write: () => {}, note: () => {}, deadlineAt: Infinity, ending: new Ending(),
     stdin: null, stdout: null, args: [], environment: [], chain: () => {},
   };
+  memory = new HostMemory(Infinity);
   releases = [];
 
   defer(release) {

@@ -87,6 +87,8 @@ const node = {
   WHORL_LIMIT_WALL_MS: positive(30_000),
   /** Memory of one instance; an app may lower it for a component. */
   WHORL_LIMIT_MEMORY_BYTES: positive(128 * 1024 * 1024),
+  /** Memory outside of the instance that is held for one invocation (fields, bodies, responses); an app may lower it for a component. */
+  WHORL_LIMIT_HOST_BYTES: positive(64 * 1024 * 1024),
   /** Invocations of one component at a time in one runner; an app may lower it for a component. */
   WHORL_LIMIT_CONCURRENCY: positive(128),
   /** Requests that wait for one component in one runner; an app may lower it for a component. */

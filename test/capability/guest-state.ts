@@ -5,12 +5,16 @@ import { Err, type HostFunction } from '#engine/run/host.js';
 import { BytePipe } from '#runtime/capability/byte-pipe.js';
 import { Ending } from '#runtime/capability/ending.js';
 import { EOF, type ByteSource, type GuestGrant, type GuestState, type Headers, type HttpExchange, type Invocation } from '#runtime/capability/guest.js';
+import { HostMemory } from '#runtime/capability/host-memory.js';
 import { resolveHost } from '#runtime/capability/table.js';
+
+const MEMORY_BYTES = 64 * 1024 * 1024;
 
 /** A slot as the component stage would hold it, with what it recorded. */
 export class TestGuest implements GuestState {
   readonly grant: GuestGrant;
   invocation: Invocation;
+  memory = new HostMemory(MEMORY_BYTES);
   readonly notes: string[] = [];
   readonly output: Record<'stdout' | 'stderr', string> = { stdout: '', stderr: '' };
   private releases: (() => void)[] = [];
@@ -32,6 +36,8 @@ export class TestGuest implements GuestState {
     const releases = this.releases;
     this.releases = [];
     for (const release of releases) release();
+    this.memory.close();
+    this.memory = new HostMemory(MEMORY_BYTES);
     this.ending = new Ending();
     return (this.invocation = {
       requestId: 'test',

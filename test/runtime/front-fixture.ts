@@ -22,7 +22,7 @@ import type { AppLane } from '#runtime/trigger/version-host.js';
 
 const MEBIBYTE = 2 ** 20;
 export const LIMITS: PlatformLimits = {
-  cpuMs: 30_000, wallMs: 5_000, memoryBytes: 64 * MEBIBYTE, concurrency: 128, queued: 512, queueMs: 5_000, requestBytes: 128 * MEBIBYTE,
+  cpuMs: 30_000, wallMs: 5_000, memoryBytes: 64 * MEBIBYTE, hostBytes: 64 * MEBIBYTE, concurrency: 128, queued: 512, queueMs: 5_000, requestBytes: 128 * MEBIBYTE,
   responseBytes: 128 * MEBIBYTE, outboundRequests: 1_000, outboundConcurrency: 128, outboundConnections: 512, logBytes: 256 * 1024,
   runnerInvocations: 1_024,
 };

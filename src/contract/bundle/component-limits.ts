@@ -13,6 +13,8 @@ export const LIMITS = {
   wallMs: limit,
   /** Linear memory of an instance. */
   memoryBytes: limit.min(65536, 'must be at least 65536, one page'),
+  /** Memory outside of the instance that is held for an invocation: fields, bodies not sent yet, responses not read. */
+  hostBytes: limit,
   /** Invocations at a time in one runner; others wait. */
   concurrency: limit,
   /** Requests that wait in one runner. */

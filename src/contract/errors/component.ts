@@ -11,6 +11,7 @@ export const COMPONENT_ERRORS = {
   COMPONENT_WALL_LIMIT: { status: 504, title: 'The invocation took too long', fault: 'user', hint: 'Answer sooner, or raise the limit (WHORL_LIMIT_WALL_MS, or the component\'s own).' },
   COMPONENT_MEMORY_LIMIT: { status: 500, title: 'The component needs more memory than it may have', fault: 'user', hint: 'Use less, or raise the limit (WHORL_LIMIT_MEMORY_BYTES, or the component\'s own).' },
   COMPONENT_RESOURCE_LIMIT: { status: 500, title: 'The component holds too many handles or passes too much at once', fault: 'user', hint: 'Close handles that are done with; pass large values as streams.' },
+  COMPONENT_HOST_MEMORY_LIMIT: { status: 500, title: 'The platform holds too much for the component', fault: 'user', hint: 'Send or drop bodies and fields before making more, read responses or drop them, or raise the limit (WHORL_LIMIT_HOST_BYTES, or the component\'s own).' },
   COMPONENT_RESET_DIFFERS: { status: 500, title: 'A reset left something of an earlier request behind', fault: 'system', hint: 'The component gets new instances from now on, which is slower; report it with the component (WHORL_VERIFY_RESET_EVERY found it).' },
   COMPONENT_NO_RESPONSE: { status: 500, title: 'The component returned without a response', fault: 'user', hint: 'Set the response before the handler returns.' },
   COMPONENT_BUSY: { status: 503, title: 'The component has as many requests as it may have', fault: 'system', hint: 'Retry after the time in Retry-After; raise the component\'s concurrency or add nodes.' },
@@ -26,7 +27,7 @@ export const COMPONENT_ERRORS = {
 
 /** Codes that say that a limit struck: usage counts them one by one. */
 export const LIMIT_CODES = [
-  'COMPONENT_CPU_LIMIT', 'COMPONENT_WALL_LIMIT', 'COMPONENT_MEMORY_LIMIT', 'COMPONENT_RESOURCE_LIMIT', 'COMPONENT_BUSY', 'COMPONENT_BODY_TOO_LARGE',
+  'COMPONENT_CPU_LIMIT', 'COMPONENT_WALL_LIMIT', 'COMPONENT_MEMORY_LIMIT', 'COMPONENT_RESOURCE_LIMIT', 'COMPONENT_HOST_MEMORY_LIMIT', 'COMPONENT_BUSY', 'COMPONENT_BODY_TOO_LARGE',
   'COMPONENT_REQUEST_TOO_LARGE', 'COMPONENT_RESPONSE_TOO_LARGE', 'COMPONENT_OUTBOUND_LIMIT', 'COMPONENT_CONNECTION_LIMIT', 'COMPONENT_LOG_LIMIT',
 ] as const satisfies readonly (keyof typeof COMPONENT_ERRORS)[];
 export type LimitCode = (typeof LIMIT_CODES)[number];

@@ -15,6 +15,8 @@ export type BuiltinTrampoline = Exclude<PlanTrampoline, { op: 'lower' } | { reso
 /** What a read, write or cancellation returns while it goes on (0xffffffff). */
 export const BLOCKED = -1;
 const MAX_BACKPRESSURE = 0xffff;
+/** Of an error-context: hosts may change messages as they like (CanonicalABI.md, "canon error-context.new"), and a guest may keep many. */
+const MAX_MESSAGE_CHARS = 4096;
 
 const signature = (params: CoreType[], result: CoreType | null): CoreSignature => ({ params, result });
 const HANDLE_TO_NOTHING = signature(['i32'], null);
@@ -74,7 +76,7 @@ export function builtin(parts: Parts, id: number, plan: BuiltinTrampoline): WebA
       const context = parts.context(plan.options!);
       return leaving(signature(['i32', 'i32'], 'i32'), ([ptr, length]) => {
         context.begin();
-        return instance.handles.add(ERROR_CONTEXT_HANDLE, loadString(context, (ptr as number) >>> 0, (length as number) >>> 0));
+        return instance.handles.add(ERROR_CONTEXT_HANDLE, shorten(loadString(context, (ptr as number) >>> 0, (length as number) >>> 0)));
       });
     }
     case 'error-context.debug-message': {
@@ -92,6 +94,11 @@ export function builtin(parts: Parts, id: number, plan: BuiltinTrampoline): WebA
     });
     default: throw new Error(`${plan.op} is not a built-in of tasks and waitables`);
   }
+}
+
+/** A text of its own: a part of a longer one would keep all of that. */
+function shorten(message: string): string {
+  return message.length <= MAX_MESSAGE_CHARS ? message : Array.from(message.slice(0, MAX_MESSAGE_CHARS)).join('').toWellFormed();
 }
 
 function taskReturn(parts: Parts, id: number, plan: BuiltinTrampoline): WebAssembly.CoreFunction {

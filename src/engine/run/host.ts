@@ -30,7 +30,7 @@ export class Trap extends Error {
 /** A limit struck. `limit` is the name in logs and metrics. */
 export class LimitTrap extends Trap {
   override name = 'LimitTrap';
-  constructor(readonly limit: 'cpu' | 'wall' | 'memory' | 'handles' | 'allocation', message: string) {
+  constructor(readonly limit: 'cpu' | 'wall' | 'memory' | 'handles' | 'allocation' | 'host-memory', message: string) {
     super(message);
   }
 }

@@ -1,4 +1,5 @@
 import { EOF, type ByteSink, type ByteSource, type Headers } from './guest.js';
+import { PIECE_BYTES, type HostMemory } from './host-memory.js';
 
 /** Bytes kept for a slow reader before the writer is told to wait. */
 const HIGH_WATER_BYTES = 256 * 1024;
@@ -21,11 +22,14 @@ export class BytePipe implements ByteSink, ByteSource {
   private failure: Error | null = null;
   private trailerFields: Headers | null = null;
 
+  /** @param memory the account that what is kept is held on */
+  constructor(private readonly memory: HostMemory | null = null) {}
+
   write(chunk: Uint8Array): boolean {
     if (this.closed || this.ended || this.failure) return true;
     if (chunk.length === 0) return !this.full;
     this.queue.push(chunk);
-    this.queuedBytes += chunk.length;
+    this.keep(chunk.length + PIECE_BYTES);
     this.full = this.queuedBytes >= HIGH_WATER_BYTES;
     this.tellReader();
     return !this.full;
@@ -42,7 +46,7 @@ export class BytePipe implements ByteSink, ByteSource {
   abort(reason: Error): void {
     if (this.ended || this.failure) return;
     this.failure = reason;
-    this.queue.length = 0;
+    this.clear();
     this.tellReader();
     this.finish();
   }
@@ -55,7 +59,7 @@ export class BytePipe implements ByteSink, ByteSource {
     const chunk = whole ? first : first.subarray(0, max);
     if (whole) this.queue.shift();
     else this.queue[0] = first.subarray(max);
-    this.queuedBytes -= chunk.length;
+    this.keep(whole ? -chunk.length - PIECE_BYTES : -chunk.length);
     if (this.full && this.queuedBytes < HIGH_WATER_BYTES / 2) {
       this.full = false;
       queueMicrotask(() => this.onDrain?.());
@@ -66,14 +70,24 @@ export class BytePipe implements ByteSink, ByteSource {
   cancel(): void {
     if (this.closed) return;
     this.closed = true;
-    this.queue.length = 0;
-    this.queuedBytes = 0;
+    this.clear();
     queueMicrotask(() => this.onClose?.());
     this.finish();
   }
 
   trailers(): Headers | null {
     return this.trailerFields;
+  }
+
+  /** Small pieces are counted with what keeping them costs. */
+  private keep(bytes: number): void {
+    this.queuedBytes += bytes;
+    this.memory?.add(bytes);
+  }
+
+  private clear(): void {
+    this.queue.length = 0;
+    this.keep(-this.queuedBytes);
   }
 
   private finish(): void {

@@ -1,4 +1,5 @@
 import type { LimitCode } from '#contract/errors/component.js';
+import type { HostMemory } from './host-memory.js';
 import type { Ending } from './ending.js';
 
 /**
@@ -123,6 +124,8 @@ export interface GuestGrant {
 export interface GuestState {
   readonly grant: GuestGrant;
   invocation: Invocation;
+  /** What is held outside of the guest for this invocation. */
+  readonly memory: HostMemory;
   /** Runs `release` when the slot is reset, whatever happened: sockets, timers, handles the guest left open. */
   defer(release: () => void): void;
 }

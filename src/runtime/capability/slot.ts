@@ -63,8 +63,9 @@ export class Slot {
     return true;
   }
 
-  untrack(work: Stoppable): void {
-    this.outbound.delete(work);
+  /** False: it was not tracked any more. */
+  untrack(work: Stoppable): boolean {
+    return this.outbound.delete(work);
   }
 
   private refuse(why: string): false {

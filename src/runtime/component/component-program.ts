@@ -5,6 +5,7 @@ import type { Plan } from '#engine/plan.js';
 import { LimitTrap, ResetDifference } from '#engine/run/host.js';
 import { Program, type CpuClock } from '#engine/run/program.js';
 import type { Log } from '#platform/log.js';
+import { HostMemoryTotal } from '#runtime/capability/host-memory.js';
 import { resolverFor } from '#runtime/capability/table.js';
 import type { Meter, MeterSource, UsageCounter } from '#runtime/meter/meter.js';
 import type { Admission } from './admission.js';
@@ -20,6 +21,9 @@ import { SHARED_LANE_CPU_MS, type Limits } from './limits.js';
 import type { ModuleCache } from './module-cache.js';
 import { SlotPool } from './slot-pool.js';
 import type { SlotState } from './slot-state.js';
+
+/** All invocations of a component in one runner together may have as much held for them as so many that use up their limit. */
+const HOST_MEMORY_SHARES = 4;
 
 /** What all components of a runner share. */
 export interface ComponentHost {
@@ -59,12 +63,14 @@ const NEWEST_SHARE = 0.1;
 export class ComponentProgram {
   private readonly pool: SlotPool;
   private readonly gate: Gate;
+  private readonly hostMemory: HostMemoryTotal;
   /** CPU of an invocation, the newer ones counting more; nothing is known of the first. */
   private typicalCpuMs = Infinity;
   private readonly handlers = new Map<string, { handler: Handler; context: RunContext }>();
 
   private constructor(private readonly program: Program<SlotState>, private readonly host: ComponentHost, private readonly source: ComponentSource) {
     const { limits } = source;
+    this.hostMemory = new HostMemoryTotal(limits.hostBytes * HOST_MEMORY_SHARES);
     const startCpuMs = Math.min(limits.cpuMs, SHARED_LANE_CPU_MS);
     this.pool = new SlotPool(program, source.grant, BigInt(startCpuMs) * 1_000_000n, (error) => this.notRenewed(error));
     this.gate = new Gate({ concurrency: limits.concurrency, maxQueued: limits.queued, maxWaitMs: Math.min(limits.queueMs, limits.wallMs) }, host.deadlines, host.admission);
@@ -143,6 +149,7 @@ export class ComponentProgram {
       budgetNs: BigInt(hereMs) * 1_000_000n,
       openLog: (requestId, hold) => new InvocationLog(this.host.meter, meterSource, requestId, limits.logBytes, hold),
       limits,
+      hostMemory: this.hostMemory,
       onStrike,
       onUsed: (cpuMs) => {
         this.typicalCpuMs = this.typicalCpuMs === Infinity ? cpuMs : this.typicalCpuMs + (cpuMs - this.typicalCpuMs) * NEWEST_SHARE;

@@ -23,6 +23,7 @@ const LIMIT_CODES = {
   memory: 'COMPONENT_MEMORY_LIMIT',
   handles: 'COMPONENT_RESOURCE_LIMIT',
   allocation: 'COMPONENT_RESOURCE_LIMIT',
+  'host-memory': 'COMPONENT_HOST_MEMORY_LIMIT',
 } as const satisfies Record<LimitTrap['limit'], ErrorCode>;
 
 /** undefined: the guest ended its invocation by itself, with success. */

@@ -4,6 +4,7 @@ import { ERRORS } from '#contract/errors.js';
 import { LimitTrap } from '#engine/run/host.js';
 import { Ending } from '#runtime/capability/ending.js';
 import type { ByteSink, ByteSource, Headers, HttpExchange, Invocation } from '#runtime/capability/guest.js';
+import { HostMemory, type HostMemoryTotal } from '#runtime/capability/host-memory.js';
 import type { UsageCounter } from '#runtime/meter/meter.js';
 import type { Deadlines, Expiring } from './deadlines.js';
 import { ClientGone, isCpuLimit, toFailure, toStartFailure, type Failure } from './failure.js';
@@ -46,6 +47,7 @@ export interface RunContext {
   /** @param hold whether the invocation may still be made again elsewhere */
   openLog(requestId: string, hold: boolean): InvocationLog;
   limits: Limits;
+  hostMemory: HostMemoryTotal;
   /** An invocation has struck the CPU bound of this lane, below the component's own limit. */
   onStrike(): void;
   /** CPU that an invocation has used, in ms. */
@@ -153,6 +155,7 @@ export class InvocationRun implements Invocation, HandlerRun, HandlerEvents, Ent
       return;
     }
     this.slot.state.invocation = this;
+    this.slot.state.memory = new HostMemory(this.context.limits.hostBytes, this.context.hostMemory);
     this.slot.setBudget(budgetNs);
     try {
       this.launch!(this.slot, this);

@@ -1,10 +1,15 @@
 import type { GuestGrant, GuestState, Invocation } from '#runtime/capability/guest.js';
+import { HostMemory } from '#runtime/capability/host-memory.js';
 
 const NONE: readonly unknown[] = [];
+/** Start code makes little that lasts, and what it makes stays as long as the slot. */
+const START_HOST_BYTES = 1024 * 1024;
 
 /** The state of one slot: whose it is, what it is at, and what must be let go when that is over. */
 export class SlotState implements GuestState {
   private releases: (() => void)[] = [];
+
+  memory: HostMemory = new HostMemory(START_HOST_BYTES);
 
   constructor(readonly grant: GuestGrant, public invocation: Invocation) {}
 
@@ -14,6 +19,13 @@ export class SlotState implements GuestState {
 
   /** Runs what was deferred, the last first. One that throws does not keep the others from running; its error is handed back. */
   release(): readonly unknown[] {
+    const errors = this.runReleases();
+    this.memory.close();
+    this.memory = new HostMemory(START_HOST_BYTES);
+    return errors;
+  }
+
+  private runReleases(): readonly unknown[] {
     if (this.releases.length === 0) return NONE;
     const errors: unknown[] = [];
     // A release may defer another one.

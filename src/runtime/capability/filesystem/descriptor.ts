@@ -1,5 +1,6 @@
 import { closeSync, openSync, readSync } from 'node:fs';
 import { EOF, type ByteSource, type GuestState } from '../guest.js';
+import { InputStream } from '../io/input-stream.js';
 import { IoError } from '../io/io-error.js';
 import { metadataHash, walk, type DirectoryNode, type FileNode, type PathFault, type TreeNode } from './tree.js';
 
@@ -30,6 +31,10 @@ export interface DescriptorFlags {
 const MAX_READ_BYTES = 16 * 1024 * 1024;
 const STREAM_CHUNK_BYTES = 64 * 1024;
 
+/** Files that one guest has open in this process at a time; the one opened first is closed for another, and opened again when it is read. */
+const MAX_OPEN = 16;
+const openFiles = new WeakMap<GuestState, Set<OpenFile>>();
+
 /** An open file of this machine, shared by a descriptor and the streams made of it; closed at the latest when the slot is reset. */
 class OpenFile {
   private fd: number | null = null;
@@ -56,15 +61,42 @@ class OpenFile {
 
   private open(): number {
     if (this.fd === null) {
+      const open = this.others();
+      if (open.size >= MAX_OPEN) {
+        const [oldest] = open;
+        open.delete(oldest!);
+        oldest!.close();
+      }
       this.fd = openSync(this.node.localPath, 'r');
-      this.state.defer(() => this.close());
+      open.add(this);
     }
     return this.fd;
+  }
+
+  /** Those that the guest has open; all are closed when its slot is reset. */
+  private others(): Set<OpenFile> {
+    let open = openFiles.get(this.state);
+    if (!open) openFiles.set(this.state, (open = new Set()));
+    if (open.size === 0) {
+      const all = open;
+      this.state.defer(() => {
+        for (const file of all) file.close();
+        all.clear();
+      });
+    }
+    return open;
   }
 
   private close(): void {
     if (this.fd !== null) closeSync(this.fd);
     this.fd = null;
+  }
+}
+
+/** Always has something to give: nothing is read ahead for those who ask. */
+export class FileStream extends InputStream {
+  override ready(): boolean {
+    return true;
   }
 }
 
@@ -86,6 +118,23 @@ class FileSource implements ByteSource {
   trailers(): null {
     return null;
   }
+}
+
+export interface DirectoryEntry {
+  type: 'directory' | 'regular-file';
+  name: string;
+}
+
+const listings = new WeakMap<DirectoryNode, readonly DirectoryEntry[]>();
+
+/** One list for all who read the directory: there may be many who do, and nothing in it changes. */
+function entriesOf(directory: DirectoryNode): readonly DirectoryEntry[] {
+  let entries = listings.get(directory);
+  if (!entries) {
+    entries = [...directory.children].map(([name, node]): DirectoryEntry => ({ type: node.kind === 'file' ? 'regular-file' : 'directory', name }));
+    listings.set(directory, entries);
+  }
+  return entries;
 }
 
 /**
@@ -134,9 +183,8 @@ export class Descriptor {
     return new FileSource(this.openFile(node), offset > node.bytes ? node.bytes : Number(offset));
   }
 
-  entries(): { type: 'directory' | 'regular-file'; name: string }[] | Refused {
-    if (this.node.kind === 'file') return new Refused('not-directory');
-    return [...this.node.children].map(([name, node]) => ({ type: node.kind === 'file' ? 'regular-file' : 'directory', name }));
+  entries(): readonly DirectoryEntry[] | Refused {
+    return this.node.kind === 'file' ? new Refused('not-directory') : entriesOf(this.node as DirectoryNode);
   }
 
   openAt(path: string, open: OpenFlags, flags: DescriptorFlags): Descriptor | Refused {

@@ -2,9 +2,8 @@ import { Err, type HostBinding, type HostFunction } from '#engine/run/host.js';
 import { EOF as PIPE_EOF, hostFuture, hostStream, type Pipe } from '#engine/run/pipe.js';
 import { perSlot, plain, type Capability } from '../capability.js';
 import { EOF, type GuestState } from '../guest.js';
-import { InputStream } from '../io/input-stream.js';
 import type { IoError } from '../io/io-error.js';
-import { Descriptor, Refused, type DescriptorFlags, type FileFault, type OpenFlags } from './descriptor.js';
+import { Descriptor, FileStream, Refused, type DescriptorFlags, type FileFault, type OpenFlags } from './descriptor.js';
 import { treeOf } from './tree.js';
 
 /** The preopened directory: `/`, when the component has files at all. */
@@ -63,7 +62,7 @@ const TYPES_02: Capability['functions'] = {
     ...shared(asEnum, (kind) => kind),
     'read-via-stream': (descriptor: Descriptor, offset: bigint) => {
       const source = descriptor.source(offset);
-      return source instanceof Refused ? new Err(source.fault) : new InputStream(source);
+      return source instanceof Refused ? new Err(source.fault) : new FileStream(source);
     },
     read: (descriptor: Descriptor, length: bigint, offset: bigint) => {
       const result = descriptor.read(length, offset);

@@ -1,4 +1,5 @@
 import type { ByteSink, Headers } from '../guest.js';
+import { PIECE_BYTES, type HostMemory } from '../host-memory.js';
 import { NO_MORE, WRITE_PERMIT_BYTES } from '../io/output-stream.js';
 import type { HeldBody } from '../slot.js';
 import { HttpError, type ErrorCode } from './error-code.js';
@@ -32,14 +33,19 @@ export class BodyWriter implements HeldBody {
   private sink: ByteSink | null = null;
   private held: Uint8Array[] = [];
   private heldBytes = 0;
+  /** What the account was told of. */
+  private chargedBytes = 0;
   private writtenBytes = 0;
   private full = false;
   private ended = false;
   private trailers: Headers | undefined;
   private failure: Error | null = null;
 
-  /** `declaredBytes`: the content-length of the fields, null without one. */
-  constructor(private readonly kind: 'request' | 'response', private readonly declaredBytes: number | null) {}
+  /**
+   * @param declaredBytes the content-length of the fields, null without one
+   * @param memory the account of the guest that writes; null: it has one such body
+   */
+  constructor(private readonly kind: 'request' | 'response', private readonly declaredBytes: number | null, private readonly memory: HostMemory | null) {}
 
   get done(): boolean {
     return this.ended || this.failure !== null;
@@ -68,6 +74,7 @@ export class BodyWriter implements HeldBody {
     }
     this.held.push(chunk);
     this.heldBytes += chunk.length;
+    this.charge(chunk.length + PIECE_BYTES);
     if (this.destination && this.heldBytes > HOLD_BYTES) this.flush();
     return undefined;
   }
@@ -104,9 +111,28 @@ export class BodyWriter implements HeldBody {
     if (this.ended || this.failure) return;
     this.failure = reason;
     this.held = [];
+    this.refund();
     if (this.sink) this.sink.abort(reason);
     else this.destination?.abandon(reason);
     this.onDone?.();
+  }
+
+  /** The message that it belongs to is gone: what was written goes nowhere. */
+  discard(): void {
+    if (this.destination) return;
+    this.held = [];
+    this.refund();
+  }
+
+  private charge(bytes: number): void {
+    if (!this.memory) return;
+    this.chargedBytes += bytes;
+    this.memory.add(bytes);
+  }
+
+  private refund(): void {
+    this.memory?.give(this.chargedBytes);
+    this.chargedBytes = 0;
   }
 
   private fail(code: ErrorCode): ErrorCode {
@@ -137,14 +163,17 @@ export class BodyWriter implements HeldBody {
     this.held = [];
     const bytes = this.heldBytes;
     this.heldBytes = 0;
+    this.refund();
     this.pass(sink, held.length === 1 ? held[0]! : Buffer.concat(held, bytes));
   }
 
   private pass(sink: ByteSink, chunk: Uint8Array): void {
     if (sink.closed || sink.write(chunk)) return;
     this.full = true;
+    this.charge(chunk.length);
     sink.onDrain = () => {
       this.full = false;
+      this.refund();
       this.onDrain?.();
     };
   }

@@ -17,10 +17,12 @@ const incoming: Capability['functions'] = {
   '[method]incoming-request.consume': plain((request: IncomingRequest) => request.consume()),
   '[method]incoming-body.stream': plain((body: IncomingBody) => body.stream()),
   '[static]incoming-body.finish': plain((body: IncomingBody) => body.finish()),
+  '[resource-drop]incoming-body': plain((body: IncomingBody) => body.drop()),
+  '[resource-drop]future-trailers': plain((future: FutureTrailers) => future.drop()),
   '[method]future-trailers.subscribe': plain((future: FutureTrailers) => future),
   '[method]future-trailers.get': plain((future: FutureTrailers) => future.get()),
   '[method]incoming-response.status': plain((response: IncomingResponse) => response.status),
-  '[method]incoming-response.headers': plain((response: IncomingResponse) => response.headers),
+  '[method]incoming-response.headers': plain((response: IncomingResponse) => response.headers.share()),
   '[method]incoming-response.consume': plain((response: IncomingResponse) => response.consume()),
   '[resource-drop]incoming-response': plain((response: IncomingResponse) => response.drop()),
   '[method]future-incoming-response.subscribe': plain((future: FutureIncomingResponse) => future),
@@ -29,7 +31,8 @@ const incoming: Capability['functions'] = {
 };
 
 const outgoing: Capability['functions'] = {
-  '[constructor]outgoing-request': plain((headers: Fields) => new OutgoingRequest(headers)),
+  '[constructor]outgoing-request': perSlot((state) => (headers: Fields) => new OutgoingRequest(headers, state.memory)),
+  '[resource-drop]outgoing-request': plain((request: OutgoingRequest) => request.drop()),
   '[method]outgoing-request.body': plain((request: OutgoingRequest) => request.body()),
   '[method]outgoing-request.method': plain((request: OutgoingRequest) => request.control.method),
   '[method]outgoing-request.set-method': plain((request: OutgoingRequest, method: Method) => request.control.setMethod(method)),
@@ -39,11 +42,12 @@ const outgoing: Capability['functions'] = {
   '[method]outgoing-request.set-scheme': plain((request: OutgoingRequest, scheme: Scheme | undefined) => request.control.setScheme(scheme)),
   '[method]outgoing-request.authority': plain((request: OutgoingRequest) => request.control.authority),
   '[method]outgoing-request.set-authority': plain((request: OutgoingRequest, authority: string | undefined) => request.control.setAuthority(authority)),
-  '[method]outgoing-request.headers': plain((request: OutgoingRequest) => request.headers),
-  '[constructor]outgoing-response': plain((headers: Fields) => new OutgoingResponse(headers)),
+  '[method]outgoing-request.headers': plain((request: OutgoingRequest) => request.headers.share()),
+  '[constructor]outgoing-response': perSlot((state) => (headers: Fields) => new OutgoingResponse(headers, state.memory)),
+  '[resource-drop]outgoing-response': plain((response: OutgoingResponse) => response.drop()),
   '[method]outgoing-response.status-code': plain((response: OutgoingResponse) => response.status),
   '[method]outgoing-response.set-status-code': plain((response: OutgoingResponse, status: number) => response.setStatus(status)),
-  '[method]outgoing-response.headers': plain((response: OutgoingResponse) => response.headers),
+  '[method]outgoing-response.headers': plain((response: OutgoingResponse) => response.headers.share()),
   '[method]outgoing-response.body': plain((response: OutgoingResponse) => response.body()),
   '[method]outgoing-body.write': plain((body: OutgoingBody) => body.write()),
   '[static]outgoing-body.finish': plain((body: OutgoingBody, trailers: Fields | undefined) => body.finish(trailers)),
@@ -81,12 +85,13 @@ export const HTTP_02: readonly Capability[] = [
             pathWithQuery: request.control.pathWithQuery ?? '/',
             headers: request.headers,
             options: options ?? null,
+            drop: () => request.drop(),
           },
           request.writer,
           (outcome) => future.settle(
             'tag' in outcome
               ? { tag: 'err', val: outcome }
-              : { tag: 'ok', val: new IncomingResponse(outcome.status, Fields.fromWire(outcome.headers), outcome.body) },
+              : { tag: 'ok', val: new IncomingResponse(outcome.status, Fields.fromWire(outcome.headers, state.memory), outcome.body, state.memory) },
           ),
         );
         future.cancel = () => work?.stop(new Error('the guest dropped the response'));

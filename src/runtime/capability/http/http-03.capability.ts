@@ -15,9 +15,11 @@ const BAD_LENGTH = new Err({ tag: 'HTTP-protocol-error' });
 /** `client.send`: settles with a response or an `Err`, at the latest when the invocation ends; `abort` stops it. */
 function send(state: GuestState, request: Request03): (Promise<Response03 | Err> & { abort?: () => void }) | Err {
   const { body } = request;
+  const { memory } = state;
+  memory.check();
   const declared = body.present ? declaredLength(request.headers) : null;
   if (declared === undefined) return BAD_LENGTH;
-  const writer = body.present ? new BodyWriter('request', declared) : null;
+  const writer = body.present ? new BodyWriter('request', declared, memory) : null;
   let work: Stoppable | null = null;
   const promise: Promise<Response03 | Err> & { abort?: () => void } = new Promise((resolve) => {
     work = sendOutbound(
@@ -29,24 +31,25 @@ function send(state: GuestState, request: Request03): (Promise<Response03 | Err>
         pathWithQuery: request.control.pathWithQuery ?? '/',
         headers: request.headers,
         options: request.options ?? null,
+        drop: () => request.drop(),
       },
       writer,
       (outcome) => resolve(
-        'tag' in outcome ? new Err(outcome) : new Response03(Fields.fromWire(outcome.headers), new WireBody(outcome.body), outcome.status),
+        'tag' in outcome ? new Err(outcome) : new Response03(Fields.fromWire(outcome.headers, memory), new WireBody(outcome.body), outcome.status),
       ),
     );
   });
   promise.abort = () => work?.stop(new Error('the guest cancelled the request'));
-  body.sendTo(writer ?? new BodyWriter('request', null));
+  body.sendTo(writer ?? new BodyWriter('request', null, memory));
   if (writer && !writer.done) setImmediate(() => writer.flush());
   return promise;
 }
 
 const request: Capability['functions'] = {
-  '[static]request.new': plain((headers: Fields, contents: Pipe | undefined, trailers: Pipe, options: RequestOptions | undefined) => {
+  '[static]request.new': perSlot((state) => (headers: Fields, contents: Pipe | undefined, trailers: Pipe, options: RequestOptions | undefined) => {
     if (options) options.immutable = true;
     const body = new GuestBody(contents, trailers);
-    return [new Request03(headers.freeze(), body, options), body.sent];
+    return [new Request03(headers.freeze(), body, options, state.memory), body.sent];
   }),
   '[method]request.get-method': plain((it: Request03) => it.control.method),
   '[method]request.set-method': plain((it: Request03, method: Method) => it.control.setMethod(method)),
@@ -57,9 +60,15 @@ const request: Capability['functions'] = {
   '[method]request.get-authority': plain((it: Request03) => it.control.authority),
   '[method]request.set-authority': plain((it: Request03, authority: string | undefined) => it.control.setAuthority(authority)),
   '[method]request.get-options': plain((it: Request03) => it.options),
-  '[method]request.get-headers': plain((it: Request03) => it.headers),
-  '[static]request.consume-body': plain((it: Request03, result: Pipe) => it.body.consume(result)),
-  '[resource-drop]request': plain((it: Request03) => it.body.drop()),
+  '[method]request.get-headers': plain((it: Request03) => it.headers.share()),
+  '[static]request.consume-body': plain((it: Request03, result: Pipe) => {
+    it.drop();
+    return it.body.consume(result);
+  }),
+  '[resource-drop]request': plain((it: Request03) => {
+    it.drop();
+    it.body.drop();
+  }),
 };
 
 const response: Capability['functions'] = {
@@ -69,9 +78,15 @@ const response: Capability['functions'] = {
   }),
   '[method]response.get-status-code': plain((it: Response03) => it.status),
   '[method]response.set-status-code': plain((it: Response03, status: number) => it.setStatus(status)),
-  '[method]response.get-headers': plain((it: Response03) => it.headers),
-  '[static]response.consume-body': plain((it: Response03, result: Pipe) => it.body.consume(result)),
-  '[resource-drop]response': plain((it: Response03) => it.body.drop()),
+  '[method]response.get-headers': plain((it: Response03) => it.headers.share()),
+  '[static]response.consume-body': plain((it: Response03, result: Pipe) => {
+    it.headers.drop();
+    return it.body.consume(result);
+  }),
+  '[resource-drop]response': plain((it: Response03) => {
+    it.headers.drop();
+    it.body.drop();
+  }),
 };
 
 /** `wasi:http/types` and `wasi:http/client` of the 0.3 line. */

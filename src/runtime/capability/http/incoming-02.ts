@@ -1,5 +1,6 @@
 import { Err } from '#engine/run/host.js';
 import { EOF, type ByteSource, type HttpExchange } from '../guest.js';
+import type { HostMemory } from '../host-memory.js';
 import { InputStream } from '../io/input-stream.js';
 import { Pollable } from '../wait.js';
 import { errorCodeOf, type ErrorCode } from './error-code.js';
@@ -15,8 +16,13 @@ export class FutureTrailers extends Pollable {
   private outcome: Tagged<Fields | undefined, ErrorCode> | null = null;
   private given = false;
 
-  constructor(private readonly source: ByteSource) {
+  constructor(private readonly source: ByteSource, private readonly ofResponse: boolean) {
     super();
+  }
+
+  /** What was not read of a response need not come. */
+  drop(): void {
+    if (this.ofResponse) this.source.cancel();
   }
 
   ready(): boolean {
@@ -49,16 +55,22 @@ export class FutureTrailers extends Pollable {
 export class IncomingBody {
   private taken = false;
 
-  constructor(private readonly source: ByteSource) {}
+  /** @param memory of a response: the account that it is held on; null: the request's own */
+  constructor(private readonly source: ByteSource, private readonly memory: HostMemory | null = null) {}
 
   stream(): InputStream | Err {
     if (this.taken) return TAKEN;
     this.taken = true;
-    return new InputStream(this.source);
+    return new InputStream(this.source, this.memory);
   }
 
   finish(): FutureTrailers {
-    return new FutureTrailers(this.source);
+    return new FutureTrailers(this.source, this.memory !== null);
+  }
+
+  /** What was not read of a response need not come. */
+  drop(): void {
+    if (this.memory) this.source.cancel();
   }
 }
 
@@ -100,16 +112,17 @@ export class IncomingRequest {
 export class IncomingResponse {
   private consumed = false;
 
-  constructor(readonly status: number, readonly headers: Fields, private readonly body: ByteSource) {}
+  constructor(readonly status: number, readonly headers: Fields, private readonly body: ByteSource, private readonly memory: HostMemory) {}
 
   consume(): IncomingBody | Err {
     if (this.consumed) return TAKEN;
     this.consumed = true;
-    return new IncomingBody(this.body);
+    return new IncomingBody(this.body, this.memory);
   }
 
   /** Dropped with its body untaken: nobody will read it. */
   drop(): void {
+    this.headers.drop();
     if (!this.consumed) this.body.cancel();
   }
 }

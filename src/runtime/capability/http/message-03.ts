@@ -1,6 +1,7 @@
 import { Err } from '#engine/run/host.js';
 import { EOF as PIPE_EOF, hostFuture, hostStream, type Pipe } from '#engine/run/pipe.js';
 import { EOF, type ByteSource } from '../guest.js';
+import type { HostMemory } from '../host-memory.js';
 import { NO_MORE } from '../io/output-stream.js';
 import type { BodyWriter } from './body-writer.js';
 import { errorCodeOf, HttpError, type ErrorCode } from './error-code.js';
@@ -177,13 +178,22 @@ const PUMP_BYTES = 64 * 1024;
 
 /** `request` of wasi:http/types@0.3. */
 export class Request03 {
-  readonly control = new RequestControl();
+  readonly control: RequestControl;
 
-  constructor(private fields: Fields | (() => Fields), readonly body: Body03, readonly options: RequestOptions | undefined) {}
+  /** @param memory the account of the guest that makes it; null: it came from outside */
+  constructor(private fields: Fields | (() => Fields), readonly body: Body03, readonly options: RequestOptions | undefined, memory: HostMemory | null) {
+    this.control = new RequestControl(memory);
+  }
 
   /** Those of an incoming request are made at the first look. */
   get headers(): Fields {
     return this.fields instanceof Fields ? this.fields : (this.fields = this.fields());
+  }
+
+  /** Sent, or not wanted any more; its body goes its own way. */
+  drop(): void {
+    if (this.fields instanceof Fields) this.fields.drop();
+    this.control.drop();
   }
 }
 

@@ -1,5 +1,6 @@
 import { Err } from '#engine/run/host.js';
 import type { HttpExchange } from '../guest.js';
+import type { HostMemory } from '../host-memory.js';
 import { lastOperationFailed, IoError, type StreamError } from '../io/io-error.js';
 import { OutputStream } from '../io/output-stream.js';
 import { BodyWriter } from './body-writer.js';
@@ -10,7 +11,7 @@ import { RequestControl } from './request-control.js';
 const REFUSED = new Err(undefined);
 
 class BodyStream extends OutputStream {
-  constructor(private readonly writer: BodyWriter) {
+  constructor(private readonly writer: BodyWriter, private readonly memory: HostMemory) {
     super();
     writer.onDrain = () => this.wake();
   }
@@ -21,6 +22,7 @@ class BodyStream extends OutputStream {
 
   put(chunk: Uint8Array): Err<StreamError> | undefined {
     const failed = this.writer.write(chunk);
+    this.memory.check();
     return failed && lastOperationFailed(new IoError('the body is longer than its content-length', failed));
   }
 }
@@ -29,12 +31,12 @@ class BodyStream extends OutputStream {
 export class OutgoingBody {
   private streamed = false;
 
-  constructor(readonly writer: BodyWriter) {}
+  constructor(readonly writer: BodyWriter, private readonly memory: HostMemory) {}
 
   write(): OutputStream | Err {
     if (this.streamed) return REFUSED;
     this.streamed = true;
-    return new BodyStream(this.writer);
+    return new BodyStream(this.writer, this.memory);
   }
 
   finish(trailers: Fields | undefined): Err<ErrorCode> | undefined {
@@ -51,7 +53,7 @@ export class OutgoingBody {
 abstract class OutgoingMessage {
   protected taken: OutgoingBody | null = null;
 
-  constructor(readonly headers: Fields) {
+  constructor(readonly headers: Fields, protected readonly memory: HostMemory) {
     headers.freeze();
   }
 
@@ -61,12 +63,18 @@ abstract class OutgoingMessage {
     if (this.taken) return REFUSED;
     const declared = declaredLength(this.headers);
     if (declared === undefined) return REFUSED;
-    return (this.taken = new OutgoingBody(new BodyWriter(this.kind, declared)));
+    return (this.taken = new OutgoingBody(new BodyWriter(this.kind, declared, this.memory), this.memory));
   }
 
   /** What was written so far and will be; null: the guest never took the body. */
   get writer(): BodyWriter | null {
     return this.taken?.writer ?? null;
+  }
+
+  /** Dropped unsent. */
+  drop(): void {
+    this.headers.drop();
+    this.writer?.discard();
   }
 }
 
@@ -85,7 +93,12 @@ export class OutgoingResponse extends OutgoingMessage {
 /** `outgoing-request` of wasi:http/types@0.2.x. */
 export class OutgoingRequest extends OutgoingMessage {
   protected readonly kind = 'request';
-  readonly control = new RequestControl();
+  readonly control = new RequestControl(this.memory);
+
+  override drop(): void {
+    super.drop();
+    this.control.drop();
+  }
 }
 
 /** `response-outparam`: what the guest answers with. */

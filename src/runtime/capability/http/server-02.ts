@@ -42,7 +42,7 @@ export function setResponse(
   const destination = new ResponseDestination(exchange, result.val.status, result.val.headers);
   const { writer } = result.val;
   if (writer === null) {
-    const empty = new BodyWriter('response', declaredLength(result.val.headers) ?? null);
+    const empty = new BodyWriter('response', declaredLength(result.val.headers) ?? null, null);
     empty.attach(destination);
     empty.end();
     return;

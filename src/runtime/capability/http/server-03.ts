@@ -10,7 +10,7 @@ import { respondFault, ResponseDestination, responseFault } from './response-des
  * Argument of `wasi:http/handler@0.3.x#handle`: the `request` resource over an exchange.
  */
 export function incomingRequest03(exchange: HttpExchange): Request03 {
-  const request = new Request03(() => Fields.fromWire(exchange.headers), new WireBody(exchange.body), undefined);
+  const request = new Request03(() => Fields.fromWire(exchange.headers), new WireBody(exchange.body), undefined, null);
   request.control.method = methodOf(exchange.method);
   request.control.pathWithQuery = exchange.pathWithQuery;
   request.control.scheme = exchange.scheme === 'https' ? { tag: 'HTTPS' } : HTTP;
@@ -37,7 +37,7 @@ export function sendResponse03(
     return () => undefined;
   }
   const { status, headers, body } = result.val;
-  const writer = new BodyWriter('response', declaredLength(headers) ?? null);
+  const writer = new BodyWriter('response', declaredLength(headers) ?? null, null);
   writer.onDone = done ?? null;
   writer.attach(new ResponseDestination(exchange, status, headers));
   body.sendTo(writer);

@@ -71,6 +71,7 @@ export const STREAMS: Capability = {
     '[method]input-stream.blocking-skip': waiting((state) => (stream: InputStream, len: bigint) =>
       len === 0n || stream.ready() ? skip(stream, len) : waitFor(state, [stream], () => (stream.ready() ? skip(stream, len) : PENDING))),
     '[method]input-stream.subscribe': plain((stream: InputStream) => stream),
+  '[resource-drop]input-stream': plain((stream: InputStream) => stream.drop()),
     '[method]output-stream.check-write': plain(checkWrite),
     '[method]output-stream.write': plain(write),
     '[method]output-stream.blocking-write-and-flush': waiting((state) => (stream: OutputStream, contents: Uint8Array) =>

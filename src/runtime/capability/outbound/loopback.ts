@@ -1,5 +1,6 @@
 import { BytePipe } from '../byte-pipe.js';
 import type { ByteSink, ByteSource, Headers, HttpExchange } from '../guest.js';
+import type { HostMemory } from '../host-memory.js';
 import type { BodyDestination } from '../http/body-writer.js';
 import { HttpError, type ErrorCode } from '../http/error-code.js';
 import type { Stoppable } from '../slot.js';
@@ -11,6 +12,8 @@ export interface LoopbackRequest {
   scheme: 'http' | 'https';
   authority: string;
   headers: Headers;
+  /** The account of the guest that asks: both bodies are its. */
+  memory: HostMemory;
 }
 
 /** An exchange between two guests of this process: one's outgoing request is the other's incoming one. */
@@ -40,8 +43,8 @@ class LoopbackExchange implements HttpExchange {
  */
 export class Loopback implements BodyDestination, Stoppable {
   readonly bodiless = false;
-  private readonly requestBody = new BytePipe();
-  private readonly responseBody = new BytePipe();
+  private readonly requestBody: BytePipe;
+  private readonly responseBody: BytePipe;
   private settled = false;
 
   constructor(
@@ -50,6 +53,8 @@ export class Loopback implements BodyDestination, Stoppable {
     private readonly done: (outcome: OutboundOutcome) => void,
     private readonly over: () => void,
   ) {
+    this.requestBody = new BytePipe(request.memory);
+    this.responseBody = new BytePipe(request.memory);
     this.responseBody.onFinish = over;
   }
 

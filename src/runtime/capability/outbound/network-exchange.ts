@@ -1,5 +1,6 @@
 import type { Agent, Dispatcher } from 'undici';
 import type { ByteSink, Headers } from '../guest.js';
+import type { HostMemory } from '../host-memory.js';
 import type { BodyDestination } from '../http/body-writer.js';
 import { errorCodeOf, HttpError, type ErrorCode } from '../http/error-code.js';
 import type { Stoppable } from '../slot.js';
@@ -15,6 +16,8 @@ export interface NetworkRequest {
   connectMs: number;
   firstByteMs: number;
   betweenBytesMs: number;
+  /** The account of the guest that asks. */
+  memory: HostMemory;
 }
 
 const fromRaw = (raw: unknown): Headers => {
@@ -84,7 +87,7 @@ export class NetworkExchange implements BodyDestination, Dispatcher.DispatchHand
         controller.resume();
       },
       cancel: () => this.stop(new Error('the guest does not read the response any more')),
-    });
+    }, this.request.memory);
     this.body = body;
     this.armBetweenBytes();
     this.done({ status, headers: fromRaw(controller.rawHeaders), body });

@@ -1,6 +1,7 @@
 import type { Agent } from 'undici';
 import type { GuestGrant, GuestState } from '../guest.js';
 import { BodyWriter, type BodyDestination } from '../http/body-writer.js';
+import type { ErrorCode } from '../http/error-code.js';
 import { slotOf, type Stoppable } from '../slot.js';
 import { createAgent } from './connector.js';
 import { Loopback } from './loopback.js';
@@ -41,26 +42,27 @@ export function sendOutbound(
   done: (outcome: OutboundOutcome) => void,
 ): Stoppable | null {
   const { grant } = state;
+  const refused = (code: ErrorCode) => {
+    request.drop();
+    writer?.attach(refuse);
+    done(code);
+    return null;
+  };
   const route = routeOf(request, policyOf(grant.allowedOutboundHosts), grant.components);
   if (route.to === 'nowhere') {
     if (route.destination !== null && route.code.tag === 'HTTP-request-denied') noteDenied(state, route.destination);
-    writer?.attach(refuse);
-    done(route.code);
-    return null;
+    return refused(route.code);
   }
-  if (request.method === 'CONNECT') {
-    writer?.attach(refuse);
-    done({ tag: 'HTTP-request-method-invalid' });
-    return null;
-  }
+  if (request.method === 'CONNECT') return refused({ tag: 'HTTP-request-method-invalid' });
   state.invocation.effect?.();
   const slot = slotOf(state);
-  const exchange = open(state, request, route, { done: noting(state, done), over: () => slot.untrack(exchange) });
-  if (!slot.track(exchange)) {
-    writer?.attach(refuse);
-    done({ tag: 'connection-limit-reached' });
-    return null;
-  }
+  const exchange = open(state, request, route, {
+    done: noting(state, done),
+    over: () => {
+      if (slot.untrack(exchange)) request.drop();
+    },
+  });
+  if (!slot.track(exchange)) return refused({ tag: 'connection-limit-reached' });
   if (writer === null) exchange.start(0).end();
   else {
     writer.attach(exchange);
@@ -91,6 +93,7 @@ function open(state: GuestState, request: OutboundRequest, route: Exclude<Route,
         connectMs: timeoutMs(request.options?.connectNs),
         firstByteMs: timeoutMs(request.options?.firstByteNs),
         betweenBytesMs: timeoutMs(request.options?.betweenBytesNs),
+        memory: state.memory,
       },
       calls.done,
       calls.over,
@@ -99,7 +102,7 @@ function open(state: GuestState, request: OutboundRequest, route: Exclude<Route,
   const component = route.to === 'component' ? route.id : null;
   const authority = request.authority ?? 'localhost';
   return new Loopback(
-    { method: request.method, pathWithQuery, scheme: request.scheme === 'https' ? 'https' : 'http', authority, headers },
+    { method: request.method, pathWithQuery, scheme: request.scheme === 'https' ? 'https' : 'http', authority, headers, memory: state.memory },
     (exchange) => invocation.chain(component, exchange),
     calls.done,
     calls.over,

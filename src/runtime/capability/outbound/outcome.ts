@@ -13,6 +13,8 @@ export interface OutboundRequest {
   pathWithQuery: string;
   headers: Fields;
   options: RequestOptions | null;
+  /** Called once, when nothing of it is needed any more. */
+  drop(): void;
 }
 
 export interface OutboundResponse {

@@ -1,4 +1,5 @@
 import { EOF, type ByteSource, type Headers } from '../guest.js';
+import { PIECE_BYTES, type HostMemory } from '../host-memory.js';
 
 /** Kept for a guest that reads slowly before the socket is paused. */
 const HIGH_WATER_BYTES = 256 * 1024;
@@ -13,11 +14,11 @@ export class ResponseBody implements ByteSource {
   private failure: Error | null = null;
   private trailerFields: Headers | null = null;
 
-  constructor(private readonly control: { pause(): void; resume(): void; cancel(): void }) {}
+  constructor(private readonly control: { pause(): void; resume(): void; cancel(): void }, private readonly memory: HostMemory) {}
 
   push(chunk: Uint8Array): void {
     this.queue.push(chunk);
-    this.queuedBytes += chunk.length;
+    this.keep(chunk.length + PIECE_BYTES);
     if (!this.paused && this.queuedBytes >= HIGH_WATER_BYTES) {
       this.paused = true;
       this.control.pause();
@@ -48,7 +49,7 @@ export class ResponseBody implements ByteSource {
     const chunk = whole ? first : first.subarray(0, max);
     if (whole) this.queue.shift();
     else this.queue[0] = first.subarray(max);
-    this.queuedBytes -= chunk.length;
+    this.keep(whole ? -chunk.length - PIECE_BYTES : -chunk.length);
     if (this.paused && this.queuedBytes < HIGH_WATER_BYTES / 2) {
       this.paused = false;
       this.control.resume();
@@ -57,12 +58,18 @@ export class ResponseBody implements ByteSource {
   }
 
   cancel(): void {
-    if (this.ended || this.failure) return;
     this.queue.length = 0;
+    this.keep(-this.queuedBytes);
+    if (this.ended || this.failure) return;
     this.control.cancel();
   }
 
   trailers(): Headers | null {
     return this.trailerFields;
+  }
+
+  private keep(bytes: number): void {
+    this.queuedBytes += bytes;
+    this.memory.add(bytes);
   }
 }

@@ -4,7 +4,7 @@ import { OutboundPolicy } from './outbound-policy.js';
 import { routeOf } from './route.js';
 
 const route = (scheme: string | null, authority: string | null, allowed: string[], components: string[] = []) =>
-  routeOf({ method: 'GET', scheme, authority, pathWithQuery: '/', headers: new Fields(), options: null }, OutboundPolicy.parse(allowed), components);
+  routeOf({ method: 'GET', scheme, authority, pathWithQuery: '/', headers: new Fields(), options: null, drop: () => undefined }, OutboundPolicy.parse(allowed), components);
 
 describe(routeOf.name, () => {
   it('takes https when no scheme is given', () => {

@@ -23,10 +23,10 @@ function syncCall(parts: Parts, id: number, values: LoweredValues, { type, insta
   const host = parts.host(id)!;
   const call = values.caller(host);
   const instance = parts.instances[index];
-  const { async: isAsync, lendsAndTakes } = parts.types.signature(type);
+  const { async: isAsync, hasBorrow, lendsAndTakes } = parts.types.signature(type);
   const mayWait = parts.analysis.mayWait(id);
   // a call that cannot wait ends before anything could drop a handle that it borrowed, but for its own parameters
-  const countsLends = mayWait || lendsAndTakes;
+  const countsLends = hasBorrow && (mayWait || lendsAndTakes);
   return (flat: Flat): unknown => {
     instance.leave();
     const lends = countsLends ? { handles: [] as number[] } : null;

@@ -10,6 +10,8 @@ export class LoweredValues {
   private readonly spilled: boolean;
   private readonly indirect: boolean;
   private readonly resultAt: number;
+  /** Where a result that comes back directly passes through. */
+  private readonly direct: Flat = [];
 
   constructor(private readonly signature: Signature, private readonly context: CallContext, isAsync: boolean) {
     const { flatCount, params, result } = signature;
@@ -87,8 +89,7 @@ export class LoweredValues {
       result.store(context, ptr, value);
       return undefined;
     }
-    const direct: Flat = [];
-    result.lower(context, direct, 0, value);
-    return direct[0];
+    result.lower(context, this.direct, 0, value);
+    return this.direct[0];
   }
 }

@@ -42,15 +42,21 @@ export class AnswerBatch {
     for (const answer of complete) answer.flush();
   }
 
+  /** Sends all that there is. */
+  endTurn(): void {
+    this.flush();
+    const { open } = this;
+    if (open.length === 0) return;
+    this.open = [];
+    for (const answer of open) answer.flush();
+  }
+
   private schedule(): void {
     if (this.scheduled) return;
     this.scheduled = true;
     setImmediate(() => {
       this.scheduled = false;
-      this.flush();
-      const { open } = this;
-      this.open = [];
-      for (const answer of open) answer.flush();
+      this.endTurn();
     });
   }
 }

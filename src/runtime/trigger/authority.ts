@@ -23,5 +23,8 @@ export function readTarget(url: string, rawHeaders: readonly string[]): { author
 
 /** The name that hosts of apps are looked up by: lower case, no port, no root dot. */
 export function toHostName(authority: string): string {
-  return authority.replace(/:\d+$/, '').replace(/\.$/, '').toLowerCase();
+  const colon = authority.lastIndexOf(':');
+  // In an address in brackets the last colon is no port's.
+  const end = colon < 0 || authority.endsWith(']') ? authority.length : colon;
+  return authority.slice(0, end > 0 && authority[end - 1] === '.' ? end - 1 : end).toLowerCase();
 }

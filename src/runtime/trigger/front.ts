@@ -63,6 +63,8 @@ export interface KnownChannel {
 }
 
 const LOADED_SWEEP_MS = 1_000;
+/** Guests are begun for so long before the event loop looks for other work. */
+const MAX_TURN_MS = 1;
 /** On top of the longest invocation: waiting in the heavy lane. */
 const HEAVY_SLACK_MS = 15_000;
 
@@ -80,6 +82,7 @@ export class Front implements ClientFront {
     throw new Error('the thread that keeps the clock of guests has ended', { cause });
   });
   private readonly turns = new TurnQueue();
+  private arrived: ClientCall[] = [];
   readonly answers = new AnswerBatch();
   draining = false;
 
@@ -193,8 +196,25 @@ export class Front implements ClientFront {
   }
 
   private handle(request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void {
-    this.begin({ request, response, expectsContinue, front: this });
+    if (this.arrived.push({ request, response, expectsContinue, front: this }) === 1) setImmediate(this.beginArrived);
   }
+
+  /**
+   * The requests of one turn of the event loop: first their heads were read, now their guests run, then they are answered; each kind of
+   * code finds itself in the caches. When that takes long, others have their turn in between.
+   */
+  private readonly beginArrived = (): void => {
+    const { arrived } = this;
+    const untilMs = performance.now() + MAX_TURN_MS;
+    let begun = 0;
+    do {
+      const call = arrived[begun++]!;
+      if (!call.response.closed) this.begin(call);
+    } while (begun < arrived.length && performance.now() < untilMs);
+    this.arrived = arrived.slice(begun);
+    if (this.arrived.length > 0) setImmediate(this.beginArrived);
+    this.answers.endTurn();
+  };
 
   onFault(error: Error): void {
     this.options.log.warn('an answer cannot be sent', { error });

@@ -45,7 +45,7 @@ export function sendResponse03(
   const flush = setImmediate(() => writer.flush());
   state.defer(() => {
     clearImmediate(flush);
-    writer.abort(new Error('the component ended before its answer did'));
+    if (!writer.done) writer.abort(new Error('the component ended before its answer did'));
   });
   return () => body.guestEnded();
 }

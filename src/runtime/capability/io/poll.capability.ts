@@ -7,7 +7,7 @@ import type { IoError } from './io-error.js';
 function readyOnes(pollables: readonly Pollable[]): Uint32Array | null {
   let ready: number[] | null = null;
   for (let i = 0; i < pollables.length; i += 1) if (pollables[i]!.ready()) (ready ??= []).push(i);
-  return ready && Uint32Array.from(ready);
+  return ready && new Uint32Array(ready);
 }
 
 /** `wasi:io/poll` of the 0.2 line. */

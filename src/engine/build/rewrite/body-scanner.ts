@@ -12,7 +12,7 @@ import { PathLength } from './path-length.js';
 
 const enum Op {
   Nop = 0x01, Loop = 0x03, If = 0x04, Else = 0x05, Catch = 0x07, End = 0x0b, Br = 0x0c, BrIf = 0x0d, Call = 0x10, CallIndirect = 0x11, CallRef = 0x14, Delegate = 0x18, CatchAll = 0x19, Drop = 0x1a, LocalGet = 0x20, LocalSet = 0x21,
-  LocalTee = 0x22, GlobalGet = 0x23, GlobalSet = 0x24, TableSet = 0x26, BrOnNull = 0xd5, BrOnNonNull = 0xd6, MemorySize = 0x3f, MemoryGrow = 0x40, I32Const = 0x41, I32Add = 0x6a, I32Sub = 0x6b,
+  LocalTee = 0x22, GlobalGet = 0x23, GlobalSet = 0x24, TableSet = 0x26, FirstLoad = 0x28, LastLoad = 0x35, BrOnNull = 0xd5, BrOnNonNull = 0xd6, MemorySize = 0x3f, MemoryGrow = 0x40, I32Const = 0x41, I32Add = 0x6a, I32Sub = 0x6b,
 }
 
 /** unreachable, throw, rethrow, throw_ref, return, return_call and return_call_ref. */
@@ -42,6 +42,9 @@ export class BodyScanner extends CodeCursor {
   /** The first instruction met whose store cannot be marked. */
   unmarkable: string | null = null;
   private end = 0;
+  /** The local that was put on the stack by the instruction before `gotAt`. */
+  private got = 0;
+  private gotAt = -1;
   private readonly path = new PathLength();
   private readonly trace = new OperandTrace();
   private readonly cover = new CardCover();
@@ -62,14 +65,15 @@ export class BodyScanner extends CodeCursor {
     this.cover.reset();
     this.loops.reset();
     this.blocks.length = 0;
-    this.path.reset();
+    this.path.reset(locals, codeFrom);
+    this.gotAt = -1;
     this.pos = codeFrom;
     this.end = to;
     if (!isLeaf) this.check(codeFrom);
     while (this.pos < to) {
       const at = this.pos++;
       const opcode = bytes[at]!;
-      if (this.path.step(opcode)) this.check(at);
+      if (this.steps(opcode, at)) this.check(at);
       switch (OPCODES[opcode]) {
         case Imm.None:
           if (opcode === Op.End && this.blocks.length === 0) return this.finish(func, this.pos);
@@ -92,13 +96,17 @@ export class BodyScanner extends CodeCursor {
     this.finish(func, -1);
   }
 
+  private steps(opcode: number, at: number): boolean {
+    return at === this.gotAt && opcode >= Op.FirstLoad && opcode <= Op.LastLoad ? this.path.stepLoad(opcode, this.got) : this.path.step(opcode);
+  }
+
   private finish(func: number, at: number): void {
     if (at !== this.end) throw new RewriteError('malformed', `function ${func} does not end where its body does`);
   }
 
   private check(at: number): void {
     this.edits.push(at, Edit.Check);
-    this.path.checked();
+    this.path.checked(at);
   }
 
   // ---- blocks
@@ -191,15 +199,15 @@ export class BodyScanner extends CodeCursor {
     if (opcode === Op.MemoryGrow) this.check(at);
     const index = this.u32();
     switch (opcode) {
-      case Op.LocalGet: trace.get(index); break;
-      case Op.LocalSet: trace.set(index); break;
-      case Op.LocalTee: trace.set(index); trace.get(index); break;
+      case Op.LocalGet: trace.get(index); this.got = index; this.gotAt = this.pos; break;
+      case Op.LocalSet: trace.set(index); this.path.wrote(index, at); break;
+      case Op.LocalTee: trace.set(index); trace.get(index); this.path.wrote(index, at); break;
       case Op.GlobalGet: trace.push(UNKNOWN); break;
       case Op.GlobalSet: trace.pop(1); break;
       case Op.BrIf: trace.pop(1); this.path.branch(index); break;
       case Op.Call: this.callDirect(index); break;
-      case Op.CallRef: this.call(this.module.typeArities[index]!, { operands: 1, checked: false }); break;
-            case Op.Catch: this.handler(); break;
+      case Op.CallRef: this.callUnknown(this.module.typeArities[index]!); break;
+      case Op.Catch: this.handler(); break;
       case Op.Br: this.path.branch(index); this.stop(); break;
       case Op.BrOnNull: case Op.BrOnNonNull: this.path.branch(index); trace.forget(); break;
       case Op.Delegate: this.leave(); break;
@@ -214,20 +222,24 @@ export class BodyScanner extends CodeCursor {
 
   private callDirect(func: number): void {
     const { importedFuncs, funcArities } = this.module;
-    this.call(funcArities[func]!, { operands: 0, checked: func >= importedFuncs && !this.bodies[func - importedFuncs]!.isLeaf });
+    const { params, results } = funcArities[func]!;
+    if (func < importedFuncs) this.path.calledImport();
+    else if (this.bodies[func - importedFuncs]!.isLeaf) this.path.calledLeaf();
+    else this.path.calledChecked(this.pos);
+    this.trace.compute(params, results);
   }
 
   private callIndirect(opcode: number): void {
     const type = this.module.typeArities[this.u32()]!;
     this.skipLeb();
-    if (opcode === Op.CallIndirect) this.call(type, { operands: 1, checked: false });
+    if (opcode === Op.CallIndirect) this.callUnknown(type);
     else this.stop();
   }
 
-  /** `operands` that say which function it is; whether it is one with a check for sure. */
-  private call({ params, results }: Arity, callee: { operands: number; checked: boolean }): void {
-    this.path.called(callee.checked);
-    this.trace.compute(params + callee.operands, results);
+  /** One more operand says which function it is. */
+  private callUnknown({ params, results }: Arity): void {
+    this.path.calledUnknown();
+    this.trace.compute(params + 1, results);
   }
 
   private replace(at: number, edit: Edit): void {

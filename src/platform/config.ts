@@ -117,6 +117,8 @@ const node = {
   WHORL_MAX_LOADED_VERSIONS: positive(500),
   /** Memory of one runner from which on it lets go of what was not used lately; without it an equal part of half the machine's. */
   WHORL_RUNNER_MEMORY_BYTES: z.coerce.number().int().positive().optional(),
+  /** Where the node answers `GET /metrics` for Prometheus, as `host:port` (IPv6 in brackets); without it nowhere. */
+  WHORL_METRICS_LISTEN: z.string().regex(/^(\[[0-9a-fA-F:.]+\]|[^\s:[\]]+):\d{1,5}$/, 'expected host:port').optional(),
   /** Lets guests reach private addresses (RFC 1918, loopback) that their allowed_outbound_hosts name. */
   WHORL_ALLOW_PRIVATE_HOSTS: flag(false),
 };

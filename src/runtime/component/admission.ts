@@ -10,6 +10,8 @@ export interface Waiter {
  */
 export class Admission {
   private inside = 0;
+  /** Those that wait at all gates together. */
+  queued = 0;
   private readonly waiters = new Set<Waiter>();
   private isPassing = false;
 
@@ -23,6 +25,10 @@ export class Admission {
     if (this.inside >= (chained ? 2 * this.maxInside : this.maxInside)) return false;
     this.inside++;
     return true;
+  }
+
+  get running(): number {
+    return this.inside;
   }
 
   /** Gives a place back. */

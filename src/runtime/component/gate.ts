@@ -56,6 +56,7 @@ export class Gate implements Waiter {
       entrant.turnAway(`waited for ${maxWaitMs} ms`);
     });
     this.queue.push(waiting);
+    this.admission.queued++;
     this.deadlines.add(waiting);
     if (hasPlace) this.admission.wait(this);
     return () => this.take(waiting);
@@ -73,6 +74,7 @@ export class Gate implements Waiter {
     if (this.inside >= this.options.concurrency || this.queue.length === 0) return false;
     if (this.admission.take(false)) {
       const next = this.queue.shift()!;
+      this.admission.queued--;
       this.deadlines.remove(next);
       this.inside++;
       next.entrant.enter();
@@ -84,6 +86,7 @@ export class Gate implements Waiter {
     const at = this.queue.indexOf(waiting);
     if (at < 0) return;
     this.queue.splice(at, 1);
+    this.admission.queued--;
     this.deadlines.remove(waiting);
     if (this.queue.length === 0) this.admission.forget(this);
   }

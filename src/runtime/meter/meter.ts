@@ -2,6 +2,7 @@ import type { LimitCode } from '#contract/errors/component.js';
 import type { AppName, ChannelName, VersionNumber } from '#contract/ids.js';
 import type { JournalRecord, LogRecord, UsageRecord } from '#contract/journal.js';
 import type { Journal } from './journal.js';
+import type { UsageTally } from './usage-tally.js';
 
 /** Whose usage it is: one component of one version of an app's channel. */
 export interface MeterSource {
@@ -87,7 +88,8 @@ export class Meter {
   private timer: NodeJS.Timeout | null = null;
   private since = 0;
 
-  constructor(private readonly journal: Journal) {}
+  /** @param tally what is also told of everything that is written */
+  constructor(private readonly journal: Journal, private readonly tally: UsageTally | null = null) {}
 
   counter(source: MeterSource, trigger: string): UsageCounter {
     return new UsageCounter(this, source, trigger);
@@ -120,7 +122,11 @@ export class Meter {
     if (this.counters.length === 0 && this.logs.length === 0) return;
     const at = Date.now();
     const records: JournalRecord[] = this.logs;
-    for (const counter of this.counters) records.push(counter.take(at));
+    for (const counter of this.counters) {
+      const record = counter.take(at);
+      this.tally?.add(record);
+      records.push(record);
+    }
     this.counters = [];
     this.logs = [];
     this.journal.append(records);

@@ -20,7 +20,9 @@ import { Backoff } from './backoff.js';
 import { BlobCache } from './blob-cache.js';
 import { ControlPlaneClient } from './control-plane.client.js';
 import { checkEngine, isRunnable, RUNNABLE_ENGINES } from './engines.js';
+import { MetricsServer, toMetricsAddress } from './metrics-server.js';
 import { NodeDir } from './node-dir.js';
+import { NodeMetrics } from './node-metrics.js';
 import { checkPort } from './port-check.js';
 import { Reporter } from './reporter.js';
 import type { CommandFailure } from './runner-protocol.js';
@@ -65,6 +67,8 @@ export class Agent {
   private readonly reporter: Reporter;
   private readonly snapshot: Snapshot;
   private readonly supervisor: Supervisor;
+  private readonly metrics: NodeMetrics | null;
+  private metricsServer: MetricsServer | undefined;
   private readonly shipper: JournalShipper;
   private readonly runners: AppRunners;
   private sweeper: NodeJS.Timeout | undefined;
@@ -79,6 +83,7 @@ export class Agent {
     this.client = client;
     this.snapshot = new Snapshot(dir.snapshot, `${VERSION}/${ENGINE_VERSION}/${process.version}/${config.WHORL_LIMIT_MEMORY_BYTES}/${config.WHORL_LIMIT_CPU_MS}`, log);
     this.reporter = new Reporter(() => this.report(), (report, signal) => client.report(report, signal), log);
+    this.metrics = config.WHORL_METRICS_LISTEN === undefined ? null : new NodeMetrics({ lanes: () => this.supervisor.lanes(), apps: () => this.holders.size });
     this.supervisor = new Supervisor({
       runners: options.runners,
       incarnation: this.incarnation,
@@ -101,11 +106,13 @@ export class Agent {
           memoryBytes: config.WHORL_RUNNER_MEMORY_BYTES ?? totalmem() / MEMORY_SHARE / options.runners,
         },
         logLevel: config.WHORL_LOG_LEVEL,
+        metrics: this.metrics !== null,
       },
       onRefused: (app, version, failure) => this.holders.get(toKey(app))?.refuse(version, { code: failure.code, message: failure.message }),
       onMend: (app, stored) => this.mend(app, stored),
       onUnloadable: (app, stored, failure) => this.unloadable(app, stored, failure),
       onChange: () => this.reporter.change(),
+      metrics: this.metrics,
     });
     this.shipper = new JournalShipper({
       dir: dir.journals,
@@ -140,6 +147,7 @@ export class Agent {
     const blobs = await BlobCache.open({ dir: dir.blobs, fetch: (digest) => client.blob(digest), log });
     const agent = new Agent(options, dir, blobs, client);
     try {
+      await agent.openMetrics();
       await agent.begin();
       return { agent, port: await agent.supervisor.listen(target) };
     } catch (error) {
@@ -157,9 +165,17 @@ export class Agent {
     await Promise.all(this.loops);
     const late = sleep(LAST_SHIPPING_MS, undefined, { ref: false });
     await Promise.race([this.shipper.pass().catch((error: unknown) => this.options.log.warn('journals are left for the next start', { error })), late]);
+    await this.metricsServer?.close();
     await this.client.close();
     await this.shipper.close();
     this.dir.close();
+  }
+
+  private async openMetrics(): Promise<void> {
+    const { WHORL_METRICS_LISTEN: address } = this.options.config;
+    if (!this.metrics || address === undefined) return;
+    this.metricsServer = await MetricsServer.start(toMetricsAddress(address), this.metrics);
+    this.options.log.info('metrics are answered', { address, port: this.metricsServer.port });
   }
 
   /** Takes up the snapshot, or waits for the first answer, and starts the loops. */

@@ -56,6 +56,8 @@ export interface LaneOptions {
   spawn(): { runner: RunnerProcess; init: RunnerCommand };
   /** A version that was prepared has to go, since it kills runners. What served it serves nothing until the app is served again. */
   onRefused(app: AppKey, version: VersionNumber, failure: WhorlError): void;
+  /** A runner ended that was not to end. */
+  onDeath(): void;
   /** The number of runners that accept has changed. */
   onAccepting(): void;
 }
@@ -82,6 +84,10 @@ export class Lane {
   private joinedChanged = Promise.withResolvers<void>();
 
   constructor(private readonly options: LaneOptions) {}
+
+  get kind(): LaneKind {
+    return this.options.kind;
+  }
 
   get runners(): RunnerProcess[] {
     return [...this.accepting];
@@ -294,6 +300,7 @@ export class Lane {
       const how = await Promise.race([runner.exited, slot.replaced.promise]);
       this.forget(runner);
       if (slot.ending.signal.aborted) return;
+      this.options.onDeath();
       log.warn('a runner ended and is started again', { lane: kind, pid: runner.pid, how });
       if (performance.now() - bornMs > HEALTHY_AFTER_MS) backoff.reset();
       await sleep(backoff.nextMs(), undefined, { signal: slot.ending.signal }).catch(() => {});

@@ -1,10 +1,11 @@
 import type { Worker } from 'node:cluster';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WhorlError } from '#contract/errors.js';
+import type { UsageSum } from '#runtime/meter/usage-tally.js';
 import type { StoredVersion } from '#runtime/trigger/stored-version.js';
 import type { AppKey } from './app-lane.js';
 import { toFailure } from './command-failure.js';
-import { BEAT_MS, BLOCKED_AFTER_MS, type CommandFailure, type CommandMessage, type RunnerCommand, type RunnerMessage } from './runner-protocol.js';
+import { BEAT_MS, BLOCKED_AFTER_MS, type CommandFailure, type CommandMessage, type RunnerCommand, type RunnerLoad, type RunnerMessage } from './runner-protocol.js';
 
 /** The runner ended, or was ended, before it answered. */
 export class RunnerGone extends Error {
@@ -28,6 +29,8 @@ export interface RunnerEvents {
   /** Rejects with a WhorlError. */
   mend(app: AppKey, stored: StoredVersion): Promise<void>;
   unloadable(app: AppKey, stored: StoredVersion, failure: CommandFailure): void;
+  /** What its guests used since it last said so. */
+  used(usage: readonly UsageSum[]): void;
 }
 
 /** One runner, seen from the supervisor. */
@@ -40,6 +43,8 @@ export class RunnerProcess {
   private lastId = 0;
   private lastSignMs = performance.now();
   private gone = false;
+  /** As it last said; undefined: nobody asked it to, or not yet. */
+  load: RunnerLoad | undefined;
 
   constructor(private readonly worker: Worker, readonly writer: string, on: RunnerEvents) {
     const up = Promise.withResolvers<void>();
@@ -50,7 +55,10 @@ export class RunnerProcess {
     worker.on('message', (message: RunnerMessage) => {
       this.lastSignMs = performance.now();
       if (message.type === 'reply') this.settle(message);
-      else if (message.type === 'heavy') on.heavy(message.app);
+      else if (message.type === 'beat') {
+        this.load = message.load;
+        if (message.usage) on.used(message.usage);
+      } else if (message.type === 'heavy') on.heavy(message.app);
       else if (message.type === 'unloadable') on.unloadable(message.app, message.stored, message.failure);
       else if (message.type === 'mend') void this.mended(message.call, on.mend(message.app, message.stored));
       else if (message.type === 'up') up.resolve();

@@ -2,7 +2,8 @@ import type { ErrorCode } from '#contract/errors.js';
 import type { VersionNumber } from '#contract/ids.js';
 import type { LogLevel } from '#platform/log.js';
 import type { PlatformLimits } from '#runtime/component/limits.js';
-import type { KnownChannel } from '#runtime/trigger/front.js';
+import type { UsageSum } from '#runtime/meter/usage-tally.js';
+import type { FrontLoad, KnownChannel } from '#runtime/trigger/front.js';
 import type { LoadedBounds } from '#runtime/trigger/loaded-versions.js';
 import type { StoredVersion } from '#runtime/trigger/stored-version.js';
 import type { AppLane } from '#runtime/trigger/version-host.js';
@@ -35,6 +36,8 @@ export interface RunnerConfig {
   verifyResetEvery: number;
   loaded: LoadedBounds;
   logLevel: LogLevel;
+  /** Whether anybody wants to know how it is doing. */
+  metrics: boolean;
 }
 
 export type ListenTarget = { host: string; port: number } | { path: string };
@@ -53,6 +56,13 @@ export type RunnerCommand =
   | { type: 'listen'; target: ListenTarget }
   | { type: 'drain'; timeoutMs: number };
 
+/** How a runner is doing. */
+export interface RunnerLoad extends FrontLoad {
+  residentBytes: number;
+  /** CPU of the whole process since its start. */
+  cpuSeconds: number;
+}
+
 export interface CommandMessage {
   id: number;
   command: RunnerCommand;
@@ -65,7 +75,8 @@ export interface CommandFailure {
 
 export type RunnerMessage =
   | { type: 'up' }
-  | { type: 'beat' }
+  /** `usage`: since the last one, for metrics. */
+  | { type: 'beat'; load?: RunnerLoad; usage?: UsageSum[] }
   /** `port`: of `listen` alone. */
   | { type: 'reply'; id: number; failure?: CommandFailure; port?: number }
   /** An app struck the CPU bound of its lane, or used much of it. */

@@ -5,6 +5,7 @@ import type { Digest } from '#contract/ids.js';
 import { Log } from '#platform/log.js';
 import { Journal } from '#runtime/meter/journal.js';
 import { Meter } from '#runtime/meter/meter.js';
+import { UsageTally } from '#runtime/meter/usage-tally.js';
 import { Front } from '#runtime/trigger/front.js';
 import { toBlobPath } from './blob-path.js';
 import { Mending } from './mending.js';
@@ -16,6 +17,7 @@ import { BEAT_MS, type CommandMessage, type ListenTarget, type RunnerCommand, ty
 const mending = new Mending();
 let front: Front | undefined;
 let meter: Meter | undefined;
+let tally: UsageTally | undefined;
 let log = new Log({ process: 'runner', pid: process.pid });
 
 const say = (message: RunnerMessage, then?: () => void): void => {
@@ -25,7 +27,8 @@ const say = (message: RunnerMessage, then?: () => void): void => {
 
 function init(config: RunnerConfig): void {
   log = new Log({ process: 'runner', lane: config.lane, pid: process.pid }, config.logLevel);
-  meter = new Meter(new Journal({ dir: config.journalsDir, writer: config.writer, onError: (error) => log.error('the journal is not written', { error }) }));
+  tally = config.metrics ? new UsageTally() : undefined;
+  meter = new Meter(new Journal({ dir: config.journalsDir, writer: config.writer, onError: (error) => log.error('the journal is not written', { error }) }), tally);
   front = new Front({
     lane: config.lane,
     appDomain: config.appDomain,
@@ -104,5 +107,11 @@ process.on('uncaughtException', (error) => {
   meter?.flush();
   process.exit(1);
 });
-setInterval(() => say({ type: 'beat' }), BEAT_MS);
+
+function beat(): void {
+  if (!tally || !front) return say({ type: 'beat' });
+  const { user, system } = process.cpuUsage();
+  say({ type: 'beat', load: { ...front.load(), residentBytes: process.memoryUsage.rss(), cpuSeconds: (user + system) / 1e6 }, usage: tally.take() });
+}
+setInterval(beat, BEAT_MS);
 say({ type: 'up' });

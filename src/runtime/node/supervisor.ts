@@ -12,6 +12,7 @@ import type { AppLane } from '#runtime/trigger/version-host.js';
 import { toKey, type AppKey } from './app-lane.js';
 import { HeavyApps } from './heavy-apps.js';
 import { Lane } from './lane.js';
+import type { LaneState, NodeMetrics } from './node-metrics.js';
 import { RunnerProcess } from './runner-process.js';
 import type { CommandFailure, LaneKind, ListenTarget, RunnerCommand, RunnerConfig } from './runner-protocol.js';
 
@@ -44,6 +45,7 @@ export interface SupervisorOptions {
   onUnloadable(app: AppKey, stored: StoredVersion, failure: CommandFailure): void;
   /** The number of runners has changed. */
   onChange(): void;
+  metrics: NodeMetrics | null;
 }
 
 /**
@@ -86,6 +88,10 @@ export class Supervisor {
   /** Runners that accept. */
   get count(): number {
     return this.shared.runners.length;
+  }
+
+  lanes(): LaneState[] {
+    return [this.shared, this.heavy].map(({ kind, runners }) => ({ lane: kind, loads: runners.map(({ load }) => load) }));
   }
 
   /** Whether a runner may still append to the journal of this writer. */
@@ -138,6 +144,7 @@ export class Supervisor {
       log: this.options.log,
       spawn: () => this.spawn(kind),
       onRefused: (app, version, failure) => this.options.onRefused(app, version, failure),
+      onDeath: () => this.options.metrics?.died(kind),
       onAccepting,
     });
   }
@@ -149,6 +156,7 @@ export class Supervisor {
       heavy: (app) => void this.onHeavy(app),
       mend: (app, stored) => this.options.onMend(app, stored),
       unloadable: (app, stored, failure) => this.options.onUnloadable(app, stored, failure),
+      used: (usage) => this.options.metrics?.add(usage),
     });
     void runner.exited.then(() => this.writers.delete(writer));
     return { runner, init: { type: 'init', config: { ...this.options.config, lane, writer } } };

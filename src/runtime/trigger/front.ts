@@ -62,6 +62,14 @@ export interface KnownChannel {
   served: AppLane | undefined;
 }
 
+export interface FrontLoad {
+  /** Invocations under way, and those that wait for their component. */
+  running: number;
+  queued: number;
+  /** Versions in memory. */
+  loaded: number;
+}
+
 const LOADED_SWEEP_MS = 1_000;
 /** Guests are begun for so long before the event loop looks for other work. */
 const MAX_TURN_MS = 1;
@@ -185,6 +193,12 @@ export class Front implements ClientFront {
   /** The apps that the heavy lane answers, all of them; without a socket their requests wait for it. */
   setHeavy(apps: readonly { app: AppName; channel: ChannelName }[], socketPath: string | null): void {
     this.heavy.set(apps.map(({ app, channel }) => toChannelKey(app, channel)), socketPath);
+  }
+
+  /** How much it has to do. */
+  load(): FrontLoad {
+    const { running, queued } = this.host.admission;
+    return { running, queued, loaded: this.loaded.size };
   }
 
   /** Stops accepting, lets what runs finish, closes. */

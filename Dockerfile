@@ -11,7 +11,9 @@ COPY tsconfig.json prisma.config.ts ./
 COPY tools tools
 COPY prisma prisma
 COPY src src
-RUN node node_modules/prisma/build/index.js generate && node node_modules/typescript/bin/tsc -p tsconfig.json
+COPY examples/tiny-wat examples/tiny-wat
+COPY scripts/lib scripts/lib
+RUN node node_modules/prisma/build/index.js generate && node node_modules/typescript/bin/tsc -p tsconfig.json && node scripts/lib/build-warm-up.mjs
 
 FROM node:26.10.0-bookworm-slim AS dependencies
 WORKDIR /whorl

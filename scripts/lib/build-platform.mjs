@@ -6,6 +6,7 @@ import { at } from './paths.mjs';
 import { mustRunNode } from './run.mjs';
 
 const GENERATED = 'src/platform/prisma/generated';
+const WARM_UP = ['scripts/lib/build-warm-up.mjs', 'examples/tiny-wat/tiny.wat', 'examples/tiny-wat/wit/tiny.wit'];
 
 /** Returns whether anything had to be done. */
 export async function buildPlatform({ say = () => {} } = {}) {
@@ -17,13 +18,14 @@ export async function buildPlatform({ say = () => {} } = {}) {
     await mustRunNode('prisma generate', [at('node_modules/prisma/build/index.js'), 'generate'], { env: { PRISMA_SCHEMA_ENGINE_BINARY: process.execPath, CHECKPOINT_DISABLE: '1' } });
     write(schemaStamp, schema);
   }
-  const sources = fingerprint(['tsconfig.json', 'package.json', 'package-lock.json', ...filesBelow('src').filter((path) => !path.endsWith('.spec.ts'))]);
+  const sources = fingerprint(['tsconfig.json', 'package.json', 'package-lock.json', ...WARM_UP, ...filesBelow('src').filter((path) => !path.endsWith('.spec.ts'))]);
   const stamp = at('dist/.stamp-sources');
   if (matches(stamp, sources)) return false;
   say('compiling the platform');
   rmSync(stamp, { force: true });
   removeOrphans();
   await mustRunNode('tsc', [at('node_modules/typescript/bin/tsc'), '-p', 'tsconfig.json']);
+  await mustRunNode('building the warm-up app', [at(WARM_UP[0])]);
   write(stamp, sources);
   return true;
 }

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { existsSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { VersionArtifact } from '#contract/artifact.js';
@@ -107,6 +107,56 @@ describe('an app that is known', () => {
     know(front, 'tiny', version(1, build));
     writeFileSync(blobs.path(build.plan as Digest), 'damaged');
     expect(await ask(front.port, 'tiny.localhost', '/ok')).toMatchObject({ status: 500, body: expect.stringContaining('[NODE_BLOB_CORRUPT]') });
+  });
+});
+
+/** Built by `node examples/hello-js/build.mjs`, which needs the guest toolchain. */
+const HELLO = new URL('../../examples/hello-js/hello-js.wasm', import.meta.url);
+
+(existsSync(HELLO) ? describe : describe.skip)('an app of 14 MB that is loaded', () => {
+  let hello: Built;
+  beforeAll(async () => {
+    hello = await blobs.build(readFileSync(HELLO));
+  }, 60_000);
+
+  it('has its neighbours answered while it is compiled', async () => {
+    const front = await setUp();
+    await front.deploy('tiny', version(1));
+    know(front, 'big', version(1, hello));
+    const compiling = jest.spyOn(WebAssembly, 'compile');
+    const answer = ask(front.port, 'big.localhost');
+    let isOver = false;
+    let meanwhile = 0;
+    void answer.finally(() => { isOver = true; });
+    while (!isOver) {
+      expect((await ask(front.port, 'tiny.localhost', '/ok')).status).toBe(200);
+      const pending = Promise.all(compiling.mock.results.map(({ value }) => value as Promise<WebAssembly.Module>));
+      if (compiling.mock.calls.length > 0 && (await Promise.race([pending, 'compiling'])) === 'compiling') meanwhile++;
+    }
+    compiling.mockRestore();
+    expect((await answer).status).toBe(200);
+    expect(meanwhile).toBeGreaterThan(0);
+  });
+});
+
+describe('warming up', () => {
+  const appOf = (artifact: VersionArtifact) => ({ stored: blobs.store(artifact), blobPath: (digest: Digest) => blobs.path(digest) });
+
+  it('has an app answer that nobody can ask afterwards, and counts nothing', async () => {
+    const front = await setUp();
+    await front.front.warmUp(appOf(version(1)));
+    expect((await ask(front.port, 'warm-up.invalid', '/ok')).status).toBe(404);
+    expect(front.records()).toEqual([]);
+  });
+
+  it('that fails is told to who asked for it alone, and clients are answered as ever', async () => {
+    const front = await setUp();
+    await expect(front.front.warmUp(appOf(version(1, { ...loop, handlers: ['command'] })))).rejects.toMatchObject({ code: 'COMPONENT_HANDLER_MISSING' });
+    await expect(front.front.warmUp(appOf(artifactOf(1, { main: loop }, [httpTrigger('one', '/v', { component: 'main' })])))).rejects.toThrow('HTTP/1.1 404');
+    expect(front.records()).toEqual([]);
+    expect(front.unloadable).toEqual([]);
+    await front.deploy('tiny', version(1));
+    expect((await ask(front.port, 'tiny.localhost', '/ok')).status).toBe(200);
   });
 });
 

@@ -89,7 +89,7 @@ export class Meter {
   private since = 0;
 
   /** @param tally what is also told of everything that is written */
-  constructor(private readonly journal: Journal, private readonly tally: UsageTally | null = null) {}
+  constructor(private readonly journal: Pick<Journal, 'append' | 'close'>, private readonly tally: UsageTally | null = null) {}
 
   counter(source: MeterSource, trigger: string): UsageCounter {
     return new UsageCounter(this, source, trigger);

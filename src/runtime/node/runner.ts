@@ -1,5 +1,6 @@
-import { join } from 'node:path';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { WhorlError } from '#contract/errors.js';
 import type { Digest } from '#contract/ids.js';
 import { Log } from '#platform/log.js';
@@ -7,6 +8,7 @@ import { Journal } from '#runtime/meter/journal.js';
 import { Meter } from '#runtime/meter/meter.js';
 import { UsageTally } from '#runtime/meter/usage-tally.js';
 import { Front } from '#runtime/trigger/front.js';
+import { readWarmUpApp } from '#runtime/trigger/warm-up.js';
 import { toBlobPath } from './blob-path.js';
 import { Mending } from './mending.js';
 import { RunnerMemory } from './runner-memory.js';
@@ -15,6 +17,8 @@ import { BEAT_MS, type CommandMessage, type ListenTarget, type RunnerCommand, ty
 /** The process that runs guests: a front, driven by the supervisor's commands. It holds no secret of the node and decides nothing. */
 
 const mending = new Mending();
+/** Built with Whorl itself. */
+const WARM_UP_DIR = fileURLToPath(new URL('../trigger/warm-up/', import.meta.url));
 let front: Front | undefined;
 let meter: Meter | undefined;
 let tally: UsageTally | undefined;
@@ -25,7 +29,7 @@ const say = (message: RunnerMessage, then?: () => void): void => {
   else then?.();
 };
 
-function init(config: RunnerConfig): void {
+async function init(config: RunnerConfig): Promise<void> {
   log = new Log({ process: 'runner', lane: config.lane, pid: process.pid }, config.logLevel);
   tally = config.metrics ? new UsageTally() : undefined;
   meter = new Meter(new Journal({ dir: config.journalsDir, writer: config.writer, onError: (error) => log.error('the journal is not written', { error }) }), tally);
@@ -46,6 +50,17 @@ function init(config: RunnerConfig): void {
     mend: ({ app, channel }, stored) => mending.ask((call) => say({ type: 'mend', call, app: { app, channel }, stored })),
     onUnloadable: (app, channel, stored, { code, message }) => say({ type: 'unloadable', app: { app, channel }, stored, failure: { code, message } }),
   });
+  // The heavy lane's requests come by the shared one's runners; 20 ms more once are nothing to them.
+  if (config.lane === 'shared') await warmUp(front);
+}
+
+/** A runner that is cold serves all the same. */
+async function warmUp(cold: Front): Promise<void> {
+  try {
+    await cold.warmUp(await readWarmUpApp(WARM_UP_DIR));
+  } catch (error) {
+    log.warn('the code of the runner is not warm', { error });
+  }
 }
 
 /** The port, where there is one. */
@@ -61,7 +76,7 @@ function listen({ server }: Front, target: ListenTarget): Promise<number | undef
 }
 
 async function run(command: RunnerCommand): Promise<number | undefined> {
-  if (command.type === 'init') return void init(command.config);
+  if (command.type === 'init') return void (await init(command.config));
   if (!front) throw new Error(`${command.type} before init`);
   switch (command.type) {
     case 'know': return void front.know(command.channels);

@@ -232,9 +232,11 @@ export class Pipe {
   }
 
   private loadValues(from: Copy, count: number): unknown[] {
-    const values: unknown[] = [];
     const { element } = this;
-    for (let i = 0; i < count; i++) values.push(element?.load(from.cx, from.ptr + (from.progress + i) * element.size));
+    // without a type nothing is behind the number, which may be large: no memory is taken for it
+    const values: unknown[] = element ? [] : new Array(count);
+    if (element) from.cx.spend(count * VALUE_BYTES);
+    for (let i = 0; element && i < count; i++) values.push(element.load(from.cx, from.ptr + (from.progress + i) * element.size));
     from.progress += count;
     return values;
   }
@@ -342,6 +344,8 @@ export class Pipe {
 }
 
 const PASS_THROUGH_MAX = 65536;
+/** Bytes of host memory that one value in an array costs at least. */
+const VALUE_BYTES = 16;
 
 interface HostValue {
   known: boolean;

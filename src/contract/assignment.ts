@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { VersionArtifact } from './artifact.js';
+import { ComponentLimits } from './bundle/component-limits.js';
 import { AppName, ChannelName, NodeName, VersionNumber } from './ids.js';
 
 /** Arrow scheduler ──assignment──▶ node. A node holds the whole of it on disk and serves from it alone. */
@@ -64,6 +65,8 @@ export const NodeReport = z.object({
   incarnation: z.string(),
   runners: z.int().nonnegative(),
   engines: Engines.optional(),
+  /** The most that it gives a component of each. */
+  limits: ComponentLimits.optional(),
   statuses: z.array(AssignmentStatus),
 });
 export type NodeReport = z.infer<typeof NodeReport>;

@@ -29,6 +29,8 @@ export class SimulatedNode {
     readonly name = 'node-1',
     /** What it says it can run. */
     private readonly engines?: string[],
+    /** What it says it gives. */
+    public limits?: NodeReport['limits'],
   ) {}
 
   start(): this {
@@ -124,7 +126,7 @@ export class SimulatedNode {
   }
 
   private async report(): Promise<void> {
-    const report: NodeReport = { node: this.name as NodeReport['node'], incarnation: this.incarnation, runners: 2, ...(this.engines && { engines: this.engines }), statuses: this.statuses() };
+    const report: NodeReport = { node: this.name as NodeReport['node'], incarnation: this.incarnation, runners: 2, ...(this.engines && { engines: this.engines }), ...(this.limits && { limits: this.limits }), statuses: this.statuses() };
     const response = await this.request('PUT', 'report', report);
     if (response.status !== 204) throw new Error(`report: ${response.status} ${await response.text()}`);
   }

@@ -32,6 +32,20 @@ describe('versions', () => {
       expect(node.serving('first')).toBe(1);
     });
 
+    it('warns of what the manifest asks above what the nodes give, and the version says what it gets', async () => {
+      const { components, ...app } = makeApp();
+      const greedy = { ...app, components: components!.map((component) => ({ ...component, limits: { cpuMs: 60_000, wallMs: 10 } })) };
+      node.limits = { cpuMs: 30_000, wallMs: 30_000, queueMs: 5 };
+      await node.settle();
+      const { body } = await fixture.push('greedy', makeBundle(greedy), 'rollout=none');
+      expect(body['warnings']).toEqual([expect.stringMatching(/web\.tool\.whorl\.cpu_ms: 60000 .* 30000/)]);
+      expect((await fixture.call('GET', '/v1/apps/greedy/versions/1')).body).toMatchObject({ components: [{ id: 'web', limits: { cpuMs: 30_000, wallMs: 10, queueMs: 5 } }] });
+      // Nodes of an older release do not say.
+      delete node.limits;
+      await node.settle();
+      expect((await fixture.push('greedy', makeBundle({ ...greedy, seed: '2' } as never), 'rollout=none')).body['warnings']).toEqual([]);
+    });
+
     it.each(['application/gzip', 'application/x-gzip', 'application/octet-stream'])('takes %s', async (type) => {
       expect(await fixture.push('types', bundle(type), 'rollout=none', { 'content-type': type })).toMatchObject({ status: 201 });
     });

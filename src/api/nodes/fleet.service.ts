@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import type { AssignmentStatus, NodeReport } from '#contract/assignment.js';
+import type { ComponentLimits } from '#contract/bundle/component-limits.js';
 import type { Db } from '#platform/prisma/prisma.service.js';
 import { Wakeups } from '#platform/wakeups.js';
 import { REPORTS_TOPIC } from '../topics.js';
+import { leastOf } from './least-limits.js';
 import { type ChannelName, type Fleet, NodeRepository } from './node.repository.js';
 
 /** A channel, and the generation it began with: older ones belong to an app of that name that is gone. */
@@ -31,6 +33,11 @@ export class FleetService {
   async of(channel: ChannelIdentity, db?: Db): Promise<Fleet> {
     const { now, nodes } = await this.repository.fleetOf(channel, db);
     return { now, nodes: nodes.map((node) => ({ ...node, status: current(node.status, channel) })) };
+  }
+
+  /** What a component gets of each limit at most, wherever it runs: the least that a live node gives. */
+  async limits(): Promise<ComponentLimits> {
+    return leastOf(await this.repository.limits());
   }
 
   /**

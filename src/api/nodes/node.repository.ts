@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { type AssignmentStatus, type Engines, type NodeReport, UNSAID_ENGINES } from '#contract/assignment.js';
+import type { ComponentLimits } from '#contract/bundle/component-limits.js';
 import { NODE_LOST_AFTER_MS } from '#contract/node-routes.js';
 import { type Db, NOTIFY_CHANNEL, PrismaService } from '#platform/prisma/prisma.service.js';
 import { REPORTS_TOPIC } from '../topics.js';
@@ -47,6 +48,14 @@ export class NodeRepository {
           changed_at = CASE WHEN node.report_digest = EXCLUDED.report_digest THEN node.changed_at ELSE EXCLUDED.changed_at END
         RETURNING name)
       SELECT pg_notify(${NOTIFY_CHANNEL}, ${REPORTS_TOPIC}) FROM put`;
+  }
+
+  /** The most that each live node gives a component; of nodes that do not say, nothing. */
+  async limits(): Promise<ComponentLimits[]> {
+    const rows = await this.prisma.$queryRaw<{ limits: ComponentLimits }[]>`
+      SELECT report->'limits' AS limits FROM node
+      WHERE last_seen > now() - ${NODE_LOST_AFTER_MS} * interval '1 millisecond' AND report->'limits' IS NOT NULL`;
+    return rows.map(({ limits }) => limits);
   }
 
   /** The live nodes and what each says of the channel, with the database's clock that judges what is live and what is late. */

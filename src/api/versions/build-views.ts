@@ -1,3 +1,5 @@
+import type { ComponentLimits } from '#contract/bundle/component-limits.js';
+import { limitsGiven } from './limits-given.js';
 import type { VersionBuildRecord } from './version-build.repository.js';
 import type { VersionDetails } from './version.repository.js';
 import type { VersionView } from './version.schema.js';
@@ -5,15 +7,24 @@ import type { VersionView } from './version.schema.js';
 /** Parts of the view of a version that say what it is made of and for which engines it is built. */
 type BuildViews = Pick<VersionView, 'manifest' | 'imports' | 'components' | 'builds' | 'routes'>;
 
-/** `engine`: that the control plane builds for. Facts of a component are of the newest build that there is. Pure. */
-export function toBuildViews({ manifest, app }: VersionDetails, records: readonly VersionBuildRecord[], engine: string): BuildViews {
+/** Where a version is looked at. */
+export interface Surroundings {
+  /** That the control plane builds for. */
+  engine: string;
+  /** The most that nodes give of each limit. */
+  maxima: ComponentLimits;
+}
+
+/** Facts of a component are of the newest build that there is. Pure. */
+export function toBuildViews({ manifest, app }: VersionDetails, records: readonly VersionBuildRecord[], { engine, maxima }: Surroundings): BuildViews {
   const shown = records.find(({ builds }) => builds !== null)?.builds ?? {};
-  const components = app.components.map(({ id, source, sourceBytes }) => {
+  const components = app.components.map(({ id, source, sourceBytes, limits }) => {
     const build = shown[id];
     const { imports = [], exports = [], handlers = [], dependencies = [], componentized = false, facts } = build ?? {};
     return {
       id, digest: source, bytes: sourceBytes, imports, exports, dependencies, handlers, componentized,
       capabilities: byPackage(imports), engine: build?.engine ?? null, reset: facts?.reset ?? null, memory: facts?.memory ?? null, buildMs: facts?.buildMs ?? null,
+      limits: limitsGiven(limits, maxima),
     };
   });
   return {

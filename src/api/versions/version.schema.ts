@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { BuildFacts, HandlerKind } from '#contract/artifact.js';
+import { ComponentLimits } from '#contract/bundle/component-limits.js';
 import { AppName, Digest, VersionNumber } from '#contract/ids.js';
 import { AppParams } from '../apps/app.schema.js';
 import { MAX_WAIT_S } from '../rollouts/rollout.schema.js';
@@ -80,6 +81,7 @@ export const VersionView = VersionSummary.extend({
         'was written; new-instances; new-memory. `reason`: why it is no better. One whose start code calls out of it gets new instances all the same.',
       ),
       memory: BuildFacts.shape.memory.nullable().describe('Of one instance: bytes from the start, and at most by its own declaration; the limits of the app and the node come on top.'),
+      limits: ComponentLimits.describe('What an invocation of it may use: what it asks for, and no more than the live node that gives least. While no node is live, what it asks for alone.'),
       buildMs: z.int().nullable().describe('Time that its build took.'),
     }),
   ),

@@ -6,9 +6,11 @@ import { type IngestedBundle, Registry } from '#contract/registry.js';
 import { type Page, type PageQuery, readCursor, toPage } from '#platform/http/page.js';
 import type { AppRecord } from '../apps/app.js';
 import { AppsService } from '../apps/apps.service.js';
+import { FleetService } from '../nodes/fleet.service.js';
 import { RolloutsService } from '../rollouts/rollouts.service.js';
 import { VariablesService } from '../variables/variables.service.js';
 import { toBuildViews } from './build-views.js';
+import { limitWarnings } from './limits-given.js';
 import { versionState } from './version-state.js';
 import { type VersionRecord, VersionRepository } from './version.repository.js';
 import type { PushQuery, PushView, VersionSummary, VersionView } from './version.schema.js';
@@ -28,6 +30,7 @@ export class VersionsService {
     private readonly rollouts: RolloutsService,
     private readonly variables: VariablesService,
     private readonly registry: Registry,
+    private readonly fleet: FleetService,
   ) {}
 
   /**
@@ -48,7 +51,7 @@ export class VersionsService {
     });
     if (rollout) await this.rollouts.wait(app, rollout, call.wait);
     const { app: appName, version, digest, state, reason } = await this.summary(name, number);
-    const warnings = bundle.warnings ?? [];
+    const warnings = [...(bundle.warnings ?? []), ...limitWarnings(bundle.app, await this.fleet.limits())];
     return { created, view: { app: appName, version, digest, state, ...(reason && { reason }), url: this.apps.urlOf(name), warnings } };
   }
 
@@ -63,8 +66,8 @@ export class VersionsService {
     const app = await this.apps.get(name);
     const found = await this.repository.find(app.id, number);
     if (!found) throw new WhorlError('API_VERSION_NOT_FOUND', `${name} has no version ${number}`);
-    const builds = await this.repository.builds.list(app.id, number);
-    return { ...toSummary(app, found), ...toBuildViews(found, builds, this.registry.engine), url: this.apps.urlOf(name) };
+    const [builds, maxima] = await Promise.all([this.repository.builds.list(app.id, number), this.fleet.limits()]);
+    return { ...toSummary(app, found), ...toBuildViews(found, builds, { engine: this.registry.engine, maxima }), url: this.apps.urlOf(name) };
   }
 
   private async ingest({ body, signal }: PushCall): Promise<IngestedBundle> {

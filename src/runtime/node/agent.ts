@@ -252,7 +252,9 @@ export class Agent {
 
   private report(): NodeReport {
     const statuses = [...this.holders].sort(([a], [b]) => (a < b ? -1 : 1)).flatMap(([, holder]) => holder.status() ?? []);
-    return { node: this.options.config.WHORL_NODE_NAME as NodeReport['node'], incarnation: this.incarnation, runners: this.supervisor.count, engines: RUNNABLE_ENGINES, statuses };
+    const { config } = this.options;
+    const { runnerInvocations: _ofTheRunner, ...limits } = toPlatformLimits(config);
+    return { node: config.WHORL_NODE_NAME as NodeReport['node'], incarnation: this.incarnation, runners: this.supervisor.count, engines: RUNNABLE_ENGINES, limits, statuses };
   }
 
   /** A runner met blobs that are missing or damaged: what a start from the snapshot does not look through. */

@@ -6,8 +6,13 @@ import { SlotState } from './slot-state.js';
 
 export type GuestSlot = Slot<SlotState>;
 
-/** Slots kept when nobody uses them. A burst may have made more; their memory goes back. */
-const MAX_IDLE_SLOTS = 8;
+/** Slots that are kept in any case when nobody uses them. */
+const MIN_IDLE_SLOTS = 8;
+/** As many more as were lately in use at a time are kept while all have less memory than this; the rest goes back. */
+const MAX_IDLE_BYTES = 64 * 2 ** 20;
+/** What was in use at a time is forgotten by half in so many releases. */
+const PEAK_HALF_LIFE = 2_000;
+const PEAK_DECAY = 0.5 ** (1 / PEAK_HALF_LIFE);
 /** Slots are renewed for so long before the thread looks for other work. */
 const RENEW_MS = 0.1;
 
@@ -20,6 +25,9 @@ export class SlotPool {
   private readonly used: GuestSlot[] = [];
   private scheduled = false;
   private closed = false;
+  private inUse = 0;
+  /** Most that were in use at a time, lately. */
+  private peak = 0;
   private readonly idle = new IdleInvocation(null);
 
   constructor(
@@ -32,6 +40,16 @@ export class SlotPool {
 
   /** A slot with a fresh state. Throws what start code throws. */
   acquire(): GuestSlot {
+    if (++this.inUse > this.peak) this.peak = this.inUse;
+    try {
+      return this.take();
+    } catch (error) {
+      this.inUse--;
+      throw error;
+    }
+  }
+
+  private take(): GuestSlot {
     const ready = this.ready.pop();
     if (ready) return ready;
     const used = this.used.pop();
@@ -48,7 +66,9 @@ export class SlotPool {
   /** Takes a slot back after its invocation, whatever became of it. */
   release(slot: GuestSlot): void {
     slot.state.invocation = this.idle;
-    if (this.closed || this.ready.length + this.used.length >= MAX_IDLE_SLOTS) return;
+    this.inUse--;
+    this.peak *= PEAK_DECAY;
+    if (this.closed || !this.keepsAnother(slot)) return;
     this.used.push(slot);
     this.scheduleRenewal();
   }
@@ -57,6 +77,11 @@ export class SlotPool {
     this.closed = true;
     this.ready.length = 0;
     this.used.length = 0;
+  }
+
+  private keepsAnother(slot: GuestSlot): boolean {
+    const idle = this.ready.length + this.used.length;
+    return idle < MIN_IDLE_SLOTS || (idle + this.inUse < this.peak && (idle + 1) * slot.memoryBytes <= MAX_IDLE_BYTES);
   }
 
   /** As many as take no time, so that requests that came in meanwhile go first. */

@@ -25,7 +25,7 @@ export class RequestBody implements ByteSource {
     const chunk = this.rest ?? (this.request.read() as Buffer | null);
     if (chunk === null) {
       if (this.failure) throw this.failure;
-      return this.ended || this.request.readableEnded ? EOF : null;
+      return this.ended || this.isRead ? EOF : null;
     }
     if (chunk.length <= max) {
       this.rest = null;
@@ -47,6 +47,12 @@ export class RequestBody implements ByteSource {
     const raw = this.request.rawTrailers;
     if (raw.length === 0) return null;
     return Array.from({ length: raw.length / 2 }, (_, i) => [raw[2 * i]!, raw[2 * i + 1]!] as const);
+  }
+
+  /** All of it has come and was read; `end` is told a tick later, which would keep a guest waiting for nothing. */
+  private get isRead(): boolean {
+    const { request } = this;
+    return request.readableEnded || (request.complete && request.readableLength === 0);
   }
 
   private begin(): void {

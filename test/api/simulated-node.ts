@@ -18,6 +18,8 @@ export class SimulatedNode {
   stuck = false;
   /** While true, it prepares but does not switch. */
   frozen = false;
+  /** What it says it gives. */
+  limits?: NodeReport['limits'];
   private readonly incarnation = randomUUID();
   private readonly stopping = new AbortController();
   private running: Promise<unknown> = Promise.resolve();
@@ -29,8 +31,6 @@ export class SimulatedNode {
     readonly name = 'node-1',
     /** What it says it can run. */
     private readonly engines?: string[],
-    /** What it says it gives. */
-    public limits?: NodeReport['limits'],
   ) {}
 
   start(): this {

@@ -234,9 +234,11 @@ export class Pipe {
   private loadValues(from: Copy, count: number): unknown[] {
     const { element } = this;
     // without a type nothing is behind the number, which may be large: no memory is taken for it
-    const values: unknown[] = element ? [] : new Array(count);
-    if (element) from.cx.spend(count * VALUE_BYTES);
-    for (let i = 0; element && i < count; i++) values.push(element.load(from.cx, from.ptr + (from.progress + i) * element.size));
+    const values: unknown[] = [];
+    if (element) {
+      from.cx.spend(count * VALUE_BYTES);
+      for (let i = 0; i < count; i++) values.push(element.load(from.cx, from.ptr + (from.progress + i) * element.size));
+    } else values.length = count;
     from.progress += count;
     return values;
   }

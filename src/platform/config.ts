@@ -109,6 +109,12 @@ const node = {
   WHORL_LIMIT_LOG_BYTES: positive(256 * 1024),
   /** After every so many resets in place of a component, compare its whole memory with what it must be; 0 never does. */
   WHORL_VERIFY_RESET_EVERY: z.coerce.number().int().min(0).default(10_000),
+  /** Requests that one instance may serve where an app asks for reuse; 1 gives each a fresh one all the same. */
+  WHORL_REUSE_REQUESTS: positive(128),
+  /** Of those, at a time. */
+  WHORL_REUSE_CONCURRENT: positive(16),
+  /** An instance that is kept for reuse is let go of after so long without a request. */
+  WHORL_REUSE_IDLE_MS: positive(1_000),
   /** Invocations of all components that one runner has under way at a time. */
   WHORL_RUNNER_INVOCATIONS: positive(1_024),
   /** An app without requests for so long is let go of by a runner; its next request loads it from disk. */

@@ -24,7 +24,7 @@ const MEBIBYTE = 2 ** 20;
 export const LIMITS: PlatformLimits = {
   cpuMs: 30_000, wallMs: 5_000, memoryBytes: 64 * MEBIBYTE, hostBytes: 64 * MEBIBYTE, concurrency: 128, queued: 512, queueMs: 5_000, requestBytes: 128 * MEBIBYTE,
   responseBytes: 128 * MEBIBYTE, outboundRequests: 1_000, outboundConcurrency: 128, outboundConnections: 512, logBytes: 256 * 1024,
-  runnerInvocations: 1_024,
+  runnerInvocations: 1_024, reuse: { requests: 128, concurrent: 16, idleMs: 1_000 },
 };
 
 /** Nothing is let go of. */

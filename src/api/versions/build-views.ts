@@ -18,11 +18,11 @@ export interface Surroundings {
 /** Facts of a component are of the newest build that there is. Pure. */
 export function toBuildViews({ manifest, app }: VersionDetails, records: readonly VersionBuildRecord[], { engine, maxima }: Surroundings): BuildViews {
   const shown = records.find(({ builds }) => builds !== null)?.builds ?? {};
-  const components = app.components.map(({ id, source, sourceBytes, limits }) => {
+  const components = app.components.map(({ id, source, sourceBytes, limits, reuse = null }) => {
     const build = shown[id];
     const { imports = [], exports = [], handlers = [], dependencies = [], componentized = false, facts } = build ?? {};
     return {
-      id, digest: source, bytes: sourceBytes, imports, exports, dependencies, handlers, componentized,
+      id, digest: source, bytes: sourceBytes, imports, exports, dependencies, handlers, componentized, reuse,
       capabilities: byPackage(imports), engine: build?.engine ?? null, reset: facts?.reset ?? null, memory: facts?.memory ?? null, buildMs: facts?.buildMs ?? null,
       limits: limitsGiven(limits, maxima),
     };

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { BuildFacts, HandlerKind } from '#contract/artifact.js';
 import { ComponentLimits } from '#contract/bundle/component-limits.js';
+import { ComponentReuse } from '#contract/bundle/component-reuse.js';
 import { AppName, Digest, VersionNumber } from '#contract/ids.js';
 import { AppParams } from '../apps/app.schema.js';
 import { MAX_WAIT_S } from '../rollouts/rollout.schema.js';
@@ -73,6 +74,7 @@ export const VersionView = VersionSummary.extend({
         }),
       ),
       handlers: z.array(HandlerKind),
+      reuse: ComponentReuse.nullable().describe('It asks for instances that serve several requests, within what the operator allows; null: each gets a fresh one.'),
       componentized: z.boolean().describe('It was a core module, and was made into a component.'),
       capabilities: Imports.describe('The same imports, by package.'),
       engine: z.string().nullable().describe('Version of the engine that it is built for; null: no build is there.'),

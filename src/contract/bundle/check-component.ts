@@ -1,6 +1,7 @@
 import { checkDependencies, type ManifestDependency } from './check-dependencies.js';
 import { checkSource, type SourcePlace } from './check-source.js';
 import { readLimits, type ComponentLimits } from './component-limits.js';
+import { readReuse, type ComponentReuse } from './component-reuse.js';
 import type { DraftComponent } from './draft.js';
 import { checkOutboundHost, convertHttpHost } from './outbound-host.js';
 import type { Problems } from './problems.js';
@@ -24,6 +25,8 @@ export interface ManifestComponent {
   sqliteDatabases: string[];
   aiModels: string[];
   limits: ComponentLimits;
+  /** Absent: each request gets a fresh instance. */
+  reuse?: ComponentReuse;
   dependencies: ManifestDependency[];
 }
 
@@ -36,6 +39,7 @@ export interface AppNames {
 /** Checks one component's source, templates, hosts and dependencies, and gives it with every default filled in. */
 export function checkComponent(component: DraftComponent, names: AppNames, problems: Problems): ManifestComponent {
   const { at, id, raw } = component;
+  const reuse = readReuse(raw.tool?.whorl?.reuse);
   for (const [name, template] of Object.entries(raw.variables ?? {})) checkTemplate([...at, component.variablesKey, name], template, names, problems);
   return {
     id,
@@ -51,6 +55,7 @@ export function checkComponent(component: DraftComponent, names: AppNames, probl
     sqliteDatabases: raw.sqlite_databases ?? [],
     aiModels: raw.ai_models ?? [],
     limits: readLimits(raw.tool?.whorl ?? {}),
+    ...(reuse && { reuse }),
     dependencies: checkDependencies(component, names.components, problems),
   };
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-const limit = z.int('expected an integer').positive('must be above 0');
+export const positive = z.int('expected an integer').positive('must be above 0');
 
 /**
  * Every limit of a component. The same name stands in three places: here, in snake case in `[component.<id>.tool.whorl]`, where an app
@@ -8,29 +8,29 @@ const limit = z.int('expected an integer').positive('must be above 0');
  */
 export const LIMITS = {
   /** CPU time of an invocation. */
-  cpuMs: limit,
+  cpuMs: positive,
   /** From the start of an invocation to its end. */
-  wallMs: limit,
+  wallMs: positive,
   /** Linear memory of an instance. */
-  memoryBytes: limit.min(65536, 'must be at least 65536, one page'),
+  memoryBytes: positive.min(65536, 'must be at least 65536, one page'),
   /** Memory outside of the instance that is held for an invocation: fields, bodies not sent yet, responses not read. */
-  hostBytes: limit,
+  hostBytes: positive,
   /** Invocations at a time in one runner; others wait. */
-  concurrency: limit,
+  concurrency: positive,
   /** Requests that wait in one runner. */
-  queued: limit,
+  queued: positive,
   /** How long one waits. */
-  queueMs: limit,
-  requestBytes: limit,
-  responseBytes: limit,
+  queueMs: positive,
+  requestBytes: positive,
+  responseBytes: positive,
   /** Requests that an invocation may send, over the network or to other components. */
-  outboundRequests: limit,
+  outboundRequests: positive,
   /** Of those, under way at a time. */
-  outboundConcurrency: limit,
+  outboundConcurrency: positive,
   /** Connections of a component in one runner, those kept for later use included. */
-  outboundConnections: limit,
+  outboundConnections: positive,
   /** Output of an invocation that is kept in the log. */
-  logBytes: limit,
+  logBytes: positive,
 };
 
 export type LimitName = keyof typeof LIMITS;

@@ -20,12 +20,13 @@ export function lockApp(manifest: Manifest, bundle: BundleContent): Lock {
   const files = new ComponentFiles(bundle, problems);
   const sources = new SourceLocks(bundle, manifest.allComponents, problems);
   const components = manifest.components.map((component): LockedComponent => {
-    const { id, source, description, variables, environment, allowedOutboundHosts, keyValueStores, sqliteDatabases, aiModels, limits } = component;
+    const { id, source, description, variables, environment, allowedOutboundHosts, keyValueStores, sqliteDatabases, aiModels, limits, reuse } = component;
     const { digest, bytes } = sources.locate(source, { component: id, at: [...component.at, 'source'], what: `component "${id}"` });
     const dependencies = sources.lockDependencies(component);
     return {
       id, ...(description !== undefined && { description }), source: digest, sourceBytes: bytes, environment, files: files.resolve(component),
       variables, allowedOutboundHosts, keyValueStores, sqliteDatabases, aiModels, limits,
+      ...(reuse && { reuse }),
       ...(dependencies.length > 0 && { dependencies }),
     };
   });

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { Digest } from '../ids.js';
 import { ComponentLimits } from './component-limits.js';
+import { ComponentReuse } from './component-reuse.js';
 import { LockedDependency } from './locked-dependency.js';
 
 /**
@@ -35,6 +36,8 @@ export const LockedComponent = z.object({
   sqliteDatabases: z.array(z.string()),
   aiModels: z.array(z.string()),
   limits: ComponentLimits,
+  /** Absent: each request gets a fresh instance. */
+  reuse: ComponentReuse.optional(),
   /** Components that satisfy imports of this one; absent: none. */
   dependencies: z.array(LockedDependency).optional(),
 });

@@ -80,6 +80,7 @@ cpu_ms = 100
 wall_ms = 2000
 memory_bytes = 67108864
 concurrency = 4
+reuse = { requests = 8, idle_ms = 50 }
 
 [component.front-end.tool.spin-test]
 source = "test.wasm"
@@ -110,6 +111,7 @@ describe(parseManifest.name, () => {
       environment: { KEY: '{{ not_a_template }}' }, files: ['assets/**/*', { source: 'static', destination: '/www' }], excludeFiles: ['**/*.map'],
       allowedOutboundHosts: ['https://example.com', 'http://back.spin.internal', 'redis://{{ token }}:6379'], keyValueStores: ['default', 'my_store'],
       sqliteDatabases: ['main-db'], aiModels: ['llama2-chat'], dependencies: [], limits: { cpuMs: 100, wallMs: 2000, memoryBytes: 67108864, concurrency: 4 },
+      reuse: { requests: 8, idleMs: 50 },
     });
     expect(manifest.warnings.map(({ path }) => path)).toEqual(['application.trigger.http.base']);
   });
@@ -127,6 +129,16 @@ describe(parseManifest.name, () => {
     expect(own(LIMIT_NAMES.map((name) => `${toLimitKey(name)} = ${all[name]}\n`).join(''))).toEqual(all);
     expect(() => own('log_lines = 5')).toThrow(expect.objectContaining({ code: 'BUNDLE_MANIFEST_INVALID' }));
     expect(() => own('queue_ms = 0')).toThrow(expect.objectContaining({ code: 'BUNDLE_MANIFEST_INVALID' }));
+  });
+
+  it.each([
+    ['reuse = true', {}],
+    ['reuse = false', undefined],
+    ['cpu_ms = 5', undefined],
+    ['reuse = {}', {}],
+    ['reuse = { requests = 2, concurrent = 3, idle_ms = 4 }', { requests: 2, concurrent: 3, idleMs: 4 }],
+  ])('reads whether instances are reused: %s', (keys, reuse) => {
+    expect(parseManifest(`${HEAD}${TRIGGER}${HELLO}\n[component.hello.tool.whorl]\n${keys}`).components[0]!.reuse).toEqual(reuse);
   });
 
   it('makes up ids as Spin does', () => {
@@ -156,6 +168,9 @@ describe(parseManifest.name, () => {
     ['an unknown key of a placement', WITH('files = [\n "a",\n { source = "s", destnation = "/" }]\n'), /line 11, component.hello.files\[1\].destnation: unknown key/],
     ['an unknown key of a source', `${HEAD}${TRIGGER}[component.hello]\nsource = { url = "https://x", digst = "y" }\n`, /source.digst: unknown key; known here: url, digest/],
     ['an unknown limit', WITH('[component.hello.tool.whorl]\ncpu = 1\n'), /tool.whorl.cpu: unknown key; known here: cpu_ms/],
+    ['a reuse that is neither yes nor how far', WITH('[component.hello.tool.whorl]\nreuse = 5\n'), /tool.whorl.reuse: expected true, false or \{ requests, concurrent, idle_ms \}/],
+    ['a reuse of no request', WITH('[component.hello.tool.whorl]\nreuse = { requests = 0 }\n'), /reuse.requests: must be above 0/],
+    ['an unknown part of reuse', WITH('[component.hello.tool.whorl]\nreuse = { idle = 5 }\n'), /reuse.idle: unknown key; known here: requests, concurrent, idle_ms/],
     ['a limit of zero', WITH('[component.hello.tool.whorl]\ncpu_ms = 0\n'), /cpu_ms: must be above 0/],
     ['a limit that is no integer', WITH('[component.hello.tool.whorl]\ncpu_ms = 1.5\n'), /cpu_ms: expected an integer/],
     ['a missing name', 'spin_manifest_version = 2\n[application]\n[trigger]\n', /line 2, application.name: is required/],

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { LIMIT_NAMES, LIMITS, toLimitKey } from './component-limits.js';
 import { checkKebabId, checkLowerSnakeId, checkStoreLabel } from './identifiers.js';
+import { RawReuse } from './component-reuse.js';
 import { RawDependencies } from './schema-dependency.js';
 import { anyTable, checked, choose, isTable, stringMap, strings, table } from './schema.js';
 
@@ -26,8 +27,8 @@ export type RawFiles = z.infer<typeof RawFiles>;
 const Command = choose<string | string[]>((value) => (typeof value === 'string' ? z.string() : Array.isArray(value) ? strings : 'expected a command or an array of commands'));
 export const RawBuild = table({ command: Command, workdir: z.string().optional(), watch: strings.optional() });
 
-/** `[component.<id>.tool.whorl]`: limits that the app sets for itself. */
-export const RawWhorl = table(Object.fromEntries(LIMIT_NAMES.map((name) => [toLimitKey(name), LIMITS[name].optional()])));
+/** `[component.<id>.tool.whorl]`: limits that the app sets for itself, and whether its instances serve several requests. */
+export const RawWhorl = table({ ...Object.fromEntries(LIMIT_NAMES.map((name) => [toLimitKey(name), LIMITS[name].optional()])), reuse: RawReuse.optional() });
 export const RawTool = z.object({ whorl: RawWhorl.optional() }).catchall(z.unknown());
 
 /** A name in the catalogue, or where an environment is described. */

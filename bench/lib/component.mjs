@@ -44,7 +44,7 @@ export class Components {
     grant.setVariables({});
     const source = { org: 'bench', app: 'bench', channel: 'production', version: 1, component: 'main' };
     const program = await ComponentProgram.load(this.#host, {
-      build, grant, limits: toLimits(own, this.#limits), meterSource: source, onStrike: () => {}, onUsed: () => {},
+      build, grant, limits: toLimits(own, this.#limits), reuse: null, meterSource: source, onStrike: () => {}, onUsed: () => {},
     });
     program.bind({ id: TRIGGER, executor: { type: 'http' } });
     return (path, { over, chain = () => {} }) => {

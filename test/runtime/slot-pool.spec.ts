@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Program } from '#engine/run/program.js';
 import { resolveHost } from '#runtime/capability/table.js';
-import { SlotPool, type GuestSlot } from '#runtime/component/slot-pool.js';
+import type { GuestSlot } from '#runtime/component/guest-pool.js';
+import { SlotPool } from '#runtime/component/slot-pool.js';
 import type { SlotState } from '#runtime/component/slot-state.js';
 import { TestGuest } from '../capability/guest-state.js';
 import { BUDGET_NS, programOf } from '../engine/engine-harness.js';
@@ -19,7 +20,7 @@ const newPool = () => new SlotPool(program, guest.grant, BUDGET_NS, (error) => {
 
 function useAtOnce(pool: SlotPool, count: number): Set<GuestSlot> {
   const slots = Array.from({ length: count }, () => pool.acquire());
-  for (const slot of slots) pool.release(slot);
+  for (const slot of slots) pool.takeBack(slot);
   return new Set(slots);
 }
 

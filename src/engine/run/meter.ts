@@ -37,6 +37,11 @@ export class Meter {
     deadline.value = this.deadlineNs;
   }
 
+  /** Nothing runs: whoever the last account was for is let go of. */
+  forget(): void {
+    this.account = null;
+  }
+
   /** CPU time of an account, without what passed while its tasks waited. */
   cpuNs(account: CpuAccount): bigint {
     return this.runs(account) ? account.usedNs + this.clock.now() - this.enteredAtNs : account.usedNs;

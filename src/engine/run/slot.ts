@@ -65,6 +65,7 @@ export class Slot<State> {
   reset(): void {
     const { scheduler } = this.realm;
     if (scheduler.isBusy || scheduler.dead) scheduler.fail(new Trap('the slot was reset'));
+    this.meter.forget();
     if (!scheduler.isEntangled) {
       this.realm.reset();
       return;

@@ -124,6 +124,8 @@ export interface GuestGrant {
 export interface GuestState {
   readonly grant: GuestGrant;
   invocation: Invocation;
+  /** Several invocations take turns: `invocation` is the one whose code runs. What runs outside of guest code must have asked before. */
+  readonly isShared?: boolean;
   /** What is held outside of the guest for this invocation. */
   readonly memory: HostMemory;
   /** Runs `release` when the slot is reset, whatever happened: sockets, timers, handles the guest left open. */

@@ -40,13 +40,10 @@ function randomU64(): bigint {
 
 /** One seed for an invocation: guests compare what they get twice (wasi:random/insecure-seed). */
 const seed = perSlot((state) => {
-  let drawnFor: Invocation | null = null;
-  let pair: [bigint, bigint] = [0n, 0n];
+  const drawn = new WeakMap<Invocation, [bigint, bigint]>();
   return () => {
-    if (drawnFor !== state.invocation) {
-      drawnFor = state.invocation;
-      pair = [randomU64(), randomU64()];
-    }
+    let pair = drawn.get(state.invocation);
+    if (!pair) drawn.set(state.invocation, (pair = [randomU64(), randomU64()]));
     return pair;
   };
 });

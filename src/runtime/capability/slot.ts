@@ -10,7 +10,7 @@ export interface Stoppable {
   stop(reason: Error): void;
 }
 
-/** What the capabilities of one slot share. */
+/** What the capabilities of one slot share; in one that invocations share, those of one invocation. */
 export class Slot {
   private held: HeldBody[] = [];
   private heldFor: Invocation | null = null;
@@ -80,11 +80,12 @@ export class Slot {
   }
 }
 
-const slots = new WeakMap<GuestState, Slot>();
+const slots = new WeakMap<GuestState | Invocation, Slot>();
 
-/** The one `Slot` of a guest state. */
+/** The one `Slot` of a guest state, or of the invocation that it is at when several share it. */
 export function slotOf(state: GuestState): Slot {
-  let slot = slots.get(state);
-  if (!slot) slots.set(state, (slot = new Slot(state)));
+  const owner = state.isShared ? state.invocation : state;
+  let slot = slots.get(owner);
+  if (!slot) slots.set(owner, (slot = new Slot(state)));
   return slot;
 }

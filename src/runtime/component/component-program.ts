@@ -1,4 +1,4 @@
-import type { BuiltComponent } from '#contract/artifact.js';
+import type { BuiltComponent, HandlerKind } from '#contract/artifact.js';
 import type { HttpExecutor } from '#contract/bundle/locked-app.js';
 import { WhorlError } from '#contract/errors.js';
 import type { Plan } from '#engine/plan.js';
@@ -12,13 +12,16 @@ import type { Admission } from './admission.js';
 import { declaredFailure } from './body-limit.js';
 import type { Deadlines } from './deadlines.js';
 import { Gate } from './gate.js';
+import type { GuestPool } from './guest-pool.js';
 import type { ComponentGrant } from './grant.js';
 import { kindsOf, type Handler } from './handler/handler.js';
 import { HANDLERS } from './handler/table.js';
 import { InvocationLog } from './invocation-log.js';
 import { InvocationRun, type InvocationRequest, type RunContext } from './invocation-run.js';
-import { SHARED_LANE_CPU_MS, type Limits } from './limits.js';
+import { SHARED_LANE_CPU_MS, type Limits, type Reuse } from './limits.js';
 import type { ModuleCache } from './module-cache.js';
+import { SharedPool } from './shared-pool.js';
+import { SharedSlotState } from './shared-slot-state.js';
 import { SlotPool } from './slot-pool.js';
 import type { SlotState } from './slot-state.js';
 
@@ -43,6 +46,8 @@ export interface ComponentSource {
   build: BuiltComponent;
   grant: ComponentGrant;
   limits: Limits;
+  /** null: each invocation gets a fresh instance. */
+  reuse: Reuse | null;
   meterSource: MeterSource;
   /** An invocation struck the shared lane's CPU bound. */
   onStrike(): void;
@@ -62,6 +67,7 @@ const NEWEST_SHARE = 0.1;
 /** One component of one version, compiled and warm in this runner. */
 export class ComponentProgram {
   private readonly pool: SlotPool;
+  private readonly shared: SharedPool | null;
   private readonly gate: Gate;
   private readonly hostMemory: HostMemoryTotal;
   /** CPU of an invocation, the newer ones counting more; nothing is known of the first. */
@@ -69,10 +75,13 @@ export class ComponentProgram {
   private readonly handlers = new Map<string, { handler: Handler; context: RunContext }>();
 
   private constructor(private readonly program: Program<SlotState>, private readonly host: ComponentHost, private readonly source: ComponentSource) {
-    const { limits } = source;
+    const { limits, reuse, build } = source;
     this.hostMemory = new HostMemoryTotal(limits.hostBytes * HOST_MEMORY_SHARES);
     const startCpuMs = Math.min(limits.cpuMs, SHARED_LANE_CPU_MS);
-    this.pool = new SlotPool(program, source.grant, BigInt(startCpuMs) * 1_000_000n, (error) => this.notRenewed(error));
+    this.pool = new SlotPool(program, source.grant, BigInt(startCpuMs) * 1_000_000n, (error) => this.notRenewed(error), reuse !== null);
+    // the handlers of other kinds are synchronous functions: an instance runs one at a time
+    const concurrent = build.handlers.includes('wasi-http-0.3') ? reuse?.concurrent : 1;
+    this.shared = reuse && new SharedPool(this.pool, { ...reuse, concurrent: concurrent ?? 1 }, host.deadlines);
     this.gate = new Gate({ concurrency: limits.concurrency, maxQueued: limits.queued, maxWaitMs: Math.min(limits.queueMs, limits.wallMs) }, host.deadlines, host.admission);
   }
 
@@ -102,7 +111,7 @@ export class ComponentProgram {
     const kind = wanted.find((each) => this.source.build.handlers.includes(each));
     const handler = kind && HANDLERS[kind]({ executor, findExport: (prefix) => this.program.findExport(prefix) });
     if (!handler) throw new WhorlError('COMPONENT_HANDLER_MISSING', `${this.source.grant.component} exports none of ${wanted.join(', ')} for the trigger ${id}`);
-    this.handlers.set(id, { handler, context: this.contextOf(this.host.meter.counter(this.source.meterSource, id)) });
+    this.handlers.set(id, { handler, context: this.contextOf(this.poolFor(kind), this.host.meter.counter(this.source.meterSource, id)) });
   }
 
   setVariables(values: Readonly<Record<string, string>>): void {
@@ -121,6 +130,7 @@ export class ComponentProgram {
 
   /** Lets the slots go; what runs, runs to its end. */
   close(): void {
+    this.shared?.close();
     this.pool.close();
   }
 
@@ -137,11 +147,16 @@ export class ComponentProgram {
     return this.typicalCpuMs <= QUICK_CPU_MS;
   }
 
-  private contextOf(usage: UsageCounter): RunContext {
+  /** A command is a program that runs once. */
+  private poolFor(kind: HandlerKind): GuestPool {
+    return kind === 'command' ? this.pool : (this.shared ?? this.pool);
+  }
+
+  private contextOf(pool: GuestPool, usage: UsageCounter): RunContext {
     const { limits, meterSource, onStrike, onUsed } = this.source;
     const hereMs = this.host.lane === 'shared' ? Math.min(limits.cpuMs, SHARED_LANE_CPU_MS) : limits.cpuMs;
     return {
-      pool: this.pool,
+      pool,
       gate: this.gate,
       deadlines: this.host.deadlines,
       usage,
@@ -164,9 +179,15 @@ export class ComponentProgram {
   }
 }
 
-function makeProgram(plan: Plan, modules: WebAssembly.Module[], host: ComponentHost, { build, limits }: ComponentSource): Program<SlotState> {
+function makeProgram(plan: Plan, modules: WebAssembly.Module[], host: ComponentHost, { build, limits, reuse }: ComponentSource): Program<SlotState> {
   try {
-    return new Program<SlotState>(plan, modules, { resolve: resolverFor(build), clock: host.clock, maxMemoryBytes: limits.memoryBytes, verifyEvery: host.verifyResetEvery });
+    return new Program<SlotState>(plan, modules, {
+      resolve: resolverFor(build),
+      clock: host.clock,
+      maxMemoryBytes: limits.memoryBytes,
+      verifyEvery: host.verifyResetEvery,
+      ...(reuse && { onSwitch: (state, holder) => (state as SharedSlotState).switchTo(holder as InvocationRun | null) }),
+    });
   } catch (cause) {
     if (cause instanceof LimitTrap) throw new WhorlError('COMPONENT_MEMORY_LIMIT', cause.message, { cause });
     throw new WhorlError('COMPONENT_COMPILE_FAILED', (cause as Error).message, { cause });

@@ -1,5 +1,5 @@
 import type { ErrorCode } from '#contract/errors.js';
-import { LimitTrap } from '#engine/run/host.js';
+import { InstanceLost, LimitTrap } from '#engine/run/host.js';
 import { GuestExit } from '#runtime/capability/cli/guest-exit.js';
 
 /** How an invocation ended when it did not end well. */
@@ -30,6 +30,7 @@ const LIMIT_CODES = {
 export function toFailure(error: unknown): Failure | undefined {
   if (error instanceof GuestExit && error.code === 0) return undefined;
   if (error instanceof LimitTrap) return { code: LIMIT_CODES[error.limit], message: error.message };
+  if (error instanceof InstanceLost) return { code: 'COMPONENT_INSTANCE_LOST', message: error.message };
   if (error instanceof Error) return { code: 'COMPONENT_TRAP', message: `${error.name === 'Error' ? '' : `${error.name}: `}${error.message}` };
   return { code: 'COMPONENT_TRAP', message: String(error) };
 }

@@ -2,18 +2,19 @@ import type { ErrorCode } from '#contract/errors.js';
 import { isLimitCode, type LimitCode } from '#contract/errors/component.js';
 import { ERRORS } from '#contract/errors.js';
 import { LimitTrap } from '#engine/run/host.js';
+import type { CpuAccount } from '#engine/run/program.js';
 import { Ending } from '#runtime/capability/ending.js';
-import type { ByteSink, ByteSource, Headers, HttpExchange, Invocation } from '#runtime/capability/guest.js';
+import type { ByteSink, ByteSource, Headers, HttpExchange } from '#runtime/capability/guest.js';
 import { HostMemory, type HostMemoryTotal } from '#runtime/capability/host-memory.js';
 import type { UsageCounter } from '#runtime/meter/meter.js';
 import type { Deadlines, Expiring } from './deadlines.js';
 import { ClientGone, isCpuLimit, toFailure, toStartFailure, type Failure } from './failure.js';
 import type { Entrant, Gate } from './gate.js';
+import type { GuestPool, GuestSlot, Occupant } from './guest-pool.js';
 import type { HandlerEvents, HandlerRun, InvocationIo } from './handler/handler.js';
 import type { InvocationLog } from './invocation-log.js';
 import type { Limits } from './limits.js';
 import { MeteredExchange } from './metered-exchange.js';
-import type { GuestSlot, SlotPool } from './slot-pool.js';
 
 /** One request for a component. */
 export interface InvocationRequest {
@@ -36,7 +37,7 @@ export interface Mover {
 
 /** What runs of one component share. */
 export interface RunContext {
-  pool: SlotPool;
+  pool: GuestPool;
   gate: Gate;
   deadlines: Deadlines;
   usage: UsageCounter;
@@ -62,7 +63,7 @@ const RETRY_AFTER_S = '1';
  *   begin ─▶ (body read) ─▶ waits at the gate ─▶ runs in a slot ─▶ over
  *                  └────────────────┴───refused──────────────────────┘
  */
-export class InvocationRun implements Invocation, HandlerRun, HandlerEvents, Entrant, Expiring {
+export class InvocationRun implements Occupant, HandlerRun, HandlerEvents, Entrant, Expiring {
   readonly exchange: MeteredExchange;
   deadlineAt: number;
   deadlinePlace: number | undefined = undefined;
@@ -70,6 +71,7 @@ export class InvocationRun implements Invocation, HandlerRun, HandlerEvents, Ent
   stdout: ByteSink | null = null;
   args: readonly string[] = [];
   environment: readonly (readonly [string, string])[] = [];
+  account: CpuAccount | null = null;
   private slot: GuestSlot | null = null;
   private launch: ((slot: GuestSlot, on: HandlerEvents) => void) | null = null;
   private leaveQueue: (() => void) | null = null;
@@ -80,6 +82,7 @@ export class InvocationRun implements Invocation, HandlerRun, HandlerEvents, Ent
   private usedMs = 0;
   private opened: InvocationLog | null = null;
   isOver = false;
+  private isWaiting = true;
 
   constructor(private readonly request: InvocationRequest, private readonly context: RunContext) {
     this.exchange = new MeteredExchange(request.exchange, context.limits);
@@ -102,8 +105,30 @@ export class InvocationRun implements Invocation, HandlerRun, HandlerEvents, Ent
 
   get ending(): Ending {
     this.end ??= new Ending();
-    if (this.isOver) this.end.end();
+    if (!this.isWaiting) this.end.end();
     return this.end;
+  }
+
+  endWaits(): void {
+    this.isWaiting = false;
+    this.end?.end();
+  }
+
+  get isChained(): boolean {
+    return this.request.depth > 0;
+  }
+
+  get guestRuns(): boolean {
+    return this.account !== null && this.account.tasks > 0;
+  }
+
+  cutBody(): void {
+    this.exchange.cutBody();
+  }
+
+  settle(): void {
+    const cpuMs = Number(this.account!.usedNs) / 1e6 - this.usedMs;
+    if (cpuMs > 0) this.context.usage.add({ requests: 0, errors: 0, wallMs: 0, cpuMs, bytesIn: 0, bytesOut: 0 });
   }
 
   write(stream: 'stdout' | 'stderr', bytes: Uint8Array): void {
@@ -148,15 +173,14 @@ export class InvocationRun implements Invocation, HandlerRun, HandlerEvents, Ent
     this.startedAt = performance.now();
     this.deadlineAt = Date.now() + this.context.limits.wallMs;
     try {
-      this.slot = pool.acquire();
+      this.slot = pool.acquire(this);
     } catch (error) {
       gate.leave();
       this.close(toStartFailure(error), true);
       return;
     }
-    this.slot.state.invocation = this;
-    this.slot.state.memory = new HostMemory(this.context.limits.hostBytes, this.context.hostMemory);
-    this.slot.setBudget(budgetNs);
+    this.slot.state.begin(this, new HostMemory(this.context.limits.hostBytes, this.context.hostMemory));
+    this.account = this.slot.setBudget(budgetNs, this);
     try {
       this.launch!(this.slot, this);
     } catch (error) {
@@ -204,8 +228,7 @@ export class InvocationRun implements Invocation, HandlerRun, HandlerEvents, Ent
     if (this.isOver) return;
     this.leaveQueue?.();
     if (this.slot) {
-      this.end?.end();
-      this.slot.kill(error);
+      this.context.pool.stop(this.slot, this, error);
       // A slot whose guest is just done has nothing left to kill.
       if (!this.isOver) this.fail(error);
     } else {
@@ -214,13 +237,12 @@ export class InvocationRun implements Invocation, HandlerRun, HandlerEvents, Ent
   }
 
   private moveElsewhere(elsewhere: Mover): void {
-    const cpuMs = this.cpuMs();
     this.isOver = true;
     this.opened?.forget();
     this.exchange.detach();
     this.releaseSlot();
     // The request is counted where it ends; the CPU was used here.
-    this.context.usage.add({ requests: 0, errors: 0, wallMs: 0, cpuMs, bytesIn: 0, bytesOut: 0 });
+    this.context.usage.add({ requests: 0, errors: 0, wallMs: 0, cpuMs: this.usedMs, bytesIn: 0, bytesOut: 0 });
     elsewhere.move((why) => {
       this.context.usage.add({ requests: 1, errors: 1, wallMs: 0, cpuMs: 0, bytesIn: 0, bytesOut: 0 });
       this.log.forget();
@@ -233,7 +255,6 @@ export class InvocationRun implements Invocation, HandlerRun, HandlerEvents, Ent
   private close(outcome: Failure | null, counts: boolean): void {
     if (this.isOver) return;
     this.isOver = true;
-    const cpuMs = this.cpuMs();
     const { overrun } = this.exchange;
     // What the guest made of a body that was cut off follows from that.
     const failure = outcome && overrun && !isLimitCode(outcome.code) ? overrun : outcome;
@@ -249,8 +270,8 @@ export class InvocationRun implements Invocation, HandlerRun, HandlerEvents, Ent
     if (counts) {
       const { bytesIn, bytesOut, status } = this.exchange;
       const wallMs = this.startedAt === 0 ? 0 : performance.now() - this.startedAt;
-      this.context.usage.add({ requests: 1, errors: failure || status >= 500 ? 1 : 0, wallMs, cpuMs, bytesIn, bytesOut });
-      this.context.onUsed(cpuMs);
+      this.context.usage.add({ requests: 1, errors: failure || status >= 500 ? 1 : 0, wallMs, cpuMs: this.usedMs, bytesIn, bytesOut });
+      this.context.onUsed(this.usedMs);
     }
     this.request.over();
   }
@@ -262,21 +283,14 @@ export class InvocationRun implements Invocation, HandlerRun, HandlerEvents, Ent
     this.exchange.fail(status, headers, new Error(`${code}: ${message}`));
   }
 
-  private cpuMs(): number {
-    if (this.slot) this.usedMs = Number(this.slot.cpuNs) / 1e6;
-    return this.usedMs;
-  }
-
-  /** Runs what capabilities deferred, and gives the slot back. */
+  /** Gives the slot back. */
   private releaseSlot(): void {
     const { slot } = this;
     if (!slot) return;
-    this.cpuMs();
     this.slot = null;
     this.context.deadlines.remove(this);
-    this.end?.end();
-    for (const error of slot.state.release()) this.log.note(`cleaning up: ${error instanceof Error ? error.message : String(error)}`);
-    this.context.pool.release(slot);
+    this.context.pool.release(slot, this);
+    if (this.account) this.usedMs = Number(slot.cpuNsOf(this.account)) / 1e6;
     this.context.gate.leave();
   }
 }

@@ -21,6 +21,7 @@ class MeteredSource implements ByteSource {
   read(max: number): Uint8Array | null | typeof EOF {
     if (!this.isEmpty) this.exchange.commit();
     const { exchange } = this;
+    if (exchange.isBodyCut) return EOF;
     if (exchange.isPastRequest) throw pastRequestLimit(exchange.limits);
     const chunk = this.inner.read(max);
     if (chunk === null || chunk === EOF) return chunk;
@@ -118,6 +119,8 @@ export class MeteredExchange implements HttpExchange {
   ended = false;
   broken = false;
   touched = false;
+  /** The invocation is over: who still reads finds an end. */
+  isBodyCut = false;
   /** A body that was longer than allowed. */
   overrun: Failure | null = null;
   /** Called at the first touch. */
@@ -163,6 +166,12 @@ export class MeteredExchange implements HttpExchange {
   detach(): void {
     this.detached = true;
     this.onTouch = null;
+  }
+
+  /** What of the body has not been read is not for anybody. */
+  cutBody(): void {
+    this.isBodyCut = true;
+    this.body.onReadable?.();
   }
 
   commit(): void {

@@ -1,10 +1,10 @@
 import { ResetDifference } from '#engine/run/host.js';
-import type { Program, Slot } from '#engine/run/program.js';
+import type { Program } from '#engine/run/program.js';
 import type { GuestGrant } from '#runtime/capability/guest.js';
+import { noteErrors, type GuestPool, type GuestSlot, type Occupant } from './guest-pool.js';
 import { IdleInvocation } from './idle-invocation.js';
+import { SharedSlotState } from './shared-slot-state.js';
 import { SlotState } from './slot-state.js';
-
-export type GuestSlot = Slot<SlotState>;
 
 /** Slots that are kept in any case when nobody uses them. */
 const MIN_IDLE_SLOTS = 8;
@@ -20,7 +20,7 @@ const RENEW_MS = 0.1;
  * Slots of one component, the last used first (its memory is still in the CPU's caches). Each gets a fresh state after each invocation:
  * behind the answer, when the thread has nothing else to do, or else when it is needed.
  */
-export class SlotPool {
+export class SlotPool implements GuestPool {
   private readonly ready: GuestSlot[] = [];
   private readonly used: GuestSlot[] = [];
   private scheduled = false;
@@ -35,7 +35,9 @@ export class SlotPool {
     private readonly grant: GuestGrant,
     /** CPU time that start code may take. */
     private readonly startCpuNs: bigint,
-    private readonly onError: (error: unknown) => void,
+    readonly onError: (error: unknown) => void,
+    /** Whether the slots are for several invocations at a time. */
+    private readonly isShared = false,
   ) {}
 
   /** A slot with a fresh state. Throws what start code throws. */
@@ -63,8 +65,19 @@ export class SlotPool {
     this.ready.push(slot);
   }
 
-  /** Takes a slot back after its invocation, whatever became of it. */
-  release(slot: GuestSlot): void {
+  stop(slot: GuestSlot, occupant: Occupant, error: Error): void {
+    occupant.endWaits();
+    slot.kill(error);
+  }
+
+  release(slot: GuestSlot, occupant: Occupant): void {
+    occupant.endWaits();
+    noteErrors(occupant, slot.state.release(occupant));
+    this.takeBack(slot);
+  }
+
+  /** A slot that nothing runs in any more. */
+  takeBack(slot: GuestSlot): void {
     slot.state.invocation = this.idle;
     this.inUse--;
     this.peak *= PEAK_DECAY;
@@ -117,7 +130,7 @@ export class SlotPool {
   }
 
   private make(invocation: IdleInvocation): GuestSlot {
-    const slot = this.program.newSlot(new SlotState(this.grant, invocation));
+    const slot = this.program.newSlot(new (this.isShared ? SharedSlotState : SlotState)(this.grant, invocation));
     slot.instantiate(this.startCpuNs);
     return slot;
   }

@@ -7,35 +7,43 @@ const START_HOST_BYTES = 1024 * 1024;
 
 /** The state of one slot: whose it is, what it is at, and what must be let go when that is over. */
 export class SlotState implements GuestState {
-  private releases: (() => void)[] = [];
+  readonly isShared: boolean = false;
+  private readonly releases: (() => void)[] = [];
 
   memory: HostMemory = new HostMemory(START_HOST_BYTES);
 
   constructor(readonly grant: GuestGrant, public invocation: Invocation) {}
+
+  /** An invocation gets the slot. */
+  begin(invocation: Invocation, memory: HostMemory): void {
+    this.invocation = invocation;
+    this.memory = memory;
+  }
 
   defer(release: () => void): void {
     this.releases.push(release);
   }
 
   /** Runs what was deferred, the last first. One that throws does not keep the others from running; its error is handed back. */
-  release(): readonly unknown[] {
-    const errors = this.runReleases();
+  release(_invocation: Invocation): readonly unknown[] {
+    const errors = runReleases(this.releases);
     this.memory.close();
     this.memory = new HostMemory(START_HOST_BYTES);
     return errors;
   }
+}
 
-  private runReleases(): readonly unknown[] {
-    if (this.releases.length === 0) return NONE;
-    const errors: unknown[] = [];
-    // A release may defer another one.
-    while (this.releases.length > 0) {
-      try {
-        this.releases.pop()!();
-      } catch (error) {
-        errors.push(error);
-      }
+/** Empties the list, the last first; gives the errors. */
+export function runReleases(releases: (() => void)[]): readonly unknown[] {
+  if (releases.length === 0) return NONE;
+  const errors: unknown[] = [];
+  // A release may defer another one.
+  while (releases.length > 0) {
+    try {
+      releases.pop()!();
+    } catch (error) {
+      errors.push(error);
     }
-    return errors;
   }
+  return errors;
 }

@@ -8,7 +8,7 @@ import { ComponentProgram } from '#runtime/component/component-program.js';
 import { ClientGone } from '#runtime/component/failure.js';
 import { ComponentGrant, toVariableValues } from '#runtime/component/grant.js';
 import type { InvocationRequest, InvocationRun } from '#runtime/component/invocation-run.js';
-import { toLimits } from '#runtime/component/limits.js';
+import { toLimits, toReuse } from '#runtime/component/limits.js';
 import { ChainedExchange } from './chained-exchange.js';
 import { CHAINED_ROUTE, injectHeaders, NO_CLIENT, toChainedFields, toRouteHeaders } from './request-headers.js';
 import type { AppLane, RouteTarget, VersionHost } from './version-host.js';
@@ -72,6 +72,7 @@ export class LoadedVersion {
         build,
         grant,
         limits: toLimits(component.limits, host.limits),
+        reuse: toReuse(component.reuse, host.limits),
         meterSource: { org: lane.org, app: lane.app, channel: lane.channel, version, component: id },
         onStrike: () => host.onStrike(lane),
         onUsed: (cpuMs) => host.onUsed(lane, cpuMs),

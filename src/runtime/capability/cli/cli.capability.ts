@@ -43,7 +43,8 @@ function readViaStream(state: GuestState): [Pipe, Pipe] {
 
 /** stdout and stderr of 0.3: the future settles when the guest's stream has ended. */
 function writeViaStream(state: GuestState, name: 'stdout' | 'stderr', data: Pipe): Pipe {
-  const out = new LogStream(state, name);
+  // a stream that comes from outside is pumped while no code of the guest runs
+  const out = new LogStream(data.isHostSource ? { invocation: state.invocation } : state, name);
   const result = hostFuture();
   data.attach({
     write: (chunk: Uint8Array) => {

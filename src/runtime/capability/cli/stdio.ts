@@ -53,7 +53,7 @@ export class StdinStream extends InputStream {
 export class LogStream extends OutputStream {
   private fullFor: Invocation | null = null;
 
-  constructor(private readonly state: GuestState, private readonly stream: 'stdout' | 'stderr') {
+  constructor(private readonly state: Pick<GuestState, 'invocation'>, private readonly stream: 'stdout' | 'stderr') {
     super();
   }
 

@@ -45,7 +45,9 @@ export function sendResponse03(
   const flush = setImmediate(() => writer.flush());
   state.defer(() => {
     clearImmediate(flush);
-    if (!writer.done) writer.abort(new Error('the component ended before its answer did'));
+    if (writer.done) return;
+    writer.abort(new Error('the component ended before its answer did'));
+    body.drop();
   });
   return () => body.guestEnded();
 }

@@ -4,7 +4,7 @@ import type { ErrorCode } from '#contract/errors.js';
 import type { CallEvents } from '#engine/run/slot.js';
 import type { ByteSink, ByteSource } from '#runtime/capability/guest.js';
 import type { MeteredExchange } from '../metered-exchange.js';
-import type { GuestSlot } from '../slot-pool.js';
+import type { GuestSlot } from '../guest-pool.js';
 
 /** What an invocation has on top of the component's grant. */
 export interface InvocationIo {
@@ -27,6 +27,8 @@ export interface HandlerRun {
 
 /** What a handler tells of the guest. */
 export interface HandlerEvents {
+  /** Some call of this run has not ended. */
+  readonly guestRuns: boolean;
   /** The guest is done, and its answer is complete or will not be. */
   done(): void;
   fail(error: unknown): void;

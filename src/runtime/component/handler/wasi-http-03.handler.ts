@@ -21,7 +21,7 @@ export const wasiHttp03: HandlerFactory = ({ findExport }) => {
         exit: () => {
           if (!guestEnded) settle();
           // Of a composed component, another part may still write the body.
-          else if (!slot.busy) guestEnded();
+          else if (!on.guestRuns) guestEnded();
           settle();
         },
         fail: (error) => on.fail(error),

@@ -22,6 +22,8 @@ const BUILTINS: [name: string, canon: string, type: string][] = [
   ['f-write', `future.write $f async ${MEM}`, '(param i32 i32) (result i32)'],
   ['f-cancel-read', 'future.cancel-read $f', '(param i32) (result i32)'],
   ['f-cancel-write', 'future.cancel-write $f', '(param i32) (result i32)'],
+  ['f-drop-w', 'future.drop-writable $f', '(param i32)'],
+  ['yield', 'thread.yield', '(result i32)'],
   ['e-new', `error-context.new ${MEM}`, '(param i32 i32) (result i32)'],
   ['e-message', `error-context.debug-message ${MEM} (realloc (core func $mi "realloc"))`, '(param i32 i32)'],
   ['e-drop', 'error-context.drop', '(param i32)'],
@@ -47,6 +49,7 @@ const guest = (body: string): string => `(component
       (local.set $pair (call $new)) (local.set $r (i32.wrap_i64 (local.get $pair))) (local.set $w (i32.wrap_i64 (i64.shr_u (local.get $pair) (i64.const 32))))
       (local.set $pair (call $f-new)) (local.set $fr (i32.wrap_i64 (local.get $pair))) (local.set $fw (i32.wrap_i64 (i64.shr_u (local.get $pair) (i64.const 32))))
       ${body})
+    (func $poll-one (param i32) (result i32) (local $set i32) (local.set $set (call $set)) (call $join (local.get 0) (local.get $set)) (call $poll (local.get $set) (i32.const 400)))
     (func (export "hold") (call $inc)) (func (export "let-go") (call $inc) (call $dec))
     (func (export "answer") (result i32) (call $return (i32.const 5)) (i32.const 0))
     (func (export "callback") (param i32 i32 i32) (result i32) (i32.const 0)))
@@ -75,6 +78,8 @@ describe('a guest with both ends of a stream', () => {
     ['polls a set in which nothing happened', `(local.set $set (call $set)) (drop ${read(4)}) (call $join (local.get $r) (local.get $set)) (call $poll (local.get $set) (i32.const 400))`, 0],
     ['polls an event', `(local.set $set (call $set)) (drop ${read(4)}) (call $join (local.get $r) (local.get $set)) (drop ${write(2)})
       (drop (call $poll (local.get $set) (i32.const 400))) (i32.load (i32.const 404))`, packed(COMPLETED, 2)],
+    ['drops its end of a future that it gave', '(drop (call $f-write (local.get $fw) (i32.const 16))) (drop (call $f-read (local.get $fr) (i32.const 300))) (drop (call $poll-one (local.get $fw))) (call $f-drop-w (local.get $fw)) (i32.const 9)', 9],
+    ['yields to nobody', '(call $yield)', 0],
     ['says what an error is', `(local.set $e (call $e-new (i32.const 16) (i32.const 4))) (call $e-message (local.get $e) (i32.const 500)) (call $e-drop (local.get $e))
       (i32.load (i32.load (i32.const 500)))`, 0x64636261],
   ])('%s', async (_, body, expected) => {
@@ -92,6 +97,8 @@ describe('a guest with both ends of a stream', () => {
     ['drops an end that copies', `(drop ${read(1)}) (call $drop-readable (local.get $r)) (i32.const 0)`, 'during a copy'],
     ['takes one end for the other', '(call $read (local.get $w) (i32.const 256) (i32.const 1))', ''],
     ['reads into what is no memory', '(call $read (local.get $r) (i32.const -4) (i32.const 100))', ''],
+    ['drops the end of a future that it gave no value', '(call $f-drop-w (local.get $fw)) (i32.const 0)', 'dropped without a value'],
+    ['drops it after it gave up the value', '(drop (call $f-write (local.get $fw) (i32.const 16))) (drop (call $f-cancel-write (local.get $fw))) (call $f-drop-w (local.get $fw)) (i32.const 0)', 'dropped without a value'],
     ['uses an error that it dropped', '(local.set $e (call $e-new (i32.const 16) (i32.const 4))) (call $e-drop (local.get $e)) (call $e-drop (local.get $e)) (i32.const 0)', ''],
     ['drops a set with an end in it', '(local.set $set (call $set)) (call $join (local.get $r) (local.get $set)) (call $set-drop (local.get $set)) (i32.const 0)', ''],
     ['lets go what it never held back', '(call $dec) (i32.const 0)', ''],

@@ -11,10 +11,14 @@ const blobs = new Blobs();
 const fronts: TestFront[] = [];
 let shared: Built;
 let old: Built;
+let forward: Built;
+let oldForward: Built;
 
 beforeAll(async () => {
   shared = await blobs.build(await buildWat('shared-03'));
   old = await blobs.build(await buildWat('loop'));
+  forward = await blobs.build(await buildWat('forward-03'));
+  oldForward = await blobs.build(await buildWat('forward-02'));
 });
 afterEach(async () => {
   for (const front of fronts.splice(0)) await front.close();
@@ -196,5 +200,50 @@ describe('a request that takes too long', () => {
     const front = await setUp(shared, {}, { wallMs: 100 });
     expect(await get(front, '/s')).toBe('504');
     expect(await get(front)).toBe('200 n=0001');
+  });
+});
+
+describe('components that call each other in instances that are reused', () => {
+  async function chain(main: Built, back = shared): Promise<TestFront> {
+    const front = await new TestFront(blobs, 'shared', LIMITS).listen();
+    fronts.push(front);
+    const triggers = [httpTrigger('front', '/...', { component: 'main' }), httpTrigger('back', '/back', { component: 'back' })];
+    await front.deploy('app', artifactOf(1, { main, back }, triggers, { reuse: {}, allowedOutboundHosts: ['http://back.spin.internal'] }));
+    return front;
+  }
+
+  it('0.2 calls 0.3, again and again', async () => {
+    const front = await chain(oldForward);
+    expect([await get(front), await get(front), await get(front)]).toEqual(['200 n=0001', '200 n=0002', '200 n=0003']);
+    expect(front.usage()).toMatchObject({ requests: 6, errors: 0 });
+  });
+
+  it('those that are called are not put where others wait', async () => {
+    const front = await chain(forward);
+    expect(await Promise.all([get(front, '/w'), get(front, '/w')])).toEqual(['200 n=0001', '200 n=0001']);
+  });
+
+  it('a caller whose client leaves ends what it has called, and the instance of that goes on', async () => {
+    const front = await chain(forward);
+    expect(await get(front)).toBe('200 n=0001');
+    const leaves = begin(front, '/w');
+    leaves.request.end();
+    await begun();
+    leaves.request.destroy();
+    await until(() => front.usage().requests === 4);
+    expect(front.usage()).toMatchObject({ requests: 4, errors: 0 });
+    expect(await get(front)).toBe('200 n=0003');
+  });
+
+  it('a caller that waits on its stack loses its instance when its client leaves', async () => {
+    const slow = await blobs.build(await buildWat('shared-03', (wat) => wat.replace('(local.get $letter) (i32.const 0x77)', '(local.get $letter) (i32.const 0)')));
+    const front = await chain(oldForward, slow);
+    const leaves = begin(front, '/');
+    leaves.request.end();
+    await begun();
+    leaves.request.destroy();
+    await until(() => front.usage().requests === 2);
+    expect(front.usage()).toMatchObject({ requests: 2, errors: 0 });
+    expect(await get(front)).toBe('200 n=0002');
   });
 });

@@ -1,8 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import { parse } from '@bytecodealliance/jco';
 import { InstanceLost, LimitTrap } from '#engine/run/host.js';
+import { hostStream } from '#engine/run/pipe.js';
 import type { CpuAccount, Slot } from '#engine/run/program.js';
-import { BUDGET_NS, MEMORY_WAT, programOf, settled } from './engine-harness.js';
+import { BUDGET_NS, MEMORY_WAT, programOf, settled, slotOf } from './engine-harness.js';
 
 /**
  * `run(v)` asks the host's asynchronous `get`, tells `seen` before and after, and gives how many have come so far. After the answer 8
@@ -68,6 +69,20 @@ const RUNS = `(component
     (export "cancel" (func $cancel)) (export "context-get" (func $context-get)) (export "context-set" (func $context-set))))))
   (func (export "run") async (param "v" u32) (result u32)
     (canon lift (core func $i "run") async (memory (core memory $mi "memory")) (callback (core func $i "go-on")))))`;
+
+/** `first(words)` reads a word, whose memory comes from a realloc that traps. */
+const NO_ROOM = `(component
+  (type $w (stream string))
+  (core module $mem (memory (export "memory") 1) (func (export "realloc") (param i32 i32 i32 i32) (result i32) unreachable))
+  (core instance $mi (instantiate $mem))
+  (core func $read (canon stream.read $w (memory (core memory $mi "memory")) (realloc (core func $mi "realloc"))))
+  (core func $return (canon task.return))
+  (core module $m
+    (import "h" "read" (func $read (param i32 i32 i32) (result i32)))
+    (import "h" "return" (func $return))
+    (func (export "first") (param $in i32) (drop (call $read (local.get $in) (i32.const 512) (i32.const 1))) (call $return)))
+  (core instance $i (instantiate $m (with "h" (instance (export "read" (func $read)) (export "return" (func $return))))))
+  (func (export "first") async (param "in" $w) (canon lift (core func $i "first") async)))`;
 
 interface Started {
   account: CpuAccount;
@@ -170,6 +185,35 @@ describe('several calls in one slot', () => {
     const error = new Error('enough');
     slot.kill(error);
     expect([one.told, two.told]).toEqual([[error], [error]]);
+  });
+});
+
+describe('a realloc that the host calls when values come later', () => {
+  it('ends the call when it traps, and not the host', async () => {
+    const slot = await slotOf(NO_ROOM);
+    const words: string[] = [];
+    const stream = hostStream({ pull: () => (words.length > 0 ? words.splice(0) : null) });
+    const call = slot.call(null, 'first', [stream]);
+    call.catch(() => undefined);
+    await settled();
+    words.push('late');
+    expect(() => stream.more()).not.toThrow();
+    await expect(call).rejects.toMatchObject({ name: 'RuntimeError' });
+  });
+
+  it('has the time that is left to its call, however long the thread did something else', async () => {
+    const memory = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true });
+    const clock = new BigInt64Array(memory.buffer);
+    const slot = await slotOf(NO_ROOM.replace('(result i32) unreachable)', '(result i32) (i32.const 1024))'), {}, { clock: { memory, now: () => clock[0] } });
+    const words: string[] = [];
+    const stream = hostStream({ pull: () => (words.length > 0 ? words.splice(0) : null) });
+    slot.setBudget(50_000_000n);
+    const call = slot.call(null, 'first', [stream]);
+    await settled();
+    clock[0] += 900_000_000n;
+    words.push('late');
+    stream.more();
+    await expect(call).resolves.toBeUndefined();
   });
 });
 

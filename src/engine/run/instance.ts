@@ -5,16 +5,11 @@ import { Pipe, hostFuture } from './pipe.js';
 import { type EndHome, type EndKind, PipeEnd, readableKind } from './pipe-end.js';
 import { isPromise } from './promise.js';
 import { GuestResource, type ResourceType } from './resource.js';
-import { Gate, type Task, Waitable, WaitableSet } from './task.js';
+import { Gate, Waitable, WaitableSet } from './task.js';
 
 /** What an error context is outside of guests. */
 export interface ErrorContext {
   debugMessage: string;
-}
-
-/** What instances need of their slot. */
-export interface InstanceHome extends EndHome {
-  readonly current: Task | null;
 }
 
 /** The state of one component instance: its handles, who may run in it, and whether it may call out. */
@@ -27,7 +22,7 @@ export class ComponentInstance implements HandleScope {
   private startCalls: (() => void) | null = null;
 
   /** `parent`: the instance whose component instantiated it; null: the host. */
-  constructor(readonly index: number, private readonly home: InstanceHome, maxHandles: number, parent: ComponentInstance | null) {
+  constructor(readonly index: number, private readonly home: EndHome, maxHandles: number, parent: ComponentInstance | null) {
     this.gate = new Gate(parent?.gate ?? null);
     this.handles = new HandleTable(maxHandles);
   }

@@ -2,7 +2,7 @@ import type { CallContext, PipeType } from '#engine/run/abi/codec.js';
 import { MAX_BYTES, trap } from '#engine/run/abi/layout.js';
 import type { HandleKind } from './handle-table.js';
 import { CANCELLED, COMPLETED, DROPPED, type Copy, type Pipe } from './pipe.js';
-import { EVENT_FUTURE_READ, EVENT_FUTURE_WRITE, EVENT_STREAM_READ, EVENT_STREAM_WRITE, Waitable, type Waker } from './task.js';
+import { EVENT_FUTURE_READ, EVENT_FUTURE_WRITE, EVENT_STREAM_READ, EVENT_STREAM_WRITE, type Task, Waitable, type Waker } from './task.js';
 
 /** The four kinds of ends; `code` is the event that they have. */
 export interface EndKind extends HandleKind {
@@ -20,9 +20,12 @@ export function readableKind(type: PipeType): EndKind {
   return type.future ? READABLE_FUTURE : READABLE_STREAM;
 }
 
-/** What ends need of their slot: it wakes tasks, and its generation grows at each reset. */
+/** What ends need of their slot: it wakes and runs tasks, and its generation grows at each reset. */
 export interface EndHome extends Waker {
   readonly generation: number;
+  readonly current: Task | null;
+  inside<T>(task: Task, fn: () => T): T;
+  guarded(fn: () => void): void;
 }
 
 type CopyState = 'idle' | 'copying' | 'cancelling' | 'done';
@@ -37,6 +40,8 @@ export class PipeEnd extends Waitable implements Copy {
   length = 0;
   progress = 0;
   private result = 0;
+  /** That began the copy. */
+  private task: Task | null = null;
   private readonly generation: number;
 
   constructor(readonly pipe: Pipe, readonly kind: EndKind, readonly type: PipeType, readonly owner: object, private readonly home: EndHome) {
@@ -70,6 +75,7 @@ export class PipeEnd extends Waitable implements Copy {
     this.ptr = ptr;
     this.length = count;
     this.progress = 0;
+    this.task = this.home.current;
     this.state = 'copying';
     if (this.reads) this.pipe.read(this);
     else this.pipe.write(this);
@@ -78,6 +84,10 @@ export class PipeEnd extends Waitable implements Copy {
   complete(result: number): void {
     this.result = result;
     this.signal();
+  }
+
+  asItsTask(fn: () => void): void {
+    this.home.guarded(() => this.home.inside(this.task!, fn));
   }
 
   takeEvent(): number {

@@ -46,6 +46,8 @@ export interface Copy {
   /** Its outcome is known and not yet delivered. */
   readonly pending: boolean;
   complete(result: number): void;
+  /** Runs what may call the guest, on the account of the task that began the copy; errors end its slot. */
+  asItsTask(fn: () => void): void;
 }
 
 /**
@@ -100,7 +102,10 @@ export class Pipe {
       return;
     }
     const copy = this.waiting;
-    if (copy && !copy.pending && !copy.stale) this.give(copy);
+    if (!copy || copy.pending || copy.stale) return;
+    // bytes are put into memory; other values may need the guest's realloc, and it is not the guest that called
+    if (this.type?.bytes) this.give(copy);
+    else copy.asItsTask(() => this.give(copy));
   }
 
   /** The sink can take more. */

@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process';
 import { availableParallelism, cpus, loadavg } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { ThreadCpuClock } from '../dist/runtime/component/cpu-clock.js';
-import { loopComponent } from './lib/bundles.mjs';
+import { loopComponent } from './lib/components.mjs';
 import { Guest, prepare } from './lib/guest.mjs';
 
 const TARGET_MS = 10;

@@ -9,7 +9,8 @@ export async function deploy(platform, { rounds = 15 } = {}) {
     const app = `bench-${name}`;
     const times = [];
     for (let round = 0; round <= rounds; round++) {
-      const { bundle, text } = await make(`round ${round}`);
+      const text = `round ${round}`;
+      const bundle = await make(text);
       const start = performance.now();
       await platform.push(app, bundle);
       const ask = (path) => get({ port: platform.httpPort, host: `${app}.localhost`, path, timeoutMs: 10_000 });

@@ -5,8 +5,8 @@ import { load, percentiles } from './lib/load.mjs';
 
 export async function rollback(platform, { rounds = 5, requests = 2000, concurrency = 50 } = {}) {
   const app = 'bench-rollback';
-  await platform.push(app, (await tinyBundle('first')).bundle);
-  await platform.push(app, (await tinyBundle('second')).bundle);
+  await platform.push(app, await tinyBundle('first'));
+  await platform.push(app, await tinyBundle('second'));
   const last = [];
   let failed = 0;
   let late = 0;

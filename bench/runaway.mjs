@@ -3,8 +3,8 @@ import { loopBundle, tinyBundle } from './lib/bundles.mjs';
 import { load, percentiles } from './lib/load.mjs';
 
 export async function runaway(platform, { loops = 200, requests = 1000, concurrency = 10 } = {}) {
-  await platform.push('bench-loop', (await loopBundle()).bundle);
-  await platform.push('bench-neighbour', (await tinyBundle('neighbour')).bundle);
+  await platform.push('bench-loop', await loopBundle());
+  await platform.push('bench-neighbour', await tinyBundle('neighbour'));
   let over = false;
   const burning = load({ port: platform.httpPort, host: 'bench-loop.localhost', path: '/loop', concurrency: loops, total: loops, until: () => over, timeoutMs: 120_000 });
   await new Promise((resolve) => setTimeout(resolve, 200)); // let the loops take hold first

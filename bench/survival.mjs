@@ -8,7 +8,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { ThreadCpuClock } from '../dist/runtime/component/cpu-clock.js';
 import { ClientGone } from '../dist/runtime/component/failure.js';
-import { forwardComponent, loopComponent } from './lib/bundles.mjs';
+import { forwardComponent, loopComponent } from './lib/components.mjs';
 import { Components } from './lib/component.mjs';
 
 /** Invocations started before any of those that wait goes on. */

@@ -1,6 +1,7 @@
 // Assignments of many apps whose bytes all differ, made from one built component.
 import { buildComponent } from '../../dist/engine/build/build-component.js';
 import { ENGINE_VERSION } from '../../dist/engine/plan.js';
+import { withSection } from '../lib/components.mjs';
 import { digestOf } from './control-plane.mjs';
 
 const MEMORY_CAP_BYTES = 128 * 2 ** 20;
@@ -16,12 +17,6 @@ export async function copies(control, wasm) {
       modules: modules.map((bytes) => control.put(bytes)), handlers: built.handlers, imports: built.imports, exports: built.exports, componentized: built.componentized,
     };
   };
-}
-
-/** A custom section changes a module's digest and nothing else. */
-function withSection(bytes, text) {
-  const payload = Buffer.from(`\x05bench${text}`, 'latin1');
-  return Buffer.concat([bytes, Buffer.from([0, payload.length]), payload]);
 }
 
 export function assignment(app, generation, build, isServed) {

@@ -1,6 +1,7 @@
 // A whole platform with so many runners, and the apps that are measured deployed on it.
+import { bundleOf } from '../lib/bundles.mjs';
+import { COMPONENTS } from '../lib/components.mjs';
 import { startPlatform } from '../lib/platform.mjs';
-import { bundleOf, COMPONENTS } from './components.mjs';
 import { processTree } from './processes.mjs';
 
 /** Components that are also measured with an instance reused, where the platform lets an app ask for it. */
@@ -16,7 +17,7 @@ export async function startWhorl(runners) {
   const apps = {};
   const deploy = async (name, component, settings) => {
     const app = `bench-${name}`;
-    await platform.push(app, await bundleOf(component, settings));
+    await platform.push(app, await bundleOf(component, { settings }));
     apps[name] = { port: platform.httpPort, host: `${app}.localhost`, pids: node, stop: async () => {} };
   };
   try {

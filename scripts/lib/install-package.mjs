@@ -1,15 +1,23 @@
 // Installs an npm package's dependencies exactly as locked, when they are not installed yet. Runs on Node >= 20 with nothing installed.
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { lstatSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const ATTEMPTS = 4;
 const FIRST_WAIT_MS = 3_000;
 
-/** Returns whether anything had to be done. Throws when npm fails for good; what it wrote has gone to stderr. */
+/**
+ * Returns whether anything had to be done. Throws when npm fails for good, and what it wrote has gone to stderr; or when node_modules is a
+ * symbolic link.
+ */
 export async function installPackage(dir, { say = () => {} } = {}) {
   if (isInstalled(dir)) return false;
+  // npm would delete what is in the folder that the link leads to, whoever else uses it.
+  const modules = join(dir, 'node_modules');
+  if (lstatSync(modules, { throwIfNoEntry: false })?.isSymbolicLink()) {
+    throw new Error(`${modules} is a symbolic link, and what it leads to is not what is locked here: remove the link, then try again`);
+  }
   say();
   for (let attempt = 1; ; attempt++) {
     // Without these npm asks the network for advisories and adverts; --prefer-offline takes what the cache has unasked.

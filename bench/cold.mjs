@@ -1,38 +1,46 @@
-// `node bench/cold.mjs [rounds]`: what the first request of an app waits for when the app is on disk and not in memory, part by part. Each
-// round is a process of its own: one that has loaded nothing yet (cold), then the same component under another digest (warm: the
-// engine's own code has run before). Needs `npm run build` and the examples before.
+// `node bench/cold.mjs [rounds]`: what the first request of an app waits for when the app is on disk and not in memory, part by part and
+// without HTTP; `npm run bench -- density` has it in all. Each row's sample is from a process of its own, and rows take turns. States:
+// in a process that has loaded nothing yet (new), after its warm-up (warm, as a runner is), and after another such component (again).
+// Needs `npm run build` and the examples before.
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { percentiles } from './lib/load.mjs';
 
 const MEMORY_CAP_BYTES = 128 * 2 ** 20;
-const EXAMPLES = ['tiny-wat', 'hello-js'];
-const PARTS = ['plan', 'read', 'compile + digest', 'program', 'first instance', 'first request'];
+const NAMES = ['tiny', 'js'];
+const STATES = ['new', 'warm', 'again'];
+const PARTS = ['plan', 'read', 'compile + digest', 'program', 'first instance', 'first request', 'sum', 'held'];
+/** What is loaded before, as `<component>.<copy>`, and what is measured. */
+const LOADS = { new: (name) => [`${name}.0`], warm: (name) => ['tiny.2', `${name}.0`], again: (name) => [`${name}.1`, `${name}.0`] };
+const ROUNDS = 15;
+const PAUSE_MS = 300;
 
-/** The build of an example, and once more with other bytes of the same meaning. */
+/** A component's build, in several copies of other bytes with the same meaning. Bytes in all. */
 async function build(dir, name) {
   const { buildComponent } = await import('../dist/engine/build/build-component.js');
-  const built = await buildComponent(new Uint8Array(readFileSync(new URL(`../examples/${name}/${name}.wasm`, import.meta.url))), { memoryCapBytes: MEMORY_CAP_BYTES });
-  writeFileSync(join(dir, `${name}.plan`), JSON.stringify(built.plan));
-  built.modules.forEach((module, i) => {
-    writeFileSync(join(dir, `${name}.0.${i}`), module);
-    // An empty custom section of one letter's name.
-    writeFileSync(join(dir, `${name}.1.${i}`), Buffer.concat([module, Buffer.from([0, 2, 1, 0x78])]));
-  });
-  return built.modules.reduce((sum, { length }) => sum + length, 0);
+  const { COMPONENTS, withSection } = await import('./lib/components.mjs');
+  const { plan, modules } = await buildComponent(new Uint8Array(await COMPONENTS[name]()), { memoryCapBytes: MEMORY_CAP_BYTES });
+  for (const copy of [0, 1, 2]) {
+    writeFileSync(join(dir, `${name}.${copy}.plan`), JSON.stringify(plan));
+    modules.forEach((module, i) => writeFileSync(join(dir, `${name}.${copy}.${i}`), withSection(module, `copy ${copy}`)));
+  }
+  return modules.reduce((sum, { length }) => sum + length, 0);
 }
 
-/** One load, as a runner does it; ms by part, and for how long the thread was held at a time at the most. */
-async function load(dir, name, copy) {
+/** One load, as a runner does it; ms by part. `held`: for how long the thread was held at a time at the most. */
+async function load(path) {
   const { Program } = await import('../dist/engine/run/program.js');
   const { resolveHost } = await import('../dist/runtime/capability/table.js');
   const { readBlob } = await import('../dist/runtime/component/read-blob.js');
   const { Guest } = await import('./lib/guest.mjs');
   const times = {};
-  let last = performance.now();
+  const firstMs = performance.now();
+  let last = firstMs;
   const mark = (part) => {
     times[part] = performance.now() - last;
     last = performance.now();
@@ -46,10 +54,9 @@ async function load(dir, name, copy) {
     if (watching) setImmediate(look);
   };
   look();
-  last = performance.now();
-  const plan = JSON.parse((await readBlob(join(dir, `${name}.plan`))).toString('utf8'));
+  const plan = JSON.parse((await readBlob(`${path}.plan`)).toString('utf8'));
   mark('plan');
-  const modules = await Promise.all(plan.modules.map((_, i) => readBlob(join(dir, `${name}.${copy}.${i}`))));
+  const modules = await Promise.all(plan.modules.map((_, i) => readBlob(`${path}.${i}`)));
   mark('read');
   const compiling = Promise.all(modules.map((bytes) => WebAssembly.compile(bytes)));
   for (const bytes of modules) createHash('sha256').update(bytes).digest('hex');
@@ -66,30 +73,37 @@ async function load(dir, name, copy) {
   watching = false;
   look();
   guest.close();
-  return { times, held };
+  return { ...times, sum: performance.now() - firstMs, held };
 }
 
 if (process.argv[2] === 'one') {
-  const [, , , dir, name] = process.argv;
-  const cold = await load(dir, name, 0);
-  const warm = await load(dir, name, 1);
-  process.stdout.write(JSON.stringify({ cold, warm }));
+  const [, , , dir, ...names] = process.argv;
+  let found;
+  for (const name of names) {
+    // What the load before has left behind to be compiled or collected is no part of this one.
+    await sleep(PAUSE_MS);
+    found = await load(join(dir, name));
+  }
+  process.stdout.write(JSON.stringify(found));
 } else {
-  const rounds = Number(process.argv[2] ?? 7);
+  const { RUNNER_V8_FLAGS } = await import('../dist/runtime/node/runner-v8-flags.js');
+  const rounds = Number(process.argv[2] ?? ROUNDS);
   const dir = mkdtempSync(join(tmpdir(), 'whorl-cold-'));
-  const median = (values) => values.toSorted((a, b) => a - b)[values.length >> 1];
-  console.log(`${cpus().length} x ${cpus()[0].model}, node ${process.version}, load ${loadavg()[0].toFixed(1)}; medians of ${rounds} processes, ms`);
-  console.log(`component | ${PARTS.join(' | ')} | sum | thread held at a time`);
   try {
-    for (const name of EXAMPLES) {
+    const rows = [];
+    for (const name of NAMES) {
       const bytes = await build(dir, name);
-      const found = Array.from({ length: rounds }, () => JSON.parse(execFileSync(process.execPath, [fileURLToPath(import.meta.url), 'one', dir, name], { encoding: 'utf8' })));
-      for (const state of ['cold', 'warm']) {
-        const parts = PARTS.map((part) => median(found.map((round) => round[state].times[part])));
-        const sum = median(found.map((round) => PARTS.reduce((total, part) => total + round[state].times[part], 0)));
-        const held = median(found.map((round) => round[state].held));
-        console.log(`${name}, ${(bytes / 1e6).toFixed(1)} MB, ${state} | ${[...parts, sum, held].map((ms) => ms.toFixed(1)).join(' | ')}`);
-      }
+      for (const state of STATES) rows.push({ title: `${name}, ${(bytes / 1e6).toFixed(1)} MB, ${state}`, loads: LOADS[state](name), samples: [] });
+    }
+    const self = fileURLToPath(import.meta.url);
+    for (let round = 0; round < rounds; round++) {
+      for (const { loads, samples } of rows) samples.push(JSON.parse(execFileSync(process.execPath, [...RUNNER_V8_FLAGS, self, 'one', dir, ...loads], { encoding: 'utf8' })));
+    }
+    console.log(`${cpus().length} x ${cpus()[0].model}, node ${process.version}, load ${loadavg()[0].toFixed(1)}; p50 / p99 of ${rounds}, ms; held: the thread, at a time\n`);
+    console.log(`| component | ${PARTS.join(' | ')} |\n|---|${'--:|'.repeat(PARTS.length)}`);
+    for (const { title, samples } of rows) {
+      const cells = PARTS.map((part) => percentiles(samples.map((sample) => sample[part]))).map(({ p50, p99 }) => `${p50.toFixed(1)} / ${p99.toFixed(1)}`);
+      console.log(`| ${title} | ${cells.join(' | ')} |`);
     }
   } finally {
     rmSync(dir, { recursive: true, force: true });

@@ -15,9 +15,8 @@ import { Lane } from './lane.js';
 import type { LaneState, NodeMetrics } from './node-metrics.js';
 import { RunnerProcess } from './runner-process.js';
 import type { CommandFailure, LaneKind, ListenTarget, RunnerCommand, RunnerConfig } from './runner-protocol.js';
+import { RUNNER_V8_FLAGS } from './runner-v8-flags.js';
 
-/** A runner's own heap; the memory of guests is outside of it and has limits of its own. */
-const RUNNER_HEAP_MB = 1_024;
 const HEAVY_RUNNERS = 2;
 const MAX_EXTRA_RUNNERS = 2;
 const WATCH_MS = 500;
@@ -72,11 +71,7 @@ export class Supervisor {
       exec: fileURLToPath(new URL('./runner.js', import.meta.url)),
       args: [],
       serialization: 'advanced',
-      // V8 would come to make the objects of requests old ones at once, as it sees some of them survive: each then keeps all that it
-      // points to until the next full collection, and every small collection costs milliseconds.
-      // V8 would look for a module among those of other versions, comparing all bytes of those that begin alike and are as long: 10 ms
-      // each for an app of 14 MB. A runner finds modules by their digests.
-      execArgv: [`--max-old-space-size=${RUNNER_HEAP_MB}`, '--no-allocation-site-pretenuring', '--no-wasm-native-module-cache'],
+      execArgv: [...RUNNER_V8_FLAGS],
     });
     this.socketDir = makeSocketDir(options.socketDir);
     this.shared = this.lane('shared', () => options.onChange());

@@ -24,6 +24,7 @@ export interface PushCall extends PushQuery {
 
 @Injectable()
 export class VersionsService {
+  // oxlint-disable-next-line max-params -- what is injected, one feature each
   constructor(
     private readonly repository: VersionRepository,
     private readonly apps: AppsService,

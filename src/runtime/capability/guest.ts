@@ -124,8 +124,11 @@ export interface GuestGrant {
 export interface GuestState {
   readonly grant: GuestGrant;
   invocation: Invocation;
-  /** Several invocations take turns: `invocation` is the one whose code runs. What runs outside of guest code must have asked before. */
-  readonly isShared?: boolean;
+  /**
+   * Where capabilities keep something for the invocation when several take turns: `invocation` is then the one whose code runs, and what runs
+   * outside of guest code must have asked before. null: there is one at a time.
+   */
+  readonly own?: { capabilities?: object } | null;
   /** What is held outside of the guest for this invocation. */
   readonly memory: HostMemory;
   /** Runs `release` when the slot is reset, whatever happened: sockets, timers, handles the guest left open. */

@@ -80,12 +80,13 @@ export class Slot {
   }
 }
 
-const slots = new WeakMap<GuestState | Invocation, Slot>();
+const slots = new WeakMap<GuestState, Slot>();
 
 /** The one `Slot` of a guest state, or of the invocation that it is at when several share it. */
 export function slotOf(state: GuestState): Slot {
-  const owner = state.isShared ? state.invocation : state;
-  let slot = slots.get(owner);
-  if (!slot) slots.set(owner, (slot = new Slot(state)));
+  const { own } = state;
+  if (own) return (own.capabilities ??= new Slot(state)) as Slot;
+  let slot = slots.get(state);
+  if (!slot) slots.set(state, (slot = new Slot(state)));
   return slot;
 }

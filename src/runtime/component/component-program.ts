@@ -20,6 +20,7 @@ import { InvocationLog } from './invocation-log.js';
 import { InvocationRun, type InvocationRequest, type RunContext } from './invocation-run.js';
 import { SHARED_LANE_CPU_MS, type Limits, type Reuse } from './limits.js';
 import type { ModuleCache } from './module-cache.js';
+import type { Occupant } from './occupant.js';
 import { SharedPool } from './shared-pool.js';
 import { SharedSlotState } from './shared-slot-state.js';
 import { SlotPool } from './slot-pool.js';
@@ -186,7 +187,7 @@ function makeProgram(plan: Plan, modules: WebAssembly.Module[], host: ComponentH
       clock: host.clock,
       maxMemoryBytes: limits.memoryBytes,
       verifyEvery: host.verifyResetEvery,
-      ...(reuse && { onSwitch: (state, holder) => (state as SharedSlotState).switchTo(holder as InvocationRun | null) }),
+      ...(reuse && { onSwitch: (state, holder) => (state as SharedSlotState).switchTo(holder as Occupant | null) }),
     });
   } catch (cause) {
     if (cause instanceof LimitTrap) throw new WhorlError('COMPONENT_MEMORY_LIMIT', cause.message, { cause });

@@ -7,14 +7,16 @@ import { Ending } from '#runtime/capability/ending.js';
 import type { ByteSink, ByteSource, Headers, HttpExchange } from '#runtime/capability/guest.js';
 import { HostMemory, type HostMemoryTotal } from '#runtime/capability/host-memory.js';
 import type { UsageCounter } from '#runtime/meter/meter.js';
+import type { Belongings } from './belongings.js';
 import type { Deadlines, Expiring } from './deadlines.js';
 import { ClientGone, isCpuLimit, toFailure, toStartFailure, type Failure } from './failure.js';
 import type { Entrant, Gate } from './gate.js';
-import type { GuestPool, GuestSlot, Occupant } from './guest-pool.js';
+import type { GuestPool, GuestSlot } from './guest-pool.js';
 import type { HandlerEvents, HandlerRun, InvocationIo } from './handler/handler.js';
 import type { InvocationLog } from './invocation-log.js';
 import type { Limits } from './limits.js';
 import { MeteredExchange } from './metered-exchange.js';
+import type { Occupant } from './occupant.js';
 
 /** One request for a component. */
 export interface InvocationRequest {
@@ -72,6 +74,7 @@ export class InvocationRun implements Occupant, HandlerRun, HandlerEvents, Entra
   args: readonly string[] = [];
   environment: readonly (readonly [string, string])[] = [];
   account: CpuAccount | null = null;
+  belongings: Belongings | null = null;
   private slot: GuestSlot | null = null;
   private launch: ((slot: GuestSlot, on: HandlerEvents) => void) | null = null;
   private leaveQueue: (() => void) | null = null;

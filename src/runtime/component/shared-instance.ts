@@ -1,8 +1,9 @@
 import { Trap } from '#engine/run/host.js';
 import type { Expiring } from './deadlines.js';
-import { noteErrors, type GuestSlot, type Occupant } from './guest-pool.js';
+import { noteErrors, type GuestSlot } from './guest-pool.js';
 import type { IdleInvocation } from './idle-invocation.js';
 import type { Reuse } from './limits.js';
+import type { Occupant } from './occupant.js';
 import type { SharedSlotState } from './shared-slot-state.js';
 
 /** What an instance tells of itself. */

@@ -1,7 +1,8 @@
 import type { Deadlines } from './deadlines.js';
-import type { GuestPool, GuestSlot, Occupant } from './guest-pool.js';
+import type { GuestPool, GuestSlot } from './guest-pool.js';
 import { IdleInvocation } from './idle-invocation.js';
 import type { Reuse } from './limits.js';
+import type { Occupant } from './occupant.js';
 import { SharedInstance, type SharedInstanceEvents } from './shared-instance.js';
 import type { SlotPool } from './slot-pool.js';
 

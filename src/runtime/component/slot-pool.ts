@@ -1,8 +1,9 @@
 import { ResetDifference } from '#engine/run/host.js';
 import type { Program } from '#engine/run/program.js';
 import type { GuestGrant } from '#runtime/capability/guest.js';
-import { noteErrors, type GuestPool, type GuestSlot, type Occupant } from './guest-pool.js';
+import { noteErrors, type GuestPool, type GuestSlot } from './guest-pool.js';
 import { IdleInvocation } from './idle-invocation.js';
+import type { Occupant } from './occupant.js';
 import { SharedSlotState } from './shared-slot-state.js';
 import { SlotState } from './slot-state.js';
 

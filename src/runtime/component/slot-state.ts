@@ -1,5 +1,6 @@
 import type { GuestGrant, GuestState, Invocation } from '#runtime/capability/guest.js';
 import { HostMemory } from '#runtime/capability/host-memory.js';
+import type { Occupant } from './occupant.js';
 
 const NONE: readonly unknown[] = [];
 /** Start code makes little that lasts, and what it makes stays as long as the slot. */
@@ -7,7 +8,8 @@ const START_HOST_BYTES = 1024 * 1024;
 
 /** The state of one slot: whose it is, what it is at, and what must be let go when that is over. */
 export class SlotState implements GuestState {
-  readonly isShared: boolean = false;
+  /** See SharedSlotState. */
+  readonly own: { capabilities?: object } | null = null;
   private readonly releases: (() => void)[] = [];
 
   memory: HostMemory = new HostMemory(START_HOST_BYTES);
@@ -15,7 +17,7 @@ export class SlotState implements GuestState {
   constructor(readonly grant: GuestGrant, public invocation: Invocation) {}
 
   /** An invocation gets the slot. */
-  begin(invocation: Invocation, memory: HostMemory): void {
+  begin(invocation: Occupant, memory: HostMemory): void {
     this.invocation = invocation;
     this.memory = memory;
   }
@@ -25,7 +27,11 @@ export class SlotState implements GuestState {
   }
 
   /** Runs what was deferred, the last first. One that throws does not keep the others from running; its error is handed back. */
-  release(_invocation: Invocation): readonly unknown[] {
+  release(_occupant: Occupant): readonly unknown[] {
+    return this.releaseOwn();
+  }
+
+  protected releaseOwn(): readonly unknown[] {
     const errors = runReleases(this.releases);
     this.memory.close();
     this.memory = new HostMemory(START_HOST_BYTES);

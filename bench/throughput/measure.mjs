@@ -2,10 +2,10 @@
 import { cpuBetweenMs, cpuMs, rssBytes } from './processes.mjs';
 import { REQUESTS } from './rows.mjs';
 
-const WARM_UP_MS = 120;
-const MEASURE_MS = 500;
-/** Before the first round, so that no row is charged for code that V8 has not compiled yet. */
-const COLD_MS = 1_000;
+const WARM_UP_MS = 300;
+const MEASURE_MS = 800;
+/** Before the first round, for each process of a server: V8 has compiled what runs often for good only after tens of thousands of requests. */
+const COLD_MS = 3_000;
 const COLD_CONNECTIONS = 32;
 
 export const median = (values) => {
@@ -54,16 +54,17 @@ function summary(name, ask, connections, rounds) {
 const mean = (a, b) => ({ perSecond: (a.perSecond + b.perSecond) / 2, p99: (a.p99 + b.p99) / 2, cpuUs: (a.cpuUs + b.cpuUs) / 2 });
 
 /**
- * Measures `rows` in `rounds` rounds, fewer when another would go beyond `budgetMs`. Each row's figures are compared with those of `bare` directly before and after it. The first of
- * the summaries, one for each number of concurrent requests, are bare's own.
+ * Measures `rows` in `rounds` rounds, fewer when another would go beyond `budgetMs`. Each row's figures are compared with those of `bare`
+ * directly before and after it. The first of the summaries, one for each number of concurrent requests, are bare's own. `processes`: of
+ * each server.
  */
-export async function measure({ load, rows, servers, bare, bareName, rounds, budgetMs, say }) {
+export async function measure({ load, rows, servers, processes, bare, bareName, rounds, budgetMs, say }) {
   const cells = rows.flatMap((row) => row.concurrent.map((connections) => ({ ...row, server: servers[row.server], connections, rounds: [] })));
   const levels = [...new Set(cells.map(({ connections }) => connections))].sort((a, b) => a - b);
   const bares = levels.map((connections) => ({ name: bareName, ask: 'get', connections, rounds: [] }));
   const startMs = performance.now();
   for (const { port, host, ask } of [{ ...bare, ask: 'get' }, ...rows.map((row) => ({ ...servers[row.server], ask: row.ask }))]) {
-    await load.run({ port, request: REQUESTS[ask](host), connections: COLD_CONNECTIONS, measureMs: COLD_MS });
+    await load.run({ port, request: REQUESTS[ask](host), connections: COLD_CONNECTIONS, measureMs: COLD_MS * Math.sqrt(processes) });
   }
   const warmMs = performance.now();
   for (let round = 0; round < rounds; round++) {

@@ -35,11 +35,9 @@ export const oneProcess = (apps) => [
   ...whorl(apps, 'one'),
   row('workerd', 'workerd', 'get', CONCURRENT),
   row('workerd, JSON', 'workerd', 'json'),
-  ...['shared', 'instance', 'worker'].flatMap((mode) => [
-    row(`jco serve ${mode}, tiny`, `jco:${mode}:tiny`, 'get', CONCURRENT),
-    row(`jco serve ${mode}, json`, `jco:${mode}:json`, 'json'),
-    row(`jco serve ${mode}, js`, `jco:${mode}:js`),
-  ]),
+  ...['shared', 'instance', 'worker'].map((mode) => row(`jco serve ${mode}, tiny`, `jco:${mode}:tiny`)),
+  ...['shared', 'instance'].map((mode) => row(`jco serve ${mode}, json`, `jco:${mode}:json`, 'json')),
+  row('jco serve instance, js', 'jco:instance:js'),
 ];
 
 /** As many processes as there are cores. */

@@ -5,7 +5,7 @@ export interface HeldAnswer {
 }
 
 /** Complete answers wait so long at most before they are sent. */
-const MAX_HOLD_MS = 0.25;
+const MAX_HOLD_MS = 0.5;
 
 /**
  * The answers of one turn of the event loop. What is complete is sent together, when the turn ends or a moment has passed: sending right

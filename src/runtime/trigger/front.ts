@@ -73,7 +73,7 @@ export interface FrontLoad {
 
 const LOADED_SWEEP_MS = 1_000;
 /** Guests are begun for so long before the event loop looks for other work. */
-const MAX_TURN_MS = 1;
+const MAX_TURN_MS = 2;
 /** After the first one of all, the next ones still find code that runs for the second time alone. */
 const WARM_UP_REQUESTS = 3;
 /** On top of the longest invocation: waiting in the heavy lane. */

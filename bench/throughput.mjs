@@ -1,5 +1,5 @@
-// Requests per second beside bare node:http, jco serve and workerd, all in one run. The servers are all up the whole time, and take turns
-// under load. `node bench/throughput.mjs TEXT…` measures only rows whose name holds one of the texts.
+// Requests per second beside bare node:http, jco serve and workerd, all in one run. One app or peer after the other takes turns with bare
+// node:http under load. `node bench/throughput.mjs TEXT…` measures only rows whose name holds one of the texts.
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,16 +10,14 @@ import { ROOT } from './lib/platform.mjs';
 import { measureEcho } from './throughput/echo.mjs';
 import { unfitness } from './throughput/fitness.mjs';
 import { Load } from './throughput/load.mjs';
-import { measure } from './throughput/measure.mjs';
+import { BareRounds, measure } from './throughput/measure.mjs';
 import { echoTable, targetTable, throughputTable } from './throughput/report.mjs';
-import { allCores, oneProcess } from './throughput/rows.mjs';
+import { ALL_CORES, ONE_PROCESS } from './throughput/rows.mjs';
 import { startBare, startJco, startWorkerd } from './throughput/servers.mjs';
 import { judge } from './throughput/targets.mjs';
 import { startWhorl } from './throughput/whorl.mjs';
 
 const ROUNDS = 3;
-/** Of time for the rounds; there is one at least. */
-const BUDGET_MS = { one: 300_000, all: 150_000 };
 /** From so many cores on, two processes of the load generator leave room for what they measure. */
 const CORES_FOR_TWO = 4;
 /** jco's own default is 50, each with a copy of the component; what it does under steady load is the same. */
@@ -28,64 +26,69 @@ const ECHO = 'Whorl fresh, echo-03';
 
 const say = (line) => process.stderr.write(`${line}\n`);
 
-/** What has been started, to be stopped in the end whatever happens. */
-class Servers {
-  all = {};
-  #started = [];
-  #dir;
-
-  async keep(starting) {
-    const server = await starting;
-    this.#started.push(server);
-    return server;
+/** Starts what a stage needs: its servers by name, and how to stop them. */
+async function start({ kind, mode, component, components, reused }, { bare, runners }) {
+  if (kind === 'bare') return { servers: { bare }, stop: async () => {} };
+  if (kind === 'whorl') {
+    const { apps, stop } = await startWhorl(runners, components, reused);
+    return { servers: apps, stop };
   }
+  if (kind === 'workerd') {
+    const workerd = await startWorkerd();
+    return { servers: { workerd }, stop: () => workerd.stop() };
+  }
+  const dir = await mkdtemp(join(tmpdir(), 'whorl-bench-jco-'));
+  const wasm = join(dir, `${component}.wasm`);
+  await writeFile(wasm, await COMPONENTS[component]());
+  const jco = await startJco(wasm, mode, JCO_WORKERS);
+  return { servers: { jco }, stop: () => jco.stop().then(() => rm(dir, { recursive: true, force: true })) };
+}
 
-  async addPeers(jcoServers) {
-    await installPackage(join(ROOT, 'bench'), { say: () => say('installing the peers') });
-    this.#dir = await mkdtemp(join(tmpdir(), 'whorl-bench-peers-'));
-    this.all.workerd = await this.keep(startWorkerd());
-    for (const name of jcoServers) {
-      const [, mode, component] = name.split(':');
-      const wasm = join(this.#dir, `${component}.wasm`);
-      await writeFile(wasm, await COMPONENTS[component]());
-      this.all[name] = await this.keep(startJco(wasm, mode, JCO_WORKERS));
+/** Measures stage after stage, each beside bare servers of as many processes. */
+async function measureStages(stages, { load, processes, bareName }) {
+  if (stages.length === 0) return [];
+  const bare = await startBare(processes);
+  const bareRounds = new BareRounds();
+  const figures = [];
+  try {
+    for (const stage of stages) {
+      say(`${stage.rows.map(({ name }) => name).join('; ')}: ${processes === 1 ? 'one process' : `${processes} processes`}`);
+      const { servers, stop } = await start(stage, { bare, runners: processes });
+      try {
+        figures.push(...await measure({ load, rows: stage.rows, servers, processes, bare, bareRounds, rounds: ROUNDS, say }));
+      } finally {
+        await stop();
+      }
     }
+  } finally {
+    await bare.stop();
   }
+  return [...bareRounds.summaries(bareName), ...figures];
+}
 
-  async addWhorl(group, runners) {
-    const { apps } = await this.keep(startWhorl(runners));
-    for (const [name, app] of Object.entries(apps)) this.all[`${group}:${name}`] = app;
-    return apps;
-  }
-
-  async stop() {
-    await Promise.all(this.#started.map((server) => server.stop()));
-    if (this.#dir) await rm(this.#dir, { recursive: true, force: true });
+async function measureEchoes() {
+  const bare = await startBare(1);
+  try {
+    const { apps, stop } = await startWhorl(1, ['echo-03']);
+    return await measureEcho({ bare, servers: { [ECHO]: apps['echo-03'] }, say }).finally(stop);
+  } finally {
+    await bare.stop();
   }
 }
 
 /** Prints its tables; returns its rows for the table of targets, and its figures. `only`: texts in the names of rows; none: all rows. */
 export async function throughput(only = []) {
   const wanted = ({ name }) => only.length === 0 || only.some((text) => name.includes(text));
+  const filtered = (stages) => stages.map((stage) => ({ ...stage, rows: stage.rows.filter(wanted) })).filter(({ rows }) => rows.length > 0);
   const cores = availableParallelism();
   const load = new Load(cores >= CORES_FOR_TWO ? 2 : 1);
-  const servers = new Servers();
   try {
-    say(`starting servers; load of the machine before: ${loadavg()[0].toFixed(1)}`);
-    const bare = await servers.keep(startBare(1));
-    const bareAll = await servers.keep(startBare(cores));
-    servers.all.bare = bare;
-    const single = await servers.addWhorl('one', 1);
-    const every = await servers.addWhorl('all', cores);
-    const oneRows = oneProcess(single).filter(wanted);
-    const allRows = allCores(every).filter(wanted);
-    const jco = oneRows.map(({ server }) => server).filter((server) => server.startsWith('jco:'));
-    if (jco.length > 0 || oneRows.some(({ server }) => server === 'workerd')) await servers.addPeers(jco);
-
-    const common = { load, servers: servers.all, rounds: ROUNDS, say };
-    const one = await measure({ ...common, rows: oneRows, processes: 1, budgetMs: BUDGET_MS.one, bare, bareName: 'bare node:http' });
-    const all = await measure({ ...common, rows: allRows, processes: cores, budgetMs: BUDGET_MS.all, bare: bareAll, bareName: `bare node:http, ${cores} processes` });
-    const echo = wanted({ name: ECHO }) ? await measureEcho({ bare, servers: { [ECHO]: single['echo-03'] }, say }) : [];
+    say(`load of the machine before: ${loadavg()[0].toFixed(1)}`);
+    const oneStages = filtered(ONE_PROCESS);
+    if (oneStages.some(({ kind }) => kind === 'workerd' || kind === 'jco')) await installPackage(join(ROOT, 'bench'), { say: () => say('installing the peers') });
+    const one = await measureStages(oneStages, { load, processes: 1, bareName: 'bare node:http' });
+    const all = await measureStages(filtered(ALL_CORES), { load, processes: cores, bareName: `bare node:http, ${cores} processes` });
+    const echo = wanted({ name: ECHO }) ? await measureEchoes() : [];
     if (one.length > 0) console.log(throughputTable('One process each (Whorl: one runner; CPU and RSS with its supervisor)', one));
     if (all.length > 0) console.log(throughputTable(`${cores} processes each, as many as cores`, all));
     if (echo.length > 0) console.log(echoTable(echo));
@@ -95,7 +98,6 @@ export async function throughput(only = []) {
     return { rows, figures: { unfit, one, all, echo } };
   } finally {
     load.stop();
-    await servers.stop();
   }
 }
 

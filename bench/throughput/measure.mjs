@@ -4,7 +4,7 @@ import { REQUESTS } from './rows.mjs';
 
 const WARM_UP_MS = 300;
 const MEASURE_MS = 800;
-/** Before the first round, for each process of a server: V8 has compiled what runs often for good only after tens of thousands of requests. */
+/** Before the first round: V8 has compiled what runs often for good only after tens of thousands of requests. */
 const COLD_MS = 3_000;
 const COLD_CONNECTIONS = 32;
 
@@ -53,32 +53,38 @@ function summary(name, ask, connections, rounds) {
 
 const mean = (a, b) => ({ perSecond: (a.perSecond + b.perSecond) / 2, p99: (a.p99 + b.p99) / 2, cpuUs: (a.cpuUs + b.cpuUs) / 2 });
 
+/** What bare node:http did beside all rows: its rounds by the number of concurrent requests. */
+export class BareRounds {
+  #levels = new Map();
+
+  add(connections, own) {
+    if (!this.#levels.has(connections)) this.#levels.set(connections, []);
+    this.#levels.get(connections).push({ own, bare: own });
+  }
+
+  summaries(name) {
+    return [...this.#levels].sort(([a], [b]) => a - b).map(([connections, rounds]) => summary(name, 'get', connections, rounds));
+  }
+}
+
 /**
- * Measures `rows` in `rounds` rounds, fewer when another would go beyond `budgetMs`. Each row's figures are compared with those of `bare`
- * directly before and after it. The first of the summaries, one for each number of concurrent requests, are bare's own. `processes`: of
- * each server.
+ * Measures `rows` in `rounds` rounds. Each row's figures are compared with those of `bare` directly before and after it, which also go to
+ * `bareRounds`. `processes`: of each server.
  */
-export async function measure({ load, rows, servers, processes, bare, bareName, rounds, budgetMs, say }) {
+export async function measure({ load, rows, servers, processes, bare, bareRounds, rounds, say }) {
   const cells = rows.flatMap((row) => row.concurrent.map((connections) => ({ ...row, server: servers[row.server], connections, rounds: [] })));
-  const levels = [...new Set(cells.map(({ connections }) => connections))].sort((a, b) => a - b);
-  const bares = levels.map((connections) => ({ name: bareName, ask: 'get', connections, rounds: [] }));
-  const startMs = performance.now();
   for (const { port, host, ask } of [{ ...bare, ask: 'get' }, ...rows.map((row) => ({ ...servers[row.server], ask: row.ask }))]) {
     await load.run({ port, request: REQUESTS[ask](host), connections: COLD_CONNECTIONS, measureMs: COLD_MS * Math.sqrt(processes) });
   }
-  const warmMs = performance.now();
   for (let round = 0; round < rounds; round++) {
-    const soFarMs = performance.now();
-    if (round > 0 && soFarMs - startMs + (soFarMs - warmMs) / round > budgetMs) break;
-    say(`${bareName} and ${cells.length} others: round ${round + 1} of ${rounds}`);
-    for (const level of bares) {
+    for (const level of new Set(cells.map(({ connections }) => connections))) {
       const askBare = async () => {
-        const own = await once(load, { server: bare, ask: 'get', connections: level.connections });
-        level.rounds.push({ own, bare: own });
+        const own = await once(load, { server: bare, ask: 'get', connections: level });
+        bareRounds.add(level, own);
         return own;
       };
       let before = await askBare();
-      for (const cell of cells.filter(({ connections }) => connections === level.connections)) {
+      for (const cell of cells.filter(({ connections }) => connections === level)) {
         const own = await once(load, cell);
         if (own.errors > 0) say(`  ${cell.name}, ${cell.connections} concurrent: ${own.errors} errors, ${own.firstError.split('\r\n', 1)[0]}`);
         const after = await askBare();
@@ -87,5 +93,5 @@ export async function measure({ load, rows, servers, processes, bare, bareName, 
       }
     }
   }
-  return [...bares, ...cells].map(({ name, ask, connections, rounds: seen }) => summary(name, ask, connections, seen));
+  return cells.map(({ name, ask, connections, rounds: seen }) => summary(name, ask, connections, seen));
 }

@@ -16,29 +16,42 @@ export const REQUESTS = {
   post100k: (host) => requestBytes({ method: 'POST', path: '/echo', host, headers: { 'content-type': 'application/octet-stream' }, body: Buffer.alloc(100_000, 'w') }),
 };
 
-/** `name` identifies a row; `ask` is of REQUESTS; `server` is of what `start` in throughput.mjs made. */
+/** `name` identifies a row; `ask` is of REQUESTS; `server` is one of its stage's. */
 const row = (name, server, ask = 'get', concurrent = USUAL) => ({ name, server, ask, concurrent });
 
-/** Of Whorl: a component, and the request it gets. */
-const APPS = [['tiny', 'get'], ['json', 'json'], ['js', 'get'], ['hello-03', 'get']];
+/** Components that are also measured with an instance reused. Not js: a guest of its toolchain answers one request for an instance. */
+const REUSED = ['tiny', 'json', 'hello-03'];
 
-const whorl = (apps, group) => [
-  ...APPS.map(([app, ask]) => row(`Whorl fresh, ${app}`, `${group}:${app}`, ask, CONCURRENT)),
-  ...APPS.filter(([app]) => `${app}-reused` in apps).map(([app, ask]) => row(`Whorl reused, ${app}`, `${group}:${app}-reused`, ask, CONCURRENT)),
-  row('Whorl fresh, js, POST 100 kB', `${group}:js`, 'post100k'),
+/** A platform with one app and, where it can be reused, the same once more with `reuse = true`. */
+const whorl = (app, ask, more = []) => ({
+  kind: 'whorl',
+  components: [app],
+  reused: REUSED.filter((name) => name === app),
+  rows: [
+    row(`Whorl fresh, ${app}`, app, ask, CONCURRENT),
+    ...REUSED.filter((name) => name === app).map(() => row(`Whorl reused, ${app}`, `${app}-reused`, ask, CONCURRENT)),
+    ...more,
+  ],
+});
+
+const APPS = [
+  whorl('tiny', 'get'),
+  whorl('json', 'json'),
+  whorl('js', 'get', [row('Whorl fresh, js, POST 100 kB', 'js', 'post100k')]),
+  whorl('hello-03', 'get'),
 ];
 
-/** One process each. */
-export const oneProcess = (apps) => [
-  row('bare node:http, JSON', 'bare', 'json'),
-  row('bare node:http, POST 100 kB', 'bare', 'post100k'),
-  ...whorl(apps, 'one'),
-  row('workerd', 'workerd', 'get', CONCURRENT),
-  row('workerd, JSON', 'workerd', 'json'),
-  ...['shared', 'instance', 'worker'].map((mode) => row(`jco serve ${mode}, tiny`, `jco:${mode}:tiny`)),
-  ...['shared', 'instance'].map((mode) => row(`jco serve ${mode}, json`, `jco:${mode}:json`, 'json')),
-  row('jco serve instance, js', 'jco:instance:js'),
+const jco = (mode, component, ask) => ({ kind: 'jco', mode, component, rows: [row(`jco serve ${mode}, ${component}`, 'jco', ask)] });
+
+/** One process each. A stage is what is up at the same time, beside bare node:http: its servers, and the rows that they answer. */
+export const ONE_PROCESS = [
+  { kind: 'bare', rows: [row('bare node:http, JSON', 'bare', 'json'), row('bare node:http, POST 100 kB', 'bare', 'post100k')] },
+  ...APPS,
+  { kind: 'workerd', rows: [row('workerd', 'workerd', 'get', CONCURRENT), row('workerd, JSON', 'workerd', 'json')] },
+  ...['shared', 'instance', 'worker'].map((mode) => jco(mode, 'tiny', 'get')),
+  ...['shared', 'instance'].map((mode) => jco(mode, 'json', 'json')),
+  jco('instance', 'js', 'get'),
 ];
 
 /** As many processes as there are cores. */
-export const allCores = (apps) => whorl(apps, 'all');
+export const ALL_CORES = APPS;

@@ -39,6 +39,6 @@ function scaling(single, every, cores) {
   if (!single || !every) return [];
   const raw = every.perSecond / single.perSecond;
   const value = (raw * cores) / (cores - every.loadCores);
-  const note = `${raw.toFixed(2)} as measured; the load generator took ${every.loadCores.toFixed(2)} of ${cores} cores, the node ${every.cores.toFixed(2)}; CPU per request ${single.cpuUs.toFixed(1)} to ${every.cpuUs.toFixed(1)} us`;
+  const note = `${raw.toFixed(2)} as measured; the load generator took ${every.loadCores.toFixed(2)} of ${cores} cores, the node ${every.cores.toFixed(2)}; ${((cores * single.cpuUs) / every.cpuUs).toFixed(2)} by CPU time (${single.cpuUs.toFixed(1)} to ${every.cpuUs.toFixed(1)} us a request)`;
   return [atLeast(`tiny, fresh: ${cores} runners to 1, load generator's share taken off`, value, 0.75 * cores, note)];
 }

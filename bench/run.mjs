@@ -3,45 +3,41 @@ import { execFileSync } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
-import { deadline } from './deadline.mjs';
-import { density } from './density.mjs';
-import { deploy } from './deploy.mjs';
 import { ROOT, startPlatform } from './lib/platform.mjs';
-import { rollback } from './rollback.mjs';
-import { runaway } from './runaway.mjs';
-import { throughput } from './throughput.mjs';
 import { targetTable } from './throughput/report.mjs';
 
+// Each is the function of its name in the file of its name, read when the platform is built: some import it.
 /** These share a platform; their rows have p50, p99 and max. */
-const PLATFORM = { deploy, rollback, runaway };
+const PLATFORM = ['deploy', 'rollback', 'runaway'];
 /** As those, but needs no platform. */
-const ENGINE = { deadline };
+const ENGINE = ['deadline'];
 /** These start what they need; their rows have one value. */
-const ALONE = { throughput, density };
-const known = [...Object.keys(PLATFORM), ...Object.keys(ENGINE), ...Object.keys(ALONE)];
+const ALONE = ['throughput', 'density'];
+const known = [...PLATFORM, ...ENGINE, ...ALONE];
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !known.includes(name));
 if (unknown.length > 0) {
   console.error(`unknown benchmark: ${unknown.join(', ')}; known: ${known.join(', ')}`);
   process.exit(1);
 }
-const chosen = (benchmarks) => Object.entries(benchmarks).filter(([name]) => wanted.length === 0 || wanted.includes(name));
+const chosen = (benchmarks) => benchmarks.filter((name) => wanted.length === 0 || wanted.includes(name));
+const load = async (name) => (await import(`./${name}.mjs`))[name];
 execFileSync(process.execPath, [join(ROOT, 'scripts/build.mjs'), 'hello-js', 'tiny-wat'], { stdio: 'inherit' });
 
 const rows = [];
 if (chosen(PLATFORM).length > 0) {
   const platform = await startPlatform();
   try {
-    for (const [, run] of chosen(PLATFORM)) rows.push(...(await run(platform)));
+    for (const name of chosen(PLATFORM)) rows.push(...(await (await load(name))(platform)));
   } finally {
     await platform.stop();
   }
 }
-for (const [, run] of chosen(ENGINE)) rows.push(...(await run()));
+for (const name of chosen(ENGINE)) rows.push(...(await (await load(name))()));
 const targets = [];
 const figures = {};
-for (const [name, run] of chosen(ALONE)) {
-  const result = await run();
+for (const name of chosen(ALONE)) {
+  const result = await (await load(name))();
   targets.push(...result.rows);
   figures[name] = result.figures;
 }

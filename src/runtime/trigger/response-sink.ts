@@ -88,8 +88,19 @@ export class ResponseSink implements ByteSink, HeldAnswer {
     this.onClose?.();
   }
 
+  /** Called for many answers in turn: one that cannot be sent breaks its own connection, and nothing else. */
   flush(): void {
-    if (this.complete) return this.sendAll();
+    try {
+      if (this.complete) this.sendAll();
+      else this.sendBegun();
+    } catch (error) {
+      this.finished = true;
+      this.front.onFault(error as Error);
+      this.response.destroy();
+    }
+  }
+
+  private sendBegun(): void {
     if (this.headSent || this.finished || this.closed || !this.sendHead(false)) return;
     const { first } = this;
     this.first = null;

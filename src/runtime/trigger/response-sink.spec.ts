@@ -14,7 +14,7 @@ beforeAll(async () => {
   server = createServer((_request, response) => answer(response));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
 });
-afterAll(() => server.close());
+afterAll(() => void server.close());
 
 async function ask(how: typeof answer): Promise<string> {
   answer = how;

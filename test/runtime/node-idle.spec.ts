@@ -1,45 +1,17 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { execFileSync } from 'node:child_process';
-import { rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { VersionArtifact } from '#contract/artifact.js';
-import { buildWat } from '../fixtures/build-wat.js';
-import { artifactOf, ask, Blobs, httpTrigger, type Built } from './front-fixture.js';
-import { compileProcesses, TestControlPlane, TestNode } from './node-fixture.js';
+import { artifactOf, ask, httpTrigger } from './front-fixture.js';
+import type { TestNode } from './node-fixture.js';
+import { NodeSuite } from './node-suite.js';
 
 /** What a node does with apps that nobody asks for at the moment: real processes, as node-process.spec.ts. */
 
-const blobs = new Blobs();
-let dist: string;
-let fixture: Built;
-const nodes: TestNode[] = [];
-const planes: TestControlPlane[] = [];
-
-beforeAll(async () => {
-  dist = await compileProcesses();
-  fixture = await blobs.build(await buildWat('loop'));
-});
-afterEach(async () => {
-  for (const node of nodes.splice(0)) await node.remove();
-  for (const plane of planes.splice(0)) await plane.stop();
-});
-afterAll(() => {
-  blobs.remove();
-  rmSync(dist, { recursive: true, force: true });
-});
-
-async function setUp(settings: Record<string, string> = {}) {
-  const control = new TestControlPlane(blobs);
-  planes.push(control);
-  await control.start();
-  const node = new TestNode(dist, control, settings);
-  nodes.push(node);
-  await node.start();
-  return { control, node };
-}
+const suite = new NodeSuite();
 
 const version = (number: number, description = ''): VersionArtifact => {
-  const artifact = artifactOf(number, { main: fixture }, [httpTrigger('all', '/...', { component: 'main' })]);
+  const artifact = artifactOf(number, { main: suite.fixture }, [httpTrigger('all', '/...', { component: 'main' })]);
   return { ...artifact, app: { ...artifact.app, description } };
 };
 const statusOf = async (node: TestNode, app: string) => (await ask(node.port, `${app}.localhost`, '/ok')).status;
@@ -49,7 +21,7 @@ const runnersOf = (node: TestNode): number[] =>
 
 describe('an app without requests', () => {
   it('is let go of, and answers its next request in every runner', async () => {
-    const { control, node } = await setUp({ WHORL_IDLE_AFTER_MS: '1' });
+    const { control, node } = await suite.start({ WHORL_IDLE_AFTER_MS: '1' });
     await control.deploy('tiny', 2, version(1));
     await sleep(2_500);
     const statuses = await Promise.all(Array.from({ length: 20 }, () => statusOf(node, 'tiny')));
@@ -57,7 +29,7 @@ describe('an app without requests', () => {
   });
 
   it('is rolled back without a failed request', async () => {
-    const { control, node } = await setUp({ WHORL_IDLE_AFTER_MS: '1' });
+    const { control, node } = await suite.start({ WHORL_IDLE_AFTER_MS: '1' });
     await control.deploy('tiny', 2, version(1));
     await control.deploy('tiny', 4, version(2), [version(1)]);
     await sleep(2_500);
@@ -75,7 +47,7 @@ describe('an app without requests', () => {
   });
 
   it('is not prepared again by a node that starts from its snapshot, nor by a runner that takes the place of another', async () => {
-    const { control, node } = await setUp();
+    const { control, node } = await suite.start();
     for (const app of ['one', 'two']) await control.deploy(app, 2, version(1));
     expect(preparations(node)).toBe(2);
     await node.stop();
@@ -90,11 +62,10 @@ describe('an app without requests', () => {
   });
 
   it('is prepared by a node whose limits are others than when it was', async () => {
-    const { control, node } = await setUp();
+    const { control, node } = await suite.start();
     await control.deploy('tiny', 2, version(1));
     await node.stop();
-    const other = new TestNode(dist, control, { WHORL_LIMIT_MEMORY_BYTES: String(16 * 2 ** 20), WHORL_NODE_DIR: node.dir });
-    nodes.push(other);
+    const other = suite.node(control, { WHORL_LIMIT_MEMORY_BYTES: String(16 * 2 ** 20), WHORL_NODE_DIR: node.dir });
     await other.start();
     expect(await statusOf(other, 'tiny')).toBe(200);
     expect(preparations(other)).toBe(1);
@@ -103,7 +74,7 @@ describe('an app without requests', () => {
 
 describe('other builds of a version', () => {
   it('take the place of the ones before without a failed request', async () => {
-    const { control, node } = await setUp();
+    const { control, node } = await suite.start();
     await control.deploy('tiny', 2, version(1));
     control.assign('tiny', 2, 1, [version(1, 'built again')]);
     for (let i = 0; i < 100 && preparations(node) < 2; i++) expect(await statusOf(node, 'tiny')).toBe(200);
@@ -112,10 +83,10 @@ describe('other builds of a version', () => {
   });
 
   it('that do not start change nothing', async () => {
-    const { control, node } = await setUp();
+    const { control, node } = await suite.start();
     await control.deploy('tiny', 2, version(1));
     const broken = version(1, 'built again');
-    control.assign('tiny', 2, 1, [{ ...broken, builds: { main: { ...fixture, handlers: ['command'] } } }]);
+    control.assign('tiny', 2, 1, [{ ...broken, builds: { main: { ...suite.fixture, handlers: ['command'] } } }]);
     for (let i = 0; i < 200 && !node.output.join('').includes('a version cannot be prepared'); i++) await sleep(25);
     expect(node.output.join('')).toContain('main exports none of');
     expect(new Set(await Promise.all(Array.from({ length: 10 }, () => statusOf(node, 'tiny'))))).toEqual(new Set([200]));

@@ -1,44 +1,16 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { execFileSync } from 'node:child_process';
-import { rmSync } from 'node:fs';
 import { Agent, request as httpRequest } from 'node:http';
 import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { VersionArtifact } from '#contract/artifact.js';
-import { buildWat } from '../fixtures/build-wat.js';
-import { artifactOf, ask, Blobs, httpTrigger, type Built } from './front-fixture.js';
-import { compileProcesses, TestControlPlane, TestNode } from './node-fixture.js';
+import { artifactOf, ask, httpTrigger } from './front-fixture.js';
+import { NodeSuite } from './node-suite.js';
 
-const blobs = new Blobs();
-let dist: string;
-let fixture: Built;
-const nodes: TestNode[] = [];
-const planes: TestControlPlane[] = [];
-
-beforeAll(async () => {
-  dist = await compileProcesses();
-  fixture = await blobs.build(await buildWat('loop'));
-});
-afterEach(async () => {
-  for (const node of nodes.splice(0)) await node.remove();
-  for (const plane of planes.splice(0)) await plane.stop();
-});
-afterAll(() => {
-  blobs.remove();
-  rmSync(dist, { recursive: true, force: true });
-});
-
-async function setUp(settings: Record<string, string> = {}) {
-  const control = new TestControlPlane(blobs);
-  planes.push(control);
-  await control.start();
-  const node = new TestNode(dist, control, settings);
-  nodes.push(node);
-  return { control, node };
-}
+const suite = new NodeSuite();
 
 /** Answers with its number at /v, by the component elsewhere. */
-const version = (number: number): VersionArtifact => artifactOf(number, { main: fixture }, [
+const version = (number: number): VersionArtifact => artifactOf(number, { main: suite.fixture }, [
   httpTrigger('number', '/v', { staticResponse: { status: 200, headers: {}, body: String(number) } }),
   httpTrigger('all', '/...', { component: 'main' }),
 ]);
@@ -83,7 +55,7 @@ const childrenOf = (pid: number): number[] =>
 
 describe('a node process', () => {
   it('serves what it is assigned, and ships what was used and written', async () => {
-    const { control, node } = await setUp();
+    const { control, node } = await suite.setUp();
     await node.start();
     await control.deploy('tiny', 2, version(1));
     for (let i = 0; i < 25; i++) expect((await ask(node.port, 'tiny.localhost')).status).toBe(200);
@@ -94,7 +66,7 @@ describe('a node process', () => {
   });
 
   it('switches versions under load without a failed request, and no old answer after the report', async () => {
-    const { control, node } = await setUp();
+    const { control, node } = await suite.setUp();
     await node.start();
     await control.deploy('tiny', 2, version(1));
     const traffic = load(node.port, 'tiny.localhost', '/v', 20);
@@ -115,10 +87,10 @@ describe('a node process', () => {
   });
 
   it('reports a version that cannot be prepared, and serves the old one on', async () => {
-    const { control, node } = await setUp();
+    const { control, node } = await suite.setUp();
     await node.start();
     await control.deploy('tiny', 2, version(1));
-    const broken = artifactOf(2, { main: { ...fixture, handlers: ['command'] } }, [httpTrigger('all', '/...', { component: 'main' })]);
+    const broken = artifactOf(2, { main: { ...suite.fixture, handlers: ['command'] } }, [httpTrigger('all', '/...', { component: 'main' })]);
     control.assign('tiny', 3, 1, [version(1), broken]);
     const { failed } = await control.until('tiny', (status) => status.failed.length > 0);
     expect(failed).toEqual([{ version: 2, code: 'COMPONENT_HANDLER_MISSING', message: expect.stringContaining('main') }]);
@@ -126,7 +98,7 @@ describe('a node process', () => {
   });
 
   it('loses only requests of a runner that is killed, and replaces it', async () => {
-    const { control, node } = await setUp();
+    const { control, node } = await suite.setUp();
     await node.start();
     await control.deploy('tiny', 2, version(1));
     const before = childrenOf(node.pid);
@@ -143,7 +115,7 @@ describe('a node process', () => {
   });
 
   it('answers every request of a neighbour while 200 requests loop for ever', async () => {
-    const { control, node } = await setUp({ WHORL_LIMIT_CPU_MS: '3000', WHORL_LIMIT_WALL_MS: '6000' });
+    const { control, node } = await suite.setUp({ WHORL_LIMIT_CPU_MS: '3000', WHORL_LIMIT_WALL_MS: '6000' });
     await node.start();
     await control.deploy('loops', 2, version(1));
     await control.deploy('tiny', 2, version(1));
@@ -159,7 +131,7 @@ describe('a node process', () => {
   });
 
   it('starts from its snapshot while the control plane is away', async () => {
-    const { control, node } = await setUp();
+    const { control, node } = await suite.setUp();
     await node.start();
     await control.deploy('tiny', 2, version(1));
     await sleep(200);
@@ -176,7 +148,7 @@ describe('a node process', () => {
   });
 
   it('drains on SIGTERM: ends with 0, and leaves no process behind', async () => {
-    const { control, node } = await setUp();
+    const { control, node } = await suite.setUp();
     await node.start();
     await control.deploy('tiny', 2, version(1));
     const traffic = load(node.port, 'tiny.localhost', '/', 5);
@@ -191,7 +163,7 @@ describe('a node process', () => {
   });
 
   it('says in one line that its port is in use', async () => {
-    const { node } = await setUp();
+    const { node } = await suite.setUp();
     const taken = createServer().listen(0, '127.0.0.1');
     await new Promise((resolve) => taken.once('listening', resolve));
     const { port } = taken.address() as { port: number };

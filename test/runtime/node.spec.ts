@@ -1,49 +1,22 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { VersionArtifact } from '#contract/artifact.js';
 import type { Digest } from '#contract/ids.js';
 import { digestLike } from '../fixtures/assignment.js';
-import { buildWat } from '../fixtures/build-wat.js';
-import { artifactOf, ask, Blobs, httpTrigger, type Built } from './front-fixture.js';
-import { compileProcesses, TestControlPlane, TestNode } from './node-fixture.js';
+import { artifactOf, ask, httpTrigger } from './front-fixture.js';
+import { TestControlPlane, type TestNode } from './node-fixture.js';
+import { NodeSuite } from './node-suite.js';
 
 /** What a node does with odd assignments, odd folders and guests that hold on: real processes, as node-process.spec.ts. */
 
-const blobs = new Blobs();
-let dist: string;
-let fixture: Built;
-const nodes: TestNode[] = [];
-const planes: TestControlPlane[] = [];
-
-beforeAll(async () => {
-  dist = await compileProcesses();
-  fixture = await blobs.build(await buildWat('loop'));
-});
-afterEach(async () => {
-  for (const node of nodes.splice(0)) await node.remove();
-  for (const plane of planes.splice(0)) await plane.stop();
-});
-afterAll(() => {
-  blobs.remove();
-  rmSync(dist, { recursive: true, force: true });
-});
-
-async function setUp(settings: Record<string, string> = {}) {
-  const control = new TestControlPlane(blobs);
-  planes.push(control);
-  await control.start();
-  const node = new TestNode(dist, control, settings);
-  nodes.push(node);
-  await node.start();
-  return { control, node };
-}
+const suite = new NodeSuite();
 
 /** Answers `text` at /v, by the component elsewhere. */
 const version = (number: number, text = String(number)): VersionArtifact => ({
-  ...artifactOf(number, { main: fixture }, [
+  ...artifactOf(number, { main: suite.fixture }, [
     httpTrigger('number', '/v', { staticResponse: { status: 200, headers: {}, body: text } }),
     httpTrigger('all', '/...', { component: 'main' }),
   ]),
@@ -62,7 +35,7 @@ const runnersOf = (node: TestNode): number[] =>
 
 describe('assignments', () => {
   it('stops serving an app that is deleted, and serves another that is made under its name', async () => {
-    const { control, node } = await setUp();
+    const { control, node } = await suite.start();
     await control.deploy('tiny', 2, version(1));
     control.unassign('tiny');
     await until(async () => (await answerOf(node, 'tiny')) === 404);
@@ -72,7 +45,7 @@ describe('assignments', () => {
   });
 
   it('goes on serving what a control plane that lost its memory does not name', async () => {
-    const { control, node } = await setUp();
+    const { control, node } = await suite.start();
     await control.deploy('tiny', 2, version(1, 'first'));
     control.forget();
     await control.deploy('other', 1, version(1, 'other'));
@@ -81,7 +54,7 @@ describe('assignments', () => {
   });
 
   it('replaces an app that was deleted and made again between two answers', async () => {
-    const { control, node } = await setUp();
+    const { control, node } = await suite.start();
     await control.deploy('tiny', 2, version(1));
     await control.deploy('tiny', 5, version(1, 'reborn'));
     await until(async () => (await answerOf(node, 'tiny')) === 'reborn');
@@ -89,7 +62,7 @@ describe('assignments', () => {
   });
 
   it('never goes back to an older generation, whatever the control plane says', async () => {
-    const { control, node } = await setUp();
+    const { control, node } = await suite.start();
     await control.deploy('tiny', 2, version(1));
     await control.deploy('tiny', 4, version(2), [version(1)]);
     control.assign('tiny', 2, 1, [version(1)]);
@@ -99,14 +72,14 @@ describe('assignments', () => {
   });
 
   it('says that an app is not ready while its first version is being prepared', async () => {
-    const { control, node } = await setUp();
+    const { control, node } = await suite.start();
     control.assign('tiny', 0, 0, [version(1)]);
     await control.until('tiny', ({ prepared }) => prepared.length > 0);
     expect(await answerOf(node, 'tiny')).toBe(503);
   });
 
   it('lets go of a version that is neither served nor assigned', async () => {
-    const { control } = await setUp();
+    const { control } = await suite.start();
     await control.deploy('tiny', 2, version(1));
     await control.deploy('tiny', 4, version(2), [version(1)]);
     control.assign('tiny', 4, 2, [version(2)]);
@@ -116,7 +89,7 @@ describe('assignments', () => {
 
 describe('the folder of a node', () => {
   it('keeps secrets from others, and the token from runners', async () => {
-    const { control, node } = await setUp();
+    const { control, node } = await suite.start();
     await control.deploy('tiny', 2, version(1));
     await until(async () => existsSync(join(node.dir, 'snapshot.json')));
     expect(statSync(join(node.dir, 'snapshot.json')).mode & 0o777).toBe(0o600);
@@ -127,24 +100,23 @@ describe('the folder of a node', () => {
   });
 
   it('is of one node at a time', async () => {
-    const { control, node } = await setUp();
-    const second = new TestNode(dist, control, { WHORL_NODE_DIR: node.dir });
-    nodes.push(second);
+    const { control, node } = await suite.start();
+    const second = suite.node(control, { WHORL_NODE_DIR: node.dir });
     await expect(second.start()).rejects.toThrow(/ended with 1: NODE_DIR_UNUSABLE: .*locked.*\n$/);
   }, 30_000);
 
   it('fetches a blob again that was damaged while the node was down', async () => {
-    const { control, node } = await setUp();
+    const { control, node } = await suite.start();
     await control.deploy('tiny', 2, version(1));
     await sleep(100);
     await node.stop();
-    for (const digest of [fixture.plan, ...fixture.modules] as Digest[]) writeFileSync(join(node.dir, 'blobs/sha256', digest.slice(7, 9), digest.slice(7)), 'damaged');
+    for (const digest of [suite.fixture.plan, ...suite.fixture.modules] as Digest[]) writeFileSync(join(node.dir, 'blobs/sha256', digest.slice(7, 9), digest.slice(7)), 'damaged');
     await node.start();
     expect((await ask(node.port, 'tiny.localhost', '/ok')).status).toBe(200);
   });
 
   it('keeps no journal that is shipped, and no socket', async () => {
-    const { control, node } = await setUp();
+    const { control, node } = await suite.start();
     await control.deploy('tiny', 2, version(1));
     await ask(node.port, 'tiny.localhost', '/ok');
     await node.stop();
@@ -152,7 +124,7 @@ describe('the folder of a node', () => {
   });
 
   it('keeps the usage that was counted before everything was killed, and ships it once', async () => {
-    const { control, node } = await setUp();
+    const { control, node } = await suite.start();
     await control.deploy('tiny', 2, version(1));
     await control.stop();
     for (let i = 0; i < 5; i++) await ask(node.port, 'tiny.localhost', '/ok');
@@ -170,16 +142,15 @@ describe('the folder of a node', () => {
 
 describe('a bad start', () => {
   it('names every bad variable in one line', async () => {
-    const control = new TestControlPlane(blobs);
-    const node = new TestNode(dist, control, { WHORL_NODE_NAME: 'Not A Name', WHORL_RUNNERS: '0' });
-    nodes.push(node);
+    const control = new TestControlPlane(suite.blobs);
+    const node = suite.node(control, { WHORL_NODE_NAME: 'Not A Name', WHORL_RUNNERS: '0' });
     await expect(node.start()).rejects.toThrow(/ended with 1: NODE_CONFIG_INVALID: [^\n]*WHORL_NODE_NAME[^\n]*WHORL_RUNNERS[^\n]*\n$/);
   });
 });
 
 describe('guests that hold on', () => {
   it('does not keep the next version from being served', async () => {
-    const { control, node } = await setUp({ WHORL_LIMIT_CPU_MS: '20000', WHORL_LIMIT_WALL_MS: '20000' });
+    const { control, node } = await suite.start({ WHORL_LIMIT_CPU_MS: '20000', WHORL_LIMIT_WALL_MS: '20000' });
     await control.deploy('loops', 2, version(1));
     const looping = Array.from({ length: 6 }, () => ask(node.port, 'loops.localhost', '/loop').catch(() => undefined));
     await sleep(4_000);

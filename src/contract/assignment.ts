@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { VersionArtifact } from './artifact.js';
 import { ComponentLimits } from './bundle/component-limits.js';
 import { AppName, ChannelName, NodeName, VersionNumber } from './ids.js';
+import { NO_RUNTIME_GRANT, RuntimeGrant } from './runtime-grant.js';
 
 /** Arrow scheduler ──assignment──▶ node. A node holds the whole of it on disk and serves from it alone. */
 
@@ -25,8 +26,10 @@ export const Assignment = z.object({
   versions: z.array(VersionArtifact),
   /** Values of the app's variables, secret ones included. */
   variables: z.record(z.string(), z.string()),
-  /** Grows with each change of the values. */
+  /** Grows with each change of the values, and of `runtime`. */
   variablesRevision: z.int().nonnegative(),
+  /** The operator's runtime configuration for it. */
+  runtime: RuntimeGrant.default(NO_RUNTIME_GRANT),
 });
 export type Assignment = z.infer<typeof Assignment>;
 

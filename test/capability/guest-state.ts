@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { NO_RUNTIME_GRANT } from '#contract/runtime-grant.js';
 import { Err, type HostFunction } from '#engine/run/host.js';
 import { BytePipe } from '#runtime/capability/byte-pipe.js';
 import { Ending } from '#runtime/capability/ending.js';
@@ -24,7 +25,8 @@ export class TestGuest implements GuestState {
   constructor(grant: Partial<GuestGrant> = {}, invocation: Partial<Invocation> = {}) {
     this.grant = {
       org: 'default', app: 'app', version: 1, component: 'main', environment: [], files: [], variables: new Map(),
-      allowedOutboundHosts: [], components: [], keyValueStores: [], stateDir: this.dir, allowPrivateHosts: true,
+      allowedOutboundHosts: [], components: [], keyValueStores: [], sqliteDatabases: [], aiModels: [],
+      stateDir: join(this.dir, 'app'), orgDir: this.dir, runtime: NO_RUNTIME_GRANT, allowPrivateHosts: true,
       limits: { outboundRequests: 1_000, outboundConcurrency: 128, outboundConnections: 512 }, ...grant,
     };
     this.invocation = this.next(invocation);

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import type { VersionArtifact } from '#contract/artifact.js';
 import type { LockedComponent, LockedHttpTrigger } from '#contract/bundle/locked-app.js';
 import type { AppName, ChannelName, Digest, VersionNumber } from '#contract/ids.js';
+import { NO_RUNTIME_GRANT } from '#contract/runtime-grant.js';
 import type { JournalRecord, LogRecord, UsageRecord } from '#contract/journal.js';
 import { buildComponent } from '#engine/build/build-component.js';
 import { ENGINE_VERSION } from '#engine/plan.js';
@@ -94,7 +95,7 @@ export function artifactOf(version: number, builds: Record<string, Built>, trigg
 export function laneOf(app: string, generation: number, serve: [version: number, percent: number][]): AppLane {
   return {
     org: 'default', app: app as AppName, channel: 'production' as ChannelName, generation, hosts: [`${app}.localhost`],
-    serve: serve.map(([version, percent]) => ({ version: version as VersionNumber, percent })), variables: {}, variablesRevision: 1,
+    serve: serve.map(([version, percent]) => ({ version: version as VersionNumber, percent })), variables: {}, variablesRevision: 1, runtime: NO_RUNTIME_GRANT,
   };
 }
 

@@ -1,13 +1,14 @@
 import { describe, expect, it } from '@jest/globals';
 import type { VersionArtifact } from '#contract/artifact.js';
 import type { TrafficShare } from '#contract/assignment.js';
+import { NO_RUNTIME_GRANT } from '#contract/runtime-grant.js';
 import { assign, type DesiredChannel, heldVersions } from './assign.js';
 
 const serve = (version: number): TrafficShare[] => [{ version, percent: 100 }] as TrafficShare[];
 const artifact = (version: number, digest = `sha256:${String(version).repeat(64)}`): VersionArtifact => ({ version, digest, app: {}, builds: {} }) as unknown as VersionArtifact;
 const channel = (change: Partial<DesiredChannel> = {}): DesiredChannel => ({
   org: 'default', app: 'hello', channel: 'production', generation: 3, serve: serve(2), previousVersion: 1, candidates: [], variables: { a: 'b' },
-  variablesRevision: 1, artifacts: new Map([1, 2, 3].map((version) => [version, artifact(version)])), ...change,
+  variablesRevision: 1, runtime: NO_RUNTIME_GRANT, artifacts: new Map([1, 2, 3].map((version) => [version, artifact(version)])), ...change,
 });
 
 describe(heldVersions.name, () => {

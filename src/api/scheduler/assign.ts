@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { VersionArtifact } from '#contract/artifact.js';
 import type { Assignment, NodeAssignments, RemovedChannel, TrafficShare } from '#contract/assignment.js';
+import type { RuntimeGrant } from '#contract/runtime-grant.js';
 
 /** One channel of one app, as desired. */
 export interface DesiredChannel {
@@ -15,6 +16,7 @@ export interface DesiredChannel {
   candidates: number[];
   variables: Record<string, string>;
   variablesRevision: number;
+  runtime: RuntimeGrant;
   /** The artifacts of the versions named above, as far as they are built for the node's engine. */
   artifacts: ReadonlyMap<number, VersionArtifact>;
 }
@@ -47,11 +49,12 @@ function toAssignment(channel: DesiredChannel, domain: string): Assignment {
     versions: heldVersions(channel).flatMap((number) => channel.artifacts.get(number) ?? []),
     variables: channel.variables,
     variablesRevision: channel.variablesRevision,
+    runtime: channel.runtime,
   };
 }
 
-/** A digest of everything in an assignment; of secret values only the revision. */
-export function fingerprintOf({ versions, variables: _values, ...rest }: Assignment): string {
+/** A digest of everything in an assignment; of what may be secret only the revision. */
+export function fingerprintOf({ versions, variables: _values, runtime: _runtime, ...rest }: Assignment): string {
   return digestOf([rest, versions.map(({ version, digest, builds }) => [version, digest, Object.values(builds).map(({ plan }) => plan)])]);
 }
 

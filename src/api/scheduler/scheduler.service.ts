@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { VersionArtifact } from '#contract/artifact.js';
 import type { Engines, NodeAssignments } from '#contract/assignment.js';
+import { NO_RUNTIME_GRANT } from '#contract/runtime-grant.js';
 import type { ControlConfig } from '#platform/config.js';
 import { CONTROL_CONFIG } from '#platform/platform.module.js';
 import { Wakeups } from '#platform/wakeups.js';
@@ -71,6 +72,7 @@ export class SchedulerService {
       channels.map((channel) => ({
         ...channel,
         variables: values.get(channel.appId) ?? {},
+        runtime: NO_RUNTIME_GRANT,
         artifacts: new Map(heldVersions(channel).flatMap((number) => {
           const artifact = artifacts.get(nameOf({ appId: channel.appId, number }));
           return artifact ? [[number, artifact]] : [];

@@ -5,8 +5,8 @@ import type { GuestState } from './guest.js';
 export interface Capability {
   /** Without the version: `wasi:random/random`. */
   readonly name: string;
-  /** `0.2` and `0.3` answer every release of that line; `2.0.0` exactly that version. */
-  readonly version: '0.2' | '0.3' | '2.0.0';
+  /** `0.2` and `0.3` answer every release of that line; `2.0.0` or `0.2.0-rc-2023-11-10` exactly that version; null: none is written. */
+  readonly version: string | null;
   readonly functions: Readonly<Record<string, HostBinding<GuestState>>>;
 }
 

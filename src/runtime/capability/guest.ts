@@ -1,4 +1,5 @@
 import type { LimitCode } from '#contract/errors/component.js';
+import type { RuntimeGrant } from '#contract/runtime-grant.js';
 import type { HostMemory } from './host-memory.js';
 import type { Ending } from './ending.js';
 
@@ -114,8 +115,14 @@ export interface GuestGrant {
   /** Ids of the app's components that can be chained to. */
   components: readonly string[];
   keyValueStores: readonly string[];
+  sqliteDatabases: readonly string[];
+  aiModels: readonly string[];
   /** Folder for the app's own data on this node (key-value, SQLite); it outlives versions. */
   stateDir: string;
+  /** Folder for the data of its org on this node: what apps share lies there. */
+  orgDir: string;
+  /** The operator's runtime configuration for the app. The object is replaced when it changes: read it at each call. */
+  readonly runtime: RuntimeGrant;
   allowPrivateHosts: boolean;
   readonly limits: OutboundLimits;
 }

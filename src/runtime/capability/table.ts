@@ -30,7 +30,7 @@ export const CAPABILITIES: readonly Capability[] = [
 ];
 
 const byInterface = new Map<string, ReadonlyMap<string, HostBinding<GuestState>>>(
-  CAPABILITIES.map(({ name, version, functions }) => [`${name}@${version}`, new Map(Object.entries(functions))]),
+  CAPABILITIES.map(({ name, version, functions }) => [version === null ? name : `${name}@${version}`, new Map(Object.entries(functions))]),
 );
 
 /** `wasi:http/types@0.2.3` → `wasi:http/types@0.2`: releases of one line are compatible, pre-releases are not. */

@@ -73,6 +73,33 @@ export function waitFor<T>(state: GuestState, pollables: readonly Pollable[], at
   });
 }
 
+/**
+ * Waits for work of the host's own, such as a call to a database. Settles as `work` does, or rejects when the invocation ends first; what
+ * `work` comes to is dropped then, so whoever began it must see to it that nothing is held (`state.defer`).
+ */
+export function settle<T>(state: GuestState, work: Promise<T>): Promise<T> {
+  slotOf(state).flush();
+  const { invocation } = state;
+  return new Promise<T>((resolve, reject) => {
+    const abort = () => reject(interrupted(invocation));
+    if (invocation.ending.isOver) {
+      work.catch(() => undefined);
+      return abort();
+    }
+    invocation.ending.on(abort);
+    work.then(
+      (value) => {
+        invocation.ending.off(abort);
+        resolve(value);
+      },
+      (error: unknown) => {
+        invocation.ending.off(abort);
+        reject(error as Error);
+      },
+    );
+  });
+}
+
 /** Why a wait was cut short, as the trap that the guest gets. */
 export function interrupted(invocation: Invocation): Trap {
   return Date.now() >= invocation.deadlineAt

@@ -1,6 +1,7 @@
 import type { BuiltComponent, HandlerKind } from '#contract/artifact.js';
 import type { HttpExecutor } from '#contract/bundle/locked-app.js';
 import { WhorlError } from '#contract/errors.js';
+import type { RuntimeGrant } from '#contract/runtime-grant.js';
 import type { Plan } from '#engine/plan.js';
 import { LimitTrap, ResetDifference } from '#engine/run/host.js';
 import { Program, type CpuClock } from '#engine/run/program.js';
@@ -115,8 +116,8 @@ export class ComponentProgram {
     this.handlers.set(id, { handler, context: this.contextOf(this.poolFor(kind), this.host.meter.counter(this.source.meterSource, id)) });
   }
 
-  setVariables(values: Readonly<Record<string, string>>): void {
-    this.source.grant.setVariables(values);
+  setValues(values: Readonly<Record<string, string>>, runtime: RuntimeGrant): void {
+    this.source.grant.setValues(values, runtime);
   }
 
   /** Starts an invocation for a trigger that was bound; it may be over when this returns. */

@@ -3,6 +3,7 @@ import { expandTemplate, parseTemplate, type TemplatePart } from '#contract/bund
 import type { LockedApp, LockedComponent } from '#contract/bundle/locked-app.js';
 import { WhorlError } from '#contract/errors.js';
 import type { Digest } from '#contract/ids.js';
+import { NO_RUNTIME_GRANT, type RuntimeGrant } from '#contract/runtime-grant.js';
 import type { GrantedFile, GuestGrant } from '#runtime/capability/guest.js';
 import { toLimits, type Limits, type PlatformLimits } from './limits.js';
 
@@ -29,7 +30,7 @@ export function toVariableValues(app: LockedApp, set: Readonly<Record<string, st
   return values;
 }
 
-/** What one component of one version may use. Only the values of its variables change. */
+/** What one component of one version may use. Only the values of its variables and the runtime configuration change. */
 export class ComponentGrant implements GuestGrant {
   readonly org: string;
   readonly app: string;
@@ -39,10 +40,14 @@ export class ComponentGrant implements GuestGrant {
   readonly files: readonly GrantedFile[];
   readonly components: readonly string[];
   readonly keyValueStores: readonly string[];
+  readonly sqliteDatabases: readonly string[];
+  readonly aiModels: readonly string[];
   readonly stateDir: string;
+  readonly orgDir: string;
   readonly allowPrivateHosts: boolean;
   readonly limits: Limits;
   variables: ReadonlyMap<string, string> = new Map();
+  runtime: RuntimeGrant = NO_RUNTIME_GRANT;
   allowedOutboundHosts: readonly string[] = [];
   private readonly variableTemplates: [string, TemplatePart[]][];
   private readonly hostTemplates: TemplatePart[][];
@@ -56,7 +61,10 @@ export class ComponentGrant implements GuestGrant {
     this.files = component.files.map(({ path, digest, bytes }) => ({ path, localPath: scope.blobPath(digest), bytes }));
     this.components = chainable;
     this.keyValueStores = component.keyValueStores;
-    this.stateDir = join(scope.stateDir, scope.org, scope.app);
+    this.sqliteDatabases = component.sqliteDatabases;
+    this.aiModels = component.aiModels;
+    this.orgDir = join(scope.stateDir, scope.org);
+    this.stateDir = join(this.orgDir, scope.app);
     this.allowPrivateHosts = scope.allowPrivateHosts;
     this.limits = toLimits(component.limits, scope.limits);
     this.variableTemplates = Object.entries(component.variables).map(([name, template]) => [name, parseTemplate(template)]);
@@ -64,7 +72,8 @@ export class ComponentGrant implements GuestGrant {
   }
 
   /** Puts values in; later invocations see the new ones, running ones at their next look. */
-  setVariables(values: Readonly<Record<string, string>>): void {
+  setValues(values: Readonly<Record<string, string>>, runtime: RuntimeGrant): void {
+    this.runtime = runtime;
     this.variables = new Map(this.variableTemplates.map(([name, template]) => [name, expandTemplate(template, values)]));
     this.allowedOutboundHosts = this.hostTemplates.map((template) => expandTemplate(template, values));
   }

@@ -12,6 +12,6 @@ export function toKey({ app, channel }: AppKey): string {
   return `${app}/${channel}`;
 }
 
-export function toAppLane({ org, app, channel, generation, hosts, serve, variables, variablesRevision }: AppLane): AppLane {
-  return { org, app, channel, generation, hosts, serve, variables, variablesRevision };
+export function toAppLane({ org, app, channel, generation, hosts, serve, variables, variablesRevision, runtime }: AppLane): AppLane {
+  return { org, app, channel, generation, hosts, serve, variables, variablesRevision, runtime };
 }

@@ -71,10 +71,10 @@ export class AppVersion implements Unloadable {
     return true;
   }
 
-  /** New values of the app's variables. Throws COMPONENT_VARIABLE_MISSING. */
+  /** New values of the app's variables, and another runtime configuration. Throws COMPONENT_VARIABLE_MISSING. */
   setLane(lane: AppLane): void {
     this.lane = lane;
-    this.loaded?.setVariables(lane.variables);
+    this.loaded?.setValues(lane);
   }
 
   /** Only of one that is loaded, like everything below that answers requests. */
@@ -139,7 +139,7 @@ export class AppVersion implements Unloadable {
         return this.fromDisk(lane);
       });
       // They may have changed meanwhile.
-      if (this.lane !== lane) loaded.setVariables(this.lane.variables);
+      if (this.lane !== lane) loaded.setValues(this.lane);
       if (this.closed) return loaded.close();
       this.loaded = loaded;
       this.failure = null;

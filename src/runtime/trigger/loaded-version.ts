@@ -67,7 +67,7 @@ export class LoadedVersion {
       const build = builds[id];
       if (!component || !build) throw new WhorlError('COMPONENT_COMPILE_FAILED', `the version has no component ${id}`);
       const grant = new ComponentGrant(component, [...chainable], scope);
-      grant.setVariables(values);
+      grant.setValues(values, lane.runtime);
       const program = await ComponentProgram.load(host, {
         build,
         grant,
@@ -83,10 +83,10 @@ export class LoadedVersion {
     return new LoadedVersion(artifact, new Map(await Promise.all([...chainable].map(load))), occupied);
   }
 
-  /** New values of the app's variables; the same rules as for `load`. */
-  setVariables(variables: Readonly<Record<string, string>>): void {
+  /** New values of the app's variables, and another runtime configuration; the same rules as for `load`. */
+  setValues({ variables, runtime }: Pick<AppLane, 'variables' | 'runtime'>): void {
     const values = toVariableValues(this.artifact.app, variables);
-    for (const program of this.programs.values()) program.setVariables(values);
+    for (const program of this.programs.values()) program.setValues(values, runtime);
   }
 
   match(path: string): RouteMatch<RouteTarget> | undefined {

@@ -4,6 +4,7 @@ import type { Server } from 'node:http';
 import { join } from 'node:path';
 import { duplexPair } from 'node:stream';
 import type { AppName, ChannelName, Digest } from '#contract/ids.js';
+import { NO_RUNTIME_GRANT } from '#contract/runtime-grant.js';
 import type { StoredVersion } from './stored-version.js';
 import type { AppLane } from './version-host.js';
 
@@ -25,7 +26,7 @@ export async function readWarmUpApp(dir: string): Promise<WarmUpApp> {
 export function toWarmUpLane({ version }: StoredVersion): AppLane {
   return {
     org: '', app: '' as AppName, channel: '' as ChannelName, generation: 1, hosts: ['warm-up.invalid'], serve: [{ version, percent: 100 }],
-    variables: {}, variablesRevision: 1,
+    variables: {}, variablesRevision: 1, runtime: NO_RUNTIME_GRANT,
   };
 }
 

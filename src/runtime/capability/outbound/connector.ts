@@ -14,7 +14,8 @@ export interface ResolvedAddress {
 /** All addresses of a name. */
 export type Resolve = (hostname: string) => Promise<ResolvedAddress[]>;
 
-const resolveBySystem: Resolve = (hostname) =>
+/** By the machine's own resolver. */
+export const resolveBySystem: Resolve = (hostname) =>
   new Promise((resolve, reject) => {
     systemLookup(hostname, { all: true }, (error, addresses) => (error ? reject(error) : resolve(addresses)));
   });
@@ -26,7 +27,7 @@ export interface ConnectorRights {
 }
 
 /** A connection attempt that nobody waits for any more ends at the latest then. */
-const CONNECT_TIMEOUT_MS = 60_000;
+export const CONNECT_TIMEOUT_MS = 60_000;
 
 /**
  * Connects for undici: resolves the name once, checks every address, and connects to one that was checked. A name that changes its
@@ -66,7 +67,8 @@ export function guardedConnector(rights: ConnectorRights, resolve: Resolve = res
   };
 }
 
-async function checkedAddresses(host: string, allowPrivate: boolean, resolve: Resolve): Promise<ResolvedAddress[]> {
+/** The addresses of a name that a guest may connect to. Throws an HttpError when there is none. */
+export async function checkedAddresses(host: string, allowPrivate: boolean, resolve: Resolve): Promise<ResolvedAddress[]> {
   const family = isIP(host);
   const addresses = family ? [{ address: host, family }] : await resolve(host);
   const allowed = addresses.filter(({ address }) => addressFault(address, allowPrivate) === null);

@@ -18,7 +18,8 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
 const policies = new WeakMap<readonly string[], OutboundPolicy>();
 const agents = new WeakMap<GuestGrant, Agent>();
 
-function policyOf(entries: readonly string[]): OutboundPolicy {
+/** `allowed_outbound_hosts` of a component, parsed once for each set of entries. */
+export function policyOf(entries: readonly string[]): OutboundPolicy {
   let policy = policies.get(entries);
   if (!policy) policies.set(entries, (policy = OutboundPolicy.parse(entries)));
   return policy;
@@ -130,7 +131,7 @@ function noting(state: GuestState, done: (outcome: OutboundOutcome) => void): (o
 }
 
 /** Spin's words: users search for them. */
-function noteDenied(state: GuestState, destination: string): void {
+export function noteDenied(state: GuestState, destination: string): void {
   state.invocation.note(`A component tried to make an outbound network connection to disallowed destination '${destination}'.`);
   state.invocation.note(`To allow this request, add 'allowed_outbound_hosts = ["${destination}"]' to the manifest component section.`);
 }

@@ -233,6 +233,11 @@ describe(rewriteModule.name, () => {
     expect(module.metered).toBe(true);
   });
 
+  it('takes the names of the platform\'s own interfaces', async () => {
+    const { bytes } = await rewrite('(module (import "whorl:a/b@0.1.0" "f" (func)) (func (export "whorl:a/c@0.1.0#g")))');
+    expect(WebAssembly.Module.exports(new WebAssembly.Module(bytes)).map(({ name }) => name)).toContain('whorl:a/c@0.1.0#g');
+  });
+
   it.each([
     ['a shared memory', '(module (memory 1 2 shared))', 'unsupported', 'a shared memory'],
     ['a 64-bit memory', '(module (memory i64 1))', 'unsupported', 'a 64-bit memory'],

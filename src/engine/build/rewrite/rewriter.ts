@@ -79,9 +79,9 @@ class Rewriter {
     });
   }
 
-  /** A guest that reached these names could set its own deadline. It also makes a second rewriting impossible. */
+  /** A guest that reached these names could set its own deadline. It also makes a second rewriting impossible. Names of interfaces have a slash. */
   private refuseReservedNames(): void {
-    const reserved = (name: string) => name === WHORL_MODULE || name.startsWith(`${WHORL_MODULE}:`);
+    const reserved = (name: string) => name === WHORL_MODULE || (name.startsWith(`${WHORL_MODULE}:`) && !name.includes('/'));
     for (const { module, name } of this.module.imports) {
       if (reserved(module)) throw new RewriteError('invalid', `the import ${JSON.stringify(module)} ${JSON.stringify(name)} uses a reserved name`);
     }

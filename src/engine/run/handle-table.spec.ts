@@ -40,4 +40,27 @@ describe(HandleTable.name, () => {
     table.remove(handle);
     expect(table.isEmpty).toBe(true);
   });
+
+  it.each([3, 300])('is as new after %i handles and a clear', (count) => {
+    const table = new HandleTable(count);
+    for (let i = 0; i < count; i++) table.add(KIND, i);
+    table.lend(2);
+    table.remove(1);
+    table.clear();
+    expect(table.isEmpty).toBe(true);
+    expect(() => table.get(KIND, 3)).toThrow('there is no handle');
+    expect(Array.from({ length: count }, (_, i) => table.add(KIND, i))).toEqual(Array.from({ length: count }, (_, i) => i + 1));
+    table.remove(2);
+  });
+
+  it('gives out what it holds once, and is empty then', () => {
+    const table = new HandleTable(10);
+    table.add(KIND, 'a');
+    table.remove(table.add(KIND, 'gone'));
+    table.add(OTHER, 'lent', { borrows: 1 });
+    const taken: unknown[] = [];
+    table.drain((...each) => taken.push(each));
+    expect(taken).toEqual([[KIND, 'a', true], [OTHER, 'lent', false]]);
+    expect(table.isEmpty).toBe(true);
+  });
 });

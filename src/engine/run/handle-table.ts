@@ -11,7 +11,7 @@ export const SUBTASK: HandleKind = { name: 'subtask' };
 export const ERROR_CONTEXT_HANDLE: HandleKind = { name: 'error context' };
 
 /** A table is not shrunk below this when it is cleared. */
-const KEPT_HANDLES = 32;
+const KEPT_HANDLES = 128;
 
 /** Who counts a borrowed handle until it is dropped: the task that it was lent to. */
 export interface BorrowScope {
@@ -28,19 +28,25 @@ export class HandleTable {
   /** The borrow's scope; null for what is owned. */
   private scopes: (BorrowScope | null)[] = [null];
   private lends: number[] = [0];
+  /** A stack of `freeCount` places. Counted by hand: to shorten an array costs V8 more than all else here. */
   private free: number[] = [];
+  private freeCount = 0;
+  /** The first place that was never used. */
+  private end = 1;
 
   constructor(private readonly maxHandles: number) {}
 
   get isEmpty(): boolean {
-    return this.free.length === this.kinds.length - 1;
+    return this.freeCount === this.end - 1;
   }
 
   /** Forgets all handles. The arrays stay as long as few were in use: the next invocation needs them again. */
   clear(): void {
-    const { length } = this.kinds;
-    if (length === 1) return;
-    if (length > KEPT_HANDLES) {
+    const { end } = this;
+    // the next one that is given out is 1, as in a new table
+    this.end = 1;
+    this.freeCount = 0;
+    if (end > KEPT_HANDLES) {
       this.kinds = [null];
       this.values = [null];
       this.scopes = [null];
@@ -48,31 +54,27 @@ export class HandleTable {
       this.free = [];
       return;
     }
-    this.free.length = 0;
-    // the next one that is given out is 1, as in a new table
-    for (let handle = length - 1; handle > 0; handle--) {
+    for (let handle = 1; handle < end; handle++) {
       this.kinds[handle] = null;
       this.values[handle] = null;
       this.scopes[handle] = null;
       this.lends[handle] = 0;
-      this.free.push(handle);
     }
   }
 
   add(kind: HandleKind, value: unknown, scope: BorrowScope | null = null): number {
-    const reused = this.free.pop();
-    if (reused !== undefined) {
-      this.kinds[reused] = kind;
-      this.values[reused] = value;
-      this.scopes[reused] = scope;
-      return reused;
-    }
-    const handle = this.kinds.length;
+    const handle = this.freeCount > 0 ? this.free[--this.freeCount] : this.grow();
+    this.kinds[handle] = kind;
+    this.values[handle] = value;
+    this.scopes[handle] = scope;
+    return handle;
+  }
+
+  private grow(): number {
+    const handle = this.end;
     if (handle > this.maxHandles) throw new LimitTrap('handles', `an instance holds more than ${this.maxHandles} handles`);
-    this.kinds.push(kind);
-    this.values.push(value);
-    this.scopes.push(scope);
-    this.lends.push(0);
+    this.end++;
+    this.lends[handle] = 0;
     return handle;
   }
 
@@ -97,7 +99,7 @@ export class HandleTable {
     this.kinds[handle] = null;
     this.values[handle] = null;
     this.scopes[handle] = null;
-    this.free.push(handle);
+    this.free[this.freeCount++] = handle;
   }
 
   lend(handle: number): void {
@@ -109,13 +111,12 @@ export class HandleTable {
   }
 
   /** Gives out everything still held, each thing once, and is empty then. */
-  *drain(): Generator<{ kind: HandleKind; value: unknown; owned: boolean }> {
-    for (let handle = 1; handle < this.kinds.length; handle++) {
+  drain(take: (kind: HandleKind, value: unknown, owned: boolean) => void): void {
+    for (let handle = 1; handle < this.end; handle++) {
       const kind = this.kinds[handle];
       if (!kind) continue;
-      const entry = { kind, value: this.values[handle], owned: this.scopes[handle] === null };
       this.kinds[handle] = null;
-      yield entry;
+      take(kind, this.values[handle], this.scopes[handle] === null);
     }
     this.clear();
   }

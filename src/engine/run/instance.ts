@@ -169,9 +169,9 @@ export class ComponentInstance implements HandleScope {
   /** Lets go what the instance still holds: hosts see closed streams, `drop` gets the host's resources. */
   abandon(drop: (type: ResourceType, value: unknown) => void): void {
     if (this.handles.isEmpty) return;
-    for (const { kind, value, owned } of this.handles.drain()) {
+    this.handles.drain((kind, value, owned) => {
       if (value instanceof PipeEnd) value.abandon();
       else if (owned && (kind as ResourceType).isHost === true) drop(kind as ResourceType, value);
-    }
+    });
   }
 }

@@ -79,8 +79,8 @@ export class Gate {
   clear(): void {
     this.backpressure = 0;
     this.exclusive = null;
-    this.entering.length = 0;
-    this.parked.length = 0;
+    if (this.entering.length > 0) this.entering = [];
+    if (this.parked.length > 0) this.parked = [];
     this.hostBlocked = 0;
   }
 

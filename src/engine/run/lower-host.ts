@@ -1,5 +1,6 @@
 import type { PlanTrampoline } from '#engine/plan.js';
 import type { Flat } from '#engine/run/abi/layout.js';
+import { reusedArity } from './arity.js';
 import { SUBTASK } from './handle-table.js';
 import { importFunction } from './import-function.js';
 import { LoweredValues } from './lowered-values.js';
@@ -14,22 +15,47 @@ type HostPromise = PromiseLike<unknown> & { abort?(): void };
 /** A host function as a core function (CanonicalABI.md `canon lower`). */
 export function lowerHost(parts: Parts, id: number, plan: Lower): WebAssembly.CoreFunction {
   const { type, options, instance } = plan;
-  const values = new LoweredValues(parts.types.signature(type), parts.context(options), options.async);
-  const call = options.async ? asyncCall(parts, id, values, instance) : syncCall(parts, id, values, plan);
-  return importFunction(parts, id, values.core, call);
+  const signature = parts.types.signature(type);
+  const values = new LoweredValues(signature, parts.context(options), options.async);
+  if (options.async) return importFunction(parts, id, values.core, asyncCall(parts, id, values, instance));
+  // a call that cannot wait ends before anything could drop a handle that it borrowed, but for its own parameters
+  if (!parts.analysis.mayWait(id) && !signature.lendsAndTakes) return promptCall(parts, id, values, instance);
+  return importFunction(parts, id, values.core, syncCall(parts, id, values, plan));
+}
+
+/** `importFunction` for host functions that are done when they return, which is most of what a guest calls: in one step, without garbage. */
+function promptCall(parts: Parts, id: number, values: LoweredValues, index: number): WebAssembly.CoreFunction {
+  const { scheduler } = parts;
+  const call = values.caller(parts.host(id)!);
+  const instance = parts.instances[index];
+  return reusedArity(values.core.params.length, (flat) => {
+    if (scheduler.dead) throw scheduler.dead;
+    try {
+      instance.leave();
+      const given = call(flat, null);
+      if (isPromise(given)) refuse(given);
+      return values.writeFromHost(flat, given);
+    } catch (error) {
+      scheduler.fail(error);
+      throw scheduler.dead;
+    }
+  });
+}
+
+function refuse(promise: PromiseLike<unknown>): never {
+  promise.then(undefined, () => undefined);
+  throw new TypeError('a host function that does not wait returned a promise');
 }
 
 function syncCall(parts: Parts, id: number, values: LoweredValues, { type, instance: index }: Lower) {
   const host = parts.host(id)!;
   const call = values.caller(host);
   const instance = parts.instances[index];
-  const { async: isAsync, hasBorrow, lendsAndTakes } = parts.types.signature(type);
+  const { async: isAsync, hasBorrow } = parts.types.signature(type);
   const mayWait = parts.analysis.mayWait(id);
-  // a call that cannot wait ends before anything could drop a handle that it borrowed, but for its own parameters
-  const countsLends = hasBorrow && (mayWait || lendsAndTakes);
   return (flat: Flat): unknown => {
     instance.leave();
-    const lends = countsLends ? { handles: [] as number[] } : null;
+    const lends = hasBorrow ? { handles: [] as number[] } : null;
     const given = call(flat, lends);
     if (!isPromise(given)) {
       if (lends) instance.handles.giveBack(lends.handles);
@@ -39,10 +65,7 @@ function syncCall(parts: Parts, id: number, values: LoweredValues, { type, insta
       if (lends) instance.handles.giveBack(lends.handles);
       return values.writeFromHost(flat, value);
     };
-    if (!mayWait) {
-      given.then(undefined, () => undefined);
-      throw new TypeError('a host function that does not wait returned a promise');
-    }
+    if (!mayWait) refuse(given);
     return waitFor(parts, given, { finish, isHostCall: !isAsync });
   };
 }

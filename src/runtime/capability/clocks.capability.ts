@@ -6,7 +6,9 @@ const NS_PER_MS = 1_000_000n;
 /** The longest a timer of Node can run; longer waits are cut by the deadline long before. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
-const now = (): bigint => process.hrtime.bigint();
+/** Guests ask often, and `process` is looked up anew at each use. */
+const { hrtime } = process;
+const now = (): bigint => hrtime.bigint();
 
 /** Rounded up: a timer must not fire before its time. */
 function untilMs(when: bigint): number {

@@ -2,6 +2,9 @@ import { existsSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import type { CpuClock } from '#engine/run/meter.js';
 
+/** `process` is looked up anew at each use. */
+const { hrtime } = process;
+
 /** Where procfs is missing, the ticker counts wall time, and so must `now`. */
 const HAS_SCHEDSTAT = existsSync(`/proc/${process.pid}/task/${process.pid}/schedstat`);
 
@@ -42,7 +45,7 @@ export class ThreadCpuClock implements CpuClock {
    */
   now(): bigint {
     if (Atomics.load(this.words, 1) === 1 && Atomics.exchange(this.words, 0, 1) === 0) Atomics.notify(this.words, 0);
-    const wallNs = process.hrtime.bigint();
+    const wallNs = hrtime.bigint();
     if (!HAS_SCHEDSTAT) return wallNs;
     if (wallNs - this.readAtNs >= READ_EVERY_NS) {
       const { user, system } = process.threadCpuUsage();

@@ -6,7 +6,7 @@
  * | bool, integers up to 32 bit, floats | boolean, number |
  * | s64, u64 | bigint |
  * | char, string | string |
- * | list<u8> and other number lists | the typed array (a copy) |
+ * | list<u8> and other number lists | the typed array (a copy); for a list<u8> the host may give a latin-1 text instead |
  * | list<T>, tuple | array |
  * | record, flags | object with camelCase keys (flags: booleans) |
  * | variant | `{ tag, val }`, tag in kebab-case; enum: the kebab-case string |

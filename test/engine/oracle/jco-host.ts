@@ -47,7 +47,7 @@ export class JcoHost {
 
   private define(members: Record<string, unknown>, iface: string, name: string): void {
     const host = resolveHost(iface, name)!.bind(this.state);
-    const call = (...args: unknown[]): unknown => this.give(name, (host as HostFunction)(...args.map(unwrap)));
+    const call = (...args: unknown[]): unknown => this.give(name, fieldValuesAsBytes(name, (host as HostFunction)(...args.map(unwrap))));
     const [, kind, resource, method] = /^\[([\w-]+)\]([\w-]+)(?:\.([\w-]+))?$/.exec(name) ?? [];
     if (kind === undefined || resource === undefined) {
       members[keyOf(name)] = call;
@@ -86,6 +86,13 @@ export class JcoHost {
     if (value instanceof Err) throw Object.assign(new Error(`${fn} failed`), { payload: wrapped(value.payload) });
     return wrapped(value);
   }
+}
+
+/** Our engine takes latin-1 texts for the values of fields, as lists of bytes; jco's glue takes the bytes alone. */
+function fieldValuesAsBytes(fn: string, value: unknown): unknown {
+  const bytes = (text: unknown): unknown => (typeof text === 'string' ? Buffer.from(text, 'latin1') : text);
+  if (fn === '[method]fields.get') return (value as unknown[]).map(bytes);
+  return fn === '[method]fields.entries' ? (value as [string, unknown][]).map(([name, text]) => [name, bytes(text)]) : value;
 }
 
 function unwrap(value: unknown): unknown {

@@ -1,5 +1,6 @@
 import type { CallContext, Codec } from './codec.js';
 import { MAX_BYTES, pushFlat, trap, type CoreType, type Flat } from './layout.js';
+import { writeLatin1 } from './string.js';
 
 type NumberArray =
   | Uint8Array | Int8Array | Uint16Array | Int16Array | Uint32Array | Int32Array | BigUint64Array | BigInt64Array | Float32Array | Float64Array;
@@ -53,7 +54,8 @@ function numberElements(type: NumberArrayType): Elements {
   return {
     read: (cx, ptr, count) => (type === Uint8Array ? copyBytes(cx.bytes, ptr, count) : new type(cx.bytes.buffer.slice(ptr, ptr + count * width))),
     write: (cx, ptr, values) => {
-      if (width === 1) cx.bytes.set(values as ArrayLike<number>, ptr);
+      if (typeof values === 'string') writeLatin1(cx.bytes, values, ptr);
+      else if (width === 1) cx.bytes.set(values as ArrayLike<number>, ptr);
       else new type(cx.bytes.buffer, ptr, values.length).set(values as never);
     },
   };
@@ -73,18 +75,22 @@ function anyElements(element: Codec): Elements {
   };
 }
 
-function lengthOf(value: unknown): number {
+function lengthOf(value: unknown, takesText: boolean): number {
   const length = (value as ArrayLike<unknown> | null | undefined)?.length;
-  if (typeof length !== 'number' || typeof value === 'string') throw new TypeError('expected a list');
+  if (typeof length !== 'number' || (typeof value === 'string' && !takesText)) throw new TypeError('expected a list');
   return length;
 }
 
-/** `list<T>`. `name` is the element's type name: number lists are typed arrays, copied in one go. */
+/**
+ * `list<T>`. `name` is the element's type name: number lists are typed arrays, copied in one go. For a `list<u8>` the host may give a
+ * text, of which each character is a byte (latin-1).
+ */
 export function listCodec(element: Codec, name: string): Codec {
   const { size, align } = element;
   const numbers = NUMBER_ARRAYS[name];
   const elements = numbers ? numberElements(numbers) : anyElements(element);
   const hostBytes = numbers ? size : Math.max(size, ELEMENT_BYTES);
+  const takesText = name === 'u8';
 
   const get = (cx: CallContext, ptr: number, count: number): unknown => {
     if (count * size > MAX_BYTES) trap('a list is too long');
@@ -93,7 +99,7 @@ export function listCodec(element: Codec, name: string): Codec {
     return elements.read(cx, ptr, count);
   };
   const put = (cx: CallContext, value: unknown): number => {
-    const count = lengthOf(value);
+    const count = lengthOf(value, takesText);
     const ptr = cx.allocate(count * size, align);
     elements.write(cx, ptr, value as ArrayLike<unknown>);
     cx.length = count;
@@ -126,7 +132,7 @@ export function fixedListCodec(element: Codec, name: string, count: number): Cod
   for (let i = 0; i < Math.min(count, 17); i++) pushFlat(flat, element.flat);
 
   const checked = (value: unknown): ArrayLike<unknown> => {
-    if (lengthOf(value) !== count) throw new TypeError(`expected a list of ${count} elements`);
+    if (lengthOf(value, false) !== count) throw new TypeError(`expected a list of ${count} elements`);
     return value as ArrayLike<unknown>;
   };
   return {

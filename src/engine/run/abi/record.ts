@@ -5,7 +5,8 @@ import { PRIMITIVES } from './primitive.js';
 
 /** Records (`names` are WIT labels) and tuples (null: an array). */
 export function recordCodec(fields: readonly Codec[], names: readonly string[] | null): Codec {
-  const keys = names ? names.map(camelCase) : fields.map((_, i) => String(i));
+  // numbers for tuples: V8 looks a text up before it finds that it is an index
+  const keys = (names ? names.map(camelCase) : fields.map((_, i) => i)) as string[];
   const offsets: number[] = [];
   const places: number[] = [];
   const flat: CoreType[] = [];

@@ -1,4 +1,5 @@
-import type { CallContext, Codec } from './codec.js';
+import { Buffer } from 'node:buffer';
+import type { CallContext, Codec, GuestBytes } from './codec.js';
 import { MAX_BYTES, trap, type Flat } from './layout.js';
 
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
@@ -45,6 +46,23 @@ export function loadString(cx: CallContext, ptr: number, units: number): string 
   }
 }
 
+/** Up to here a loop over the characters is quicker than a call of native code. */
+const MAX_LOOP_CHARS = 10;
+
+/** The characters of a text as one byte each. */
+export function writeLatin1(bytes: GuestBytes, text: string, ptr: number): void {
+  const { length } = text;
+  if (length > MAX_LOOP_CHARS) bytes.latin1Write(text, ptr, length);
+  else for (let i = 0; i < length; i++) bytes[ptr + i] = text.charCodeAt(i);
+}
+
+function utf8Length(text: string): number {
+  const { length } = text;
+  if (length > MAX_LOOP_CHARS) return Buffer.byteLength(text);
+  for (let i = 0; i < length; i++) if (text.charCodeAt(i) > 0x7f) return Buffer.byteLength(text);
+  return length;
+}
+
 function storeUtf16(cx: CallContext, text: string): number {
   const ptr = cx.allocate(text.length * 2, 2);
   cx.bytes.ucs2Write(text, ptr, text.length * 2);
@@ -55,9 +73,9 @@ function storeUtf16(cx: CallContext, text: string): number {
 export function storeString(cx: CallContext, value: unknown): number {
   if (typeof value !== 'string') throw new TypeError(`expected a string, the host gave ${typeof value}`);
   if (cx.encoding === 'utf8') {
-    const byteLength = Buffer.byteLength(value);
+    const byteLength = utf8Length(value);
     const ptr = cx.allocate(byteLength, 1);
-    if (byteLength === value.length) cx.bytes.latin1Write(value, ptr, byteLength);
+    if (byteLength === value.length) writeLatin1(cx.bytes, value, ptr);
     else cx.bytes.utf8Write(value, ptr, byteLength);
     cx.length = byteLength;
     return ptr;
@@ -65,7 +83,7 @@ export function storeString(cx: CallContext, value: unknown): number {
   const text = value.toWellFormed();
   if (cx.encoding === 'latin1+utf16' && LATIN1_ONLY.test(text)) {
     const ptr = cx.allocate(text.length, 2);
-    cx.bytes.latin1Write(text, ptr, text.length);
+    writeLatin1(cx.bytes, text, ptr);
     cx.length = text.length;
     return ptr;
   }

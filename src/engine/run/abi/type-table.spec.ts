@@ -118,6 +118,22 @@ describe('memory of values', () => {
   });
 });
 
+describe('lists of bytes', () => {
+  const bytes = last({ t: 'u8' }, { t: 'list', of: 0 });
+
+  it.each(['', 'short', 'longer than any loop', 'ü\0\xff'.repeat(5)])('may be given as latin-1 text: %j', (text) => {
+    const { cx } = memory();
+    bytes.store(cx, 0, text);
+    expect(Buffer.from(bytes.load(cx, 0) as Uint8Array).toString('latin1')).toBe(text);
+  });
+
+  it('are the only lists that may be', () => {
+    const { cx } = memory();
+    for (const element of ['s8', 'u16', 'char'] as const) expect(() => last({ t: element }, { t: 'list', of: 0 }).store(cx, 0, 'text')).toThrow('expected a list');
+    expect(() => last({ t: 'u8' }, { t: 'list', of: 0, length: 4 }).store(cx, 0, 'text')).toThrow('expected a list');
+  });
+});
+
 describe('strings', () => {
   const codec = last({ t: 'string' });
 

@@ -3,7 +3,7 @@ import { declaredLength, Fields, IMMUTABLE, INVALID_SYNTAX, IS_FORBIDDEN, SIZE_E
 
 const bytes = (text: string) => Buffer.from(text, 'latin1');
 const made = (entries: [string, string][]) => Fields.fromList(entries.map(([name, value]) => [name, bytes(value)])) as Fields;
-const texts = (values: Uint8Array[]) => values.map((value) => Buffer.from(value).toString('latin1'));
+const texts = (values: unknown) => (values as (string | Uint8Array)[]).map((value) => (typeof value === 'string' ? value : Buffer.from(value).toString('latin1')));
 
 describe(Fields.name, () => {
   it('keeps order and repeated names, and compares names without case', () => {
@@ -19,13 +19,13 @@ describe(Fields.name, () => {
     expect(fields.set('A', [bytes('x'), bytes('y')])).toBeUndefined();
     expect(fields.append('b', bytes('4'))).toBeUndefined();
     expect(texts(fields.get('a'))).toEqual(['x', 'y']);
-    expect(texts(fields.getAndDelete('b') as Uint8Array[])).toEqual(['2', '4']);
+    expect(texts(fields.getAndDelete('b'))).toEqual(['2', '4']);
     expect(fields.delete('a')).toBeUndefined();
     expect(fields.entries()).toEqual([]);
     expect(fields.get('no such')).toEqual([]);
   });
 
-  it.each(['', 'a b', 'a:b', 'ä', 'a\n'])('refuses the name %j', (name) => {
+  it.each(['', 'a b', 'a:b', 'ä', 'a\n', 'x-\u212a'])('refuses the name %j', (name) => {
     expect(new Fields().append(name, bytes('x'))).toBe(INVALID_SYNTAX);
     expect(new Fields().set(name, [])).toBe(INVALID_SYNTAX);
     expect(new Fields().delete(name)).toBe(INVALID_SYNTAX);

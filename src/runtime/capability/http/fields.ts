@@ -20,10 +20,10 @@ export const IS_FORBIDDEN = new Err<HeaderError>({ tag: 'forbidden' });
 export const IMMUTABLE = new Err<HeaderError>({ tag: 'immutable' });
 export const SIZE_EXCEEDED = new Err<HeaderError>({ tag: 'size-exceeded' });
 type Failed = Err<HeaderError>;
+/** Latin-1 text, or bytes. */
+type FieldValue = string | Uint8Array;
 
-const asBytes = (value: string | Uint8Array): Uint8Array => (typeof value === 'string' ? Buffer.from(value, 'latin1') : value);
-const asText = (value: string | Uint8Array): string =>
-  typeof value === 'string' ? value : Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('latin1');
+const asText = (value: Uint8Array): string => Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('latin1');
 
 /** RFC 9110, section 5.5: visible characters, obs-text, space and tab. */
 function isValue(value: Uint8Array): boolean {
@@ -38,7 +38,7 @@ function isValue(value: Uint8Array): boolean {
 /** `fields` of wasi:http/types: names in lower case, in order, values as bytes. What came from the wire is copied at the first look. */
 export class Fields {
   private names: string[] = [];
-  private values: (string | Uint8Array)[] = [];
+  private values: FieldValue[] = [];
   private bytes = 0;
   private wire: Headers | null = null;
   private chargedBytes = 0;
@@ -73,18 +73,21 @@ export class Fields {
     return fields;
   }
 
-  get(name: string): Uint8Array[] {
-    const found: Uint8Array[] = [];
+  /** As bytes, or as latin-1 text: what lowers a `list<u8>` takes both. */
+  get(name: string): FieldValue[] {
+    const found: FieldValue[] = [];
     const wanted = name.toLowerCase();
     this.unpack();
-    for (let i = 0; i < this.names.length; i += 1) if (this.names[i] === wanted) found.push(asBytes(this.values[i]!));
+    for (let i = 0; i < this.names.length; i += 1) if (this.names[i] === wanted) found.push(this.values[i]!);
     return found;
   }
 
   /** All values as latin-1 text. */
   texts(name: string): string[] {
     this.unpack();
-    return this.values.filter((_, i) => this.names[i] === name).map(asText);
+    const found: string[] = [];
+    for (let i = 0; i < this.names.length; i += 1) if (this.names[i] === name) found.push(this.text(i));
+    return found;
   }
 
   has(name: string): boolean {
@@ -93,10 +96,10 @@ export class Fields {
   }
 
   set(name: string, values: readonly Uint8Array[]): Failed | undefined {
-    const failed = this.refusal(name) ?? (values.every(isValue) ? undefined : INVALID_SYNTAX);
+    const lower = name.toLowerCase();
+    const failed = this.refusal(name, lower) ?? (values.every(isValue) ? undefined : INVALID_SYNTAX);
     if (failed) return failed;
     const size = values.reduce((sum, value) => sum + name.length + value.length, 0);
-    const lower = name.toLowerCase();
     if (this.bytes - this.sizeOf(lower) + size > MAX_BYTES) return SIZE_EXCEEDED;
     this.remove(lower);
     this.charge(size + values.length * PIECE_BYTES);
@@ -105,32 +108,35 @@ export class Fields {
   }
 
   delete(name: string): Failed | undefined {
-    const failed = this.refusal(name);
+    const lower = name.toLowerCase();
+    const failed = this.refusal(name, lower);
     if (failed) return failed;
-    this.remove(name.toLowerCase());
+    this.remove(lower);
     return undefined;
   }
 
-  getAndDelete(name: string): Uint8Array[] | Failed {
-    const failed = this.refusal(name);
+  getAndDelete(name: string): FieldValue[] | Failed {
+    const lower = name.toLowerCase();
+    const failed = this.refusal(name, lower);
     if (failed) return failed;
-    const values = this.get(name);
-    this.remove(name.toLowerCase());
+    const values = this.get(lower);
+    this.remove(lower);
     return values;
   }
 
   append(name: string, value: Uint8Array): Failed | undefined {
-    const failed = this.refusal(name) ?? (isValue(value) ? undefined : INVALID_SYNTAX);
+    const lower = name.toLowerCase();
+    const failed = this.refusal(name, lower) ?? (isValue(value) ? undefined : INVALID_SYNTAX);
     if (failed) return failed;
     if (this.bytes + name.length + value.length > MAX_BYTES) return SIZE_EXCEEDED;
     this.charge(name.length + value.length + PIECE_BYTES);
-    this.push(name.toLowerCase(), value);
+    this.push(lower, value);
     return undefined;
   }
 
-  entries(): [string, Uint8Array][] {
+  entries(): [string, FieldValue][] {
     this.unpack();
-    return this.names.map((name, i) => [name, asBytes(this.values[i]!)]);
+    return this.names.map((name, i) => [name, this.values[i]!]);
   }
 
   /** A copy that may be changed. */
@@ -163,23 +169,29 @@ export class Fields {
   /** For the wire, in order; a fresh list that the caller may extend. */
   toHeaders(): [string, string][] {
     this.unpack();
-    return this.names.map((name, i) => [name, asText(this.values[i]!)]);
+    return this.names.map((name, i) => [name, this.text(i)]);
   }
 
   /** The first value as latin-1 text; null: there is none. */
   first(lowerName: string): string | null {
     this.unpack();
     const at = this.names.indexOf(lowerName);
-    return at < 0 ? null : asText(this.values[at]!);
+    return at < 0 ? null : this.text(at);
   }
 
-  private refusal(name: string): Failed | undefined {
+  private refusal(name: string, lower: string): Failed | undefined {
     if (this.immutable) return IMMUTABLE;
     if (!TOKEN.test(name)) return INVALID_SYNTAX;
-    return FORBIDDEN.has(name.toLowerCase()) ? IS_FORBIDDEN : undefined;
+    return FORBIDDEN.has(lower) ? IS_FORBIDDEN : undefined;
   }
 
-  private push(name: string, value: string | Uint8Array): void {
+  /** Kept as text from then on: it is asked for several times. */
+  private text(at: number): string {
+    const value = this.values[at]!;
+    return typeof value === 'string' ? value : (this.values[at] = asText(value));
+  }
+
+  private push(name: string, value: FieldValue): void {
     this.names.push(name);
     this.values.push(value);
     this.bytes += name.length + value.length;
@@ -222,9 +234,9 @@ export class Fields {
 
 /** `content-length` as the fields declare it; null: not at all; undefined: it is no length, or two that differ (RFC 9112, section 6.3). */
 export function declaredLength(fields: Fields): number | null | undefined {
-  const first = fields.first('content-length');
-  if (first === null) return null;
   const texts = fields.texts('content-length');
+  const first = texts[0];
+  if (first === undefined) return null;
   if (texts.some((text) => text !== first) || !/^\d{1,15}$/.test(first)) return undefined;
   return Number(first);
 }

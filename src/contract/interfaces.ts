@@ -27,11 +27,19 @@ const wasi03 = [
   'wasi:random/random', 'wasi:random/insecure', 'wasi:random/insecure-seed',
 ];
 
+/** The first candidate of 0.2 had errors among the streams, and a clock that knows zones. */
+const wasi20231018 = [...wasi02.filter((name) => name !== 'wasi:io/error'), 'wasi:clocks/timezone'];
+
 export const SUPPORTED_INTERFACES: readonly SupportedInterface[] = [
-  ...wasi02.map((name) => ({ name, version: '0.2' })),
-  ...wasi03.map((name) => ({ name, version: '0.3' })),
+  ...wasi20231018.map((name) => ({ name, version: '0.2.0-rc-2023-10-18' })),
+  ...wasi02.flatMap((name) => ['0.2.0-rc-2023-11-10', '0.2'].map((version) => ({ name, version }))),
+  ...wasi03.flatMap((name) => ['0.3.0-rc-2026-03-15', '0.3'].map((version) => ({ name, version }))),
   { name: 'fermyon:spin/variables', version: '2.0.0' },
+  { name: 'fermyon:spin/key-value', version: null },
   { name: 'fermyon:spin/key-value', version: '2.0.0' },
+  { name: 'spin:key-value/key-value', version: '3.0.0' },
+  ...['store', 'batch', 'atomics'].map((name) => ({ name: `wasi:keyvalue/${name}`, version: '0.2.0-draft2' })),
+  { name: 'whorl:key-value/extended', version: '0.1.0' },
 ];
 
 /** Whether an import as written in a component (`wasi:http/types@0.2.3`) is answered. */

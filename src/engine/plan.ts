@@ -6,7 +6,7 @@
  */
 
 /** Raised whenever build/ or run/ change what a plan or a rewritten module means: results are cached by (component digest, this). */
-export const ENGINE_VERSION = '7';
+export const ENGINE_VERSION = '8';
 
 export type PrimitiveName =
   | 'bool' | 's8' | 'u8' | 's16' | 'u16' | 's32' | 'u32' | 's64' | 'u64' | 'f32' | 'f64' | 'char' | 'string' | 'error-context';

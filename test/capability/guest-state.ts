@@ -118,7 +118,8 @@ export async function drain(source: ByteSource): Promise<string> {
 }
 
 export const bytes = (text: string): Uint8Array => Buffer.from(text, 'latin1');
-export const text = (chunk: Uint8Array): string => Buffer.from(chunk).toString('latin1');
+/** Of bytes, or of the text that the host may give for them. */
+export const text = (chunk: Uint8Array | string): string => Buffer.from(chunk as string, 'latin1').toString('latin1');
 
 /** The value of a result; throws with the error when it is one. */
 export function ok<T>(result: T | Err): T {

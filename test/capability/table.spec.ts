@@ -38,24 +38,31 @@ describe('the capability table', () => {
     }
   });
 
-  it('takes any release of a line and no pre-release', () => {
+  it('takes any release of a line, and of candidates those that Spin links', () => {
     expect(resolveHost('wasi:io/poll@0.2.0', 'poll')).toBe(resolveHost('wasi:io/poll@0.2.99', 'poll'));
-    expect(resolveHost('wasi:http/types@0.2.0-rc-2023-11-10', '[constructor]fields')).toBeUndefined();
+    expect(resolveHost('wasi:http/types@0.2.0-rc-2023-11-10', '[constructor]fields')).toBeDefined();
+    expect(resolveHost('wasi:http/types@0.2.0-rc-2023-12-05', '[constructor]fields')).toBeUndefined();
+    expect(isSupportedInterface('wasi:http/types@0.2.0-rc-2023-12-05')).toBe(false);
+    expect(isSupportedInterface('wasi:http/types@0.3.0-rc-2025-09-16')).toBe(false);
     expect(resolveHost('wasi:http/types', '[constructor]fields')).toBeUndefined();
     expect(resolveHost('fermyon:spin/variables@2.0.1', 'get')).toBeUndefined();
   });
 
-  it('marks as waiting only what 0.2 lets block', () => {
+  it('marks as waiting, of WASI, only what 0.2 lets block', () => {
     const waits = CAPABILITIES.flatMap(({ name, version, functions }) =>
       Object.entries(functions).filter(([, binding]) => binding.waits).map(([each]) => `${name}@${version} ${each}`));
-    expect(waits.every((each) => /@0\.2 .*(blocking-|poll$|pollable\.block)/.test(each))).toBe(true);
-    expect(waits).toHaveLength(8);
+    const ofWasi = waits.filter((each) => each.startsWith('wasi:io/'));
+    expect(ofWasi.filter((each) => !/@0\.2.* (.*blocking-|poll$|poll-(list|one)$|.*pollable\.block$|.*\.forward$)/.test(each))).toEqual([]);
+    expect(ofWasi).toHaveLength(25);
+    expect(waits.filter((each) => /^wasi:(cli|clocks|filesystem|http|random)/.test(each))).toEqual([]);
   });
 
   it('gives a component that speaks HTTP by 0.3 alone streams that never wait, with every function', () => {
     const component = { imports: ['wasi:http/types@0.3.0', 'wasi:io/streams@0.2.12'], handlers: ['wasi-http-0.3'] as const };
-    const streams = Object.keys(CAPABILITIES.find(({ name }) => name === 'wasi:io/streams')!.functions);
+    const streams = Object.keys(CAPABILITIES.find(({ name, version }) => name === 'wasi:io/streams' && version === '0.2')!.functions);
     for (const name of streams) expect(resolverFor(component)('wasi:io/streams@0.2.12', name)).toMatchObject({ waits: false });
+    expect(resolverFor({ ...component, imports: ['wasi:http/types@0.3.0-rc-2026-03-15', 'wasi:io/streams@0.2.12'] })('wasi:io/streams@0.2.12', '[method]input-stream.blocking-read')).toMatchObject({ waits: false });
+    expect(resolverFor({ ...component, imports: [...component.imports, 'wasi:sockets/tcp@0.2.6'] })).toBe(resolveHost);
     expect(resolverFor(component)('wasi:io/poll@0.2.12', 'poll')).toMatchObject({ waits: true });
     expect(resolverFor({ ...component, imports: [...component.imports, 'wasi:http/types@0.2.3'] })).toBe(resolveHost);
     expect(resolverFor({ ...component, imports: ['wasi:io/streams@0.2.12'] })).toBe(resolveHost);

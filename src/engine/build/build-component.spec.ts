@@ -4,7 +4,7 @@ import { parse } from '@bytecodealliance/jco';
 import { buildWat } from '../../../test/fixtures/build-wat.js';
 import { Random } from '../../../test/fixtures/random.js';
 import { BuildError } from './build-error.js';
-import { buildComponent, handlersOf } from './build-component.js';
+import { buildComponent } from './build-component.js';
 
 const OPTIONS = { memoryCapBytes: 8 * 1024 * 1024 };
 
@@ -111,19 +111,5 @@ describe(buildComponent.name, () => {
     await expect(build('(component (core module) (core module (memory 1 1 shared)))')).rejects.toMatchObject({
       kind: 'unsupported', message: expect.stringMatching(/^core module 1 \(at byte \d+\): a shared memory is not supported/),
     });
-  });
-});
-
-describe(handlersOf.name, () => {
-  it('knows the handlers by the interfaces they export', () => {
-    expect(handlersOf(['wasi:http/incoming-handler@0.2.10'])).toEqual(['wasi-http-0.2']);
-    expect(handlersOf(['wasi:http/handler@0.3.0'])).toEqual(['wasi-http-0.3']);
-    expect(handlersOf(['fermyon:spin/inbound-http'])).toEqual(['spin-http']);
-    expect(handlersOf(['wasi:cli/run@0.2.3', 'a:b/c'])).toEqual(['command']);
-    expect(handlersOf(['wasi:http/incoming-handler@0.2.0', 'wasi:http/handler@0.3.0'])).toEqual(['wasi-http-0.2', 'wasi-http-0.3']);
-  });
-
-  it('does not take drafts for the final interface', () => {
-    expect(handlersOf(['wasi:http/incoming-handler@0.2.0-rc-2023-11-10', 'wasi:http/handler@0.3.0-rc-2026-03-15', 'wasi:http/types@0.2.0'])).toEqual([]);
   });
 });

@@ -8,21 +8,12 @@ import { compose } from './compose/wiring.js';
 import { readCoreModule, type CoreModule } from './core/core-module.js';
 import type { ComponentAst } from './decode/ast.js';
 import { decodeComponent, wasmKind } from './decode/component.js';
+import { handlersOf, type ComponentHandler } from './handlers.js';
 import { elideShims } from './link/elide-shims.js';
 import { linkComposition, type LinkedComponent } from './link/linker.js';
 import { type CodeScan, scanCode } from './rewrite/code-scan.js';
 import { proveReset } from './rewrite/reset-proof.js';
 import { rewriteModule, type RewrittenModule } from './rewrite/rewriter.js';
-
-/** How a component is called: Spin's kinds of HTTP handler, and a program that answers as a CGI script does. */
-export type ComponentHandler = 'wasi-http-0.2' | 'wasi-http-0.3' | 'spin-http' | 'command';
-
-const HANDLERS: [pattern: RegExp, handler: ComponentHandler][] = [
-  [/^wasi:http\/incoming-handler@0\.2\.\d+$/, 'wasi-http-0.2'],
-  [/^wasi:http\/handler@0\.3\.\d+$/, 'wasi-http-0.3'],
-  [/^fermyon:spin\/inbound-http$/, 'spin-http'],
-  [/^wasi:cli\/run@0\.2\.\d+$/, 'command'],
-];
 
 export interface BuildOptions {
   /** Hard maximum of the linear memory of the component. */
@@ -43,11 +34,6 @@ export interface BuiltComponent {
   handlers: ComponentHandler[];
   /** True when the input was a core module. */
   componentized: boolean;
-}
-
-/** The handlers among a component's exports, each once. */
-export function handlersOf(exports: string[]): ComponentHandler[] {
-  return HANDLERS.filter(([pattern]) => exports.some((name) => pattern.test(name))).map(([, handler]) => handler);
 }
 
 /** A core module that the plan instantiates. */

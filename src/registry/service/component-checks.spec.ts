@@ -1,36 +1,39 @@
 import { describe, expect, it } from '@jest/globals';
-import type { HandlerKind } from '#contract/artifact.js';
 import type { HttpExecutor, LockedTrigger } from '#contract/bundle/locked-app.js';
+import { handlersOf } from '#engine/build/handlers.js';
 import { buildRefusal, checkHandlers, checkImports, checkMemory } from './component-checks.js';
 
 const trigger = (component: string | undefined, executor: HttpExecutor = { type: 'http' }): LockedTrigger => ({ type: 'http', id: 't', route: '/', ...(component && { component }), executor });
-const built = (...handlers: HandlerKind[]) => ({ handlers, exports: ['a:b/c@1.0.0'] });
+const built = (...exports: string[]) => ({ handlers: handlersOf(exports), exports: [...exports, 'a:b/c@1.0.0'] });
+const [HTTP_02, SPIN, RUN] = ['wasi:http/incoming-handler@0.2.3', 'fermyon:spin/inbound-http', 'wasi:cli/run@0.2.3'];
 const wagi = { type: 'wagi', argv: '' } as const;
 
 describe(checkImports.name, () => {
   it('lets through what the platform answers, at any patch version', () => {
-    checkImports('main', { imports: ['wasi:http/types@0.2.0', 'wasi:http/types@0.2.12', 'wasi:http/client@0.3.0', 'fermyon:spin/key-value@2.0.0'] });
+    checkImports('main', { imports: ['wasi:http/types@0.2.0', 'wasi:http/types@0.2.0-rc-2023-11-10', 'wasi:http/types@0.2.12', 'wasi:http/client@0.3.0', 'fermyon:spin/key-value@2.0.0'] });
   });
 
   it('names every import that nothing answers', () => {
-    expect(() => checkImports('main', { imports: ['wasi:io/poll@0.2.0', 'acme:x/y', 'wasi:http/types@0.2.0-rc-2023-11-10', 'run'] })).toThrow(
-      expect.objectContaining({ code: 'REGISTRY_IMPORT_UNKNOWN', message: 'component "main" imports "acme:x/y", "wasi:http/types@0.2.0-rc-2023-11-10", "run", which nothing here answers' }),
+    expect(() => checkImports('main', { imports: ['wasi:io/poll@0.2.0', 'acme:x/y', 'wasi:http/types@0.2.0-rc-2023-12-05', 'run'] })).toThrow(
+      expect.objectContaining({ code: 'REGISTRY_IMPORT_UNKNOWN', message: 'component "main" imports "acme:x/y", "wasi:http/types@0.2.0-rc-2023-12-05", "run", which nothing here answers' }),
     );
   });
 });
 
 describe(checkHandlers.name, () => {
-  it.each<[HandlerKind[], HttpExecutor]>([
-    [['wasi-http-0.2'], { type: 'http' }], [['wasi-http-0.3'], { type: 'http' }], [['spin-http'], { type: 'http' }], [['spin-http', 'command'], { type: 'http' }], [['command'], wagi],
-  ])('takes %j for %j', (handlers, executor) => checkHandlers('main', [trigger('main', executor)], built(...handlers)));
+  it.each<[string[], HttpExecutor]>([
+    [[HTTP_02], { type: 'http' }], [['wasi:http/handler@0.3.0'], { type: 'http' }], [[SPIN], { type: 'http' }], [[SPIN, RUN], { type: 'http' }], [[RUN], wagi],
+    [['wasi:http/incoming-handler@0.2.0-rc-2023-10-18'], { type: 'http' }], [['wasi:http/handler@0.3.0-rc-2026-03-15'], { type: 'http' }], [['wasi:cli/run@0.3.0'], wagi],
+  ])('takes %j for %j', (exports, executor) => checkHandlers('main', [trigger('main', executor)], built(...exports)));
 
-  it.each<[HandlerKind[], HttpExecutor, RegExp]>([
+  it.each<[string[], HttpExecutor, RegExp]>([
     [[], { type: 'http' }, /^component "main", which trigger "t" calls, has no HTTP handler: it exports "a:b\/c@1.0.0"$/],
-    [['command'], { type: 'http' }, /executor = \{ type = "wagi" \}/],
-    [['wasi-http-0.2', 'spin-http'], { type: 'http' }, /more than one kind of HTTP handler \(wasi-http-0.2, spin-http\)/],
-    [['wasi-http-0.2'], wagi, /is no program/],
-  ])('refuses %j for %j', (handlers, executor, message) => {
-    expect(() => checkHandlers('main', [trigger('main', executor)], built(...handlers))).toThrow(expect.objectContaining({ code: 'REGISTRY_HANDLER_MISSING', message: expect.stringMatching(message) }));
+    [[RUN], { type: 'http' }, /executor = \{ type = "wagi" \}/],
+    [[HTTP_02, SPIN], { type: 'http' }, /more than one HTTP handler \("wasi:http\/incoming-handler@0.2.3", "fermyon:spin\/inbound-http"\)/],
+    [[HTTP_02, 'wasi:http/incoming-handler@0.2.0-rc-2023-11-10'], { type: 'http' }, /more than one HTTP handler/],
+    [[HTTP_02], wagi, /is no program/],
+  ])('refuses %j for %j', (exports, executor, message) => {
+    expect(() => checkHandlers('main', [trigger('main', executor)], built(...exports))).toThrow(expect.objectContaining({ code: 'REGISTRY_HANDLER_MISSING', message: expect.stringMatching(message) }));
   });
 
   it('looks at the triggers of this component alone', () => checkHandlers('main', [trigger('other'), trigger(undefined)], built()));

@@ -1,10 +1,9 @@
-import type { BuiltComponent, HandlerKind } from '#contract/artifact.js';
+import type { BuiltComponent } from '#contract/artifact.js';
 import type { LockedComponent, LockedTrigger } from '#contract/bundle/locked-app.js';
 import { WhorlError } from '#contract/errors.js';
 import { isSupportedInterface } from '#contract/interfaces.js';
+import { httpHandlerExports } from '#engine/build/handlers.js';
 import type { BuildFailure } from './build-report.js';
-
-const HTTP_HANDLERS: readonly HandlerKind[] = ['wasi-http-0.2', 'wasi-http-0.3', 'spin-http'];
 
 /** Refuses a component that imports what nothing answers (REGISTRY_IMPORT_UNKNOWN), naming component and imports. */
 export function checkImports(id: string, built: Pick<BuiltComponent, 'imports' | 'dependencies'>): void {
@@ -29,9 +28,9 @@ export function checkHandlers(id: string, triggers: readonly LockedTrigger[], bu
 function handlerProblem(trigger: LockedTrigger, { handlers, exports }: Pick<BuiltComponent, 'handlers' | 'exports'>): string | undefined {
   const found = `it exports ${exports.length > 0 ? exports.map((name) => `"${name}"`).join(', ') : 'nothing'}`;
   if (trigger.executor.type === 'wagi') return handlers.includes('command') ? undefined : `is no program (wasi:cli/run): ${found}`;
-  const http = handlers.filter((handler) => HTTP_HANDLERS.includes(handler));
+  const http = httpHandlerExports(exports);
   if (http.length === 1) return undefined;
-  if (http.length > 1) return `has more than one kind of HTTP handler (${http.join(', ')}): exactly one is needed`;
+  if (http.length > 1) return `has more than one HTTP handler (${http.map((name) => `"${name}"`).join(', ')}): exactly one is needed`;
   return handlers.includes('command') ? 'is a program (wasi:cli/run) and no HTTP handler: its trigger needs executor = { type = "wagi" }' : `has no HTTP handler: ${found}`;
 }
 

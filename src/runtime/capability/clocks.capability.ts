@@ -1,5 +1,6 @@
 import { perSlot, plain, type Capability } from './capability.js';
 import type { GuestState } from './guest.js';
+import { atVersions, RC_2023_10_18, SINCE_2023_10_18, SINCE_2023_11_10, SINCE_2026_03_15 } from './versions.js';
 import { interrupted, Pollable } from './wait.js';
 
 const NS_PER_MS = 1_000_000n;
@@ -78,28 +79,30 @@ function wallClock(): { seconds: bigint; nanoseconds: number } {
 
 const MS_RESOLUTION = { seconds: 0n, nanoseconds: 1_000_000 };
 
+const monotonic = { now: plain(now), resolution: plain(() => 1n) };
+
+/** No guest has a place: its clock shows UTC. */
+const UTC = { utcOffset: 0, name: 'UTC', inDaylightSavingTime: false };
+
+/** `wasi:clocks`. */
 export const CLOCKS: readonly Capability[] = [
-  {
-    name: 'wasi:clocks/monotonic-clock',
-    version: '0.2',
-    functions: {
-      now: plain(now),
-      resolution: plain(() => 1n),
-      'subscribe-instant': plain((when: bigint) => new Timer(when)),
-      'subscribe-duration': plain((duration: bigint) => new Timer(now() + duration)),
-    },
-  },
-  { name: 'wasi:clocks/wall-clock', version: '0.2', functions: { now: plain(wallClock), resolution: plain(() => MS_RESOLUTION) } },
-  {
-    name: 'wasi:clocks/monotonic-clock',
-    version: '0.3',
-    functions: {
-      now: plain(now),
-      'get-resolution': plain(() => 1n),
-      'wait-until': perSlot((state) => (when: bigint) => waitUntil(state, when)),
-      'wait-for': perSlot((state) => (duration: bigint) => waitUntil(state, now() + duration)),
-    },
-  },
-  { name: 'wasi:clocks/system-clock', version: '0.3', functions: { now: plain(wallClock), 'get-resolution': plain(() => NS_PER_MS) } },
-  { name: 'wasi:clocks/types', version: '0.3', functions: {} },
+  ...atVersions(SINCE_2023_11_10, 'wasi:clocks/monotonic-clock', {
+    ...monotonic,
+    'subscribe-instant': plain((when: bigint) => new Timer(when)),
+    'subscribe-duration': plain((duration: bigint) => new Timer(now() + duration)),
+  }),
+  ...atVersions([RC_2023_10_18], 'wasi:clocks/monotonic-clock', {
+    ...monotonic,
+    subscribe: plain((when: bigint, absolute: boolean) => new Timer(absolute ? when : now() + when)),
+  }),
+  ...atVersions([RC_2023_10_18], 'wasi:clocks/timezone', { display: plain(() => UTC), 'utc-offset': plain(() => 0) }),
+  ...atVersions(SINCE_2023_10_18, 'wasi:clocks/wall-clock', { now: plain(wallClock), resolution: plain(() => MS_RESOLUTION) }),
+  ...atVersions(SINCE_2026_03_15, 'wasi:clocks/monotonic-clock', {
+    now: plain(now),
+    'get-resolution': plain(() => 1n),
+    'wait-until': perSlot((state) => (when: bigint) => waitUntil(state, when)),
+    'wait-for': perSlot((state) => (duration: bigint) => waitUntil(state, now() + duration)),
+  }),
+  ...atVersions(SINCE_2026_03_15, 'wasi:clocks/system-clock', { now: plain(wallClock), 'get-resolution': plain(() => NS_PER_MS) }),
+  ...atVersions(SINCE_2026_03_15, 'wasi:clocks/types', {}),
 ];

@@ -3,6 +3,7 @@ import { plain } from './capability.js';
 import type { GuestState } from './guest.js';
 import type { Request03 } from './http/message-03.js';
 import type { OutgoingRequest } from './http/outgoing-02.js';
+import { RC_2023_10_18 } from './versions.js';
 
 /**
  * What a dependency gets that asks for what it does not inherit: the answers of Spin's deny-all adapter. Interfaces stand here without
@@ -59,6 +60,7 @@ const ANSWERS: Readonly<Record<string, Readonly<Record<string, HostFunction>>>> 
   'wasi:sockets/tcp-create-socket': { 'create-tcp-socket': accessDeniedEnum },
   'wasi:sockets/types': { '[static]tcp-socket.create': accessDenied, '[static]udp-socket.create': accessDenied },
   'wasi:sockets/udp-create-socket': { 'create-udp-socket': accessDeniedEnum },
+  'whorl:key-value/extended': { '[static]store.open': accessDenied },
 };
 
 const notPermitted = (iface: string): string => `${JSON.stringify(iface)} is not permitted`;
@@ -93,6 +95,11 @@ function isEnumError(iface: string, version: string): boolean {
   return iface === 'wasi:sockets/ip-name-lookup' && version.startsWith('0.2.');
 }
 
+/** The first candidate of wasi:http has errors of four cases, with a text each. */
+function asText(answer: HostFunction): HostFunction {
+  return (...args: unknown[]) => new Err({ tag: 'unexpected-error', val: ((answer(...args) as Err).payload as { val: string }).val });
+}
+
 /** The names that have an answer, by interface without version. */
 export const DENIED_ANSWERS: ReadonlyMap<string, readonly string[]> = new Map(Object.entries(ANSWERS).map(([iface, answers]) => [iface, Object.keys(answers)]));
 
@@ -102,7 +109,7 @@ export function deniedBinding(imported: string, name: string): HostBinding<Guest
   const [iface = '', version = ''] = imported.split('@');
   const answers = Object.hasOwn(ANSWERS, iface) ? ANSWERS[iface]! : {};
   const known = Object.hasOwn(answers, name) ? answers[name] : undefined;
-  const answer = known === accessDenied && isEnumError(iface, version) ? accessDeniedEnum : known;
+  const answer = known === accessDenied && isEnumError(iface, version) ? accessDeniedEnum : known && version === RC_2023_10_18 && iface === 'wasi:http/outgoing-handler' ? asText(known) : known;
   return plain(answer ?? (() => {
     throw new Trap(`${imported}#${name} is not permitted: the dependency that calls it does not inherit it from the component that depends on it`);
   }));

@@ -2,6 +2,7 @@ import { randomFillSync } from 'node:crypto';
 import { LimitTrap } from '#engine/run/host.js';
 import { perSlot, plain, type Capability } from './capability.js';
 import type { Invocation } from './guest.js';
+import { atVersions, SINCE_2023_10_18, SINCE_2026_03_15 } from './versions.js';
 
 /** One request for bytes; more than this is a mistake or an attack on the host's memory. */
 const MAX_BYTES = 16 * 1024 * 1024;
@@ -52,10 +53,8 @@ const insecure = { 'get-insecure-random-bytes': plain(randomBytes), 'get-insecur
 
 /** `wasi:random`: everything from the system's generator, the insecure ones too: being stronger costs nothing. */
 export const RANDOM: readonly Capability[] = [
-  { name: 'wasi:random/random', version: '0.2', functions: secure },
-  { name: 'wasi:random/random', version: '0.3', functions: secure },
-  { name: 'wasi:random/insecure', version: '0.2', functions: insecure },
-  { name: 'wasi:random/insecure', version: '0.3', functions: insecure },
-  { name: 'wasi:random/insecure-seed', version: '0.2', functions: { 'insecure-seed': seed } },
-  { name: 'wasi:random/insecure-seed', version: '0.3', functions: { 'get-insecure-seed': seed } },
+  ...atVersions([...SINCE_2023_10_18, ...SINCE_2026_03_15], 'wasi:random/random', secure),
+  ...atVersions([...SINCE_2023_10_18, ...SINCE_2026_03_15], 'wasi:random/insecure', insecure),
+  ...atVersions(SINCE_2023_10_18, 'wasi:random/insecure-seed', { 'insecure-seed': seed }),
+  ...atVersions(SINCE_2026_03_15, 'wasi:random/insecure-seed', { 'get-insecure-seed': seed }),
 ];

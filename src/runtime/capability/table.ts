@@ -6,6 +6,7 @@ import { CLOCKS } from './clocks.capability.js';
 import { deniedBinding } from './denied.js';
 import { FILESYSTEM } from './filesystem/filesystem.capability.js';
 import type { GuestState } from './guest.js';
+import { HTTP_2023_10_18 } from './http/http-2023-10-18.capability.js';
 import { HTTP_02 } from './http/http-02.capability.js';
 import { HTTP_03 } from './http/http-03.capability.js';
 import { IO_ERROR, POLL } from './io/poll.capability.js';
@@ -19,13 +20,14 @@ export const CAPABILITIES: readonly Capability[] = [
   ...CLI,
   ...CLOCKS,
   ...FILESYSTEM,
+  ...HTTP_2023_10_18,
   ...HTTP_02,
   ...HTTP_03,
-  IO_ERROR,
-  POLL,
-  STREAMS,
+  ...IO_ERROR,
+  ...POLL,
+  ...STREAMS,
   ...RANDOM,
-  KEY_VALUE,
+  ...KEY_VALUE,
   VARIABLES,
 ];
 
@@ -50,12 +52,12 @@ interface Component {
 const streamsAtOnce = new Map(Object.entries(STREAMS_AT_ONCE));
 
 /**
- * `resolveHost` for one component. One that speaks HTTP by 0.3 alone gets 0.2 streams that never wait: it can then run without JSPI, at
- * half the cost for each request. Not a command, whose standard streams may be a client's connection (WAGI).
+ * `resolveHost` for one component. One that speaks HTTP by 0.3 alone, and opens no 0.2 sockets, gets 0.2 streams that never wait: it can then run
+ * without JSPI, at half the cost for each request. Not a command, whose standard streams may be a client's connection (WAGI).
  */
 export function resolverFor({ imports, handlers }: Component): HostResolver<GuestState> {
   if (handlers.includes('command')) return resolveHost;
-  const lines = new Set(imports.map(lineOf));
-  if (!lines.has('wasi:http/types@0.3') || lines.has('wasi:http/types@0.2')) return resolveHost;
+  const has = (beginning: string) => imports.some((name) => name.startsWith(beginning));
+  if (!has('wasi:http/types@0.3') || has('wasi:http/types@0.2') || has('wasi:sockets/tcp@0.2')) return resolveHost;
   return (iface, name, denied) => (lineOf(iface) === 'wasi:io/streams@0.2' ? streamsAtOnce.get(name) : resolveHost(iface, name, denied));
 }

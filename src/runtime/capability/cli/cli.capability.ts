@@ -1,6 +1,7 @@
 import { EOF as PIPE_EOF, hostFuture, hostStream, type Pipe } from '#engine/run/pipe.js';
 import { perSlot, plain, type Capability } from '../capability.js';
 import { EOF, type GuestState } from '../guest.js';
+import { atVersions, RC_2023_10_18, RC_2023_11_10, SINCE_2023_10_18, SINCE_2026_03_15 } from '../versions.js';
 import { GuestExit } from './guest-exit.js';
 import { LogStream, StdinStream, stdinSource } from './stdio.js';
 
@@ -15,6 +16,9 @@ const EXIT: Capability['functions'] = {
   exit: plain((status: { tag: 'ok' | 'err' }) => {
     throw new GuestExit(status.tag === 'ok' ? 0 : 1);
   }),
+};
+const EXIT_WITH_CODE: Capability['functions'] = {
+  ...EXIT,
   'exit-with-code': plain((code: number) => {
     throw new GuestExit(code);
   }),
@@ -62,37 +66,30 @@ function writeViaStream(state: GuestState, name: 'stdout' | 'stderr', data: Pipe
   return result;
 }
 
-const terminals = (version: '0.2' | '0.3'): Capability[] => [
-  { name: 'wasi:cli/terminal-input', version, functions: {} },
-  { name: 'wasi:cli/terminal-output', version, functions: {} },
-  { name: 'wasi:cli/terminal-stdin', version, functions: { 'get-terminal-stdin': none } },
-  { name: 'wasi:cli/terminal-stdout', version, functions: { 'get-terminal-stdout': none } },
-  { name: 'wasi:cli/terminal-stderr', version, functions: { 'get-terminal-stderr': none } },
+const terminals = (versions: readonly string[]): Capability[] => [
+  ...atVersions(versions, 'wasi:cli/terminal-input', {}),
+  ...atVersions(versions, 'wasi:cli/terminal-output', {}),
+  ...atVersions(versions, 'wasi:cli/terminal-stdin', { 'get-terminal-stdin': none }),
+  ...atVersions(versions, 'wasi:cli/terminal-stdout', { 'get-terminal-stdout': none }),
+  ...atVersions(versions, 'wasi:cli/terminal-stderr', { 'get-terminal-stderr': none }),
 ];
 
 const environment = { 'get-environment': getEnvironment, 'get-arguments': getArguments };
+const writing = (name: 'stdout' | 'stderr') => ({ 'write-via-stream': perSlot((state) => (data: Pipe) => writeViaStream(state, name, data)) });
 
 /** `wasi:cli`. No guest has a terminal or a working directory. */
 export const CLI: readonly Capability[] = [
-  { name: 'wasi:cli/environment', version: '0.2', functions: { ...environment, 'initial-cwd': none } },
-  { name: 'wasi:cli/environment', version: '0.3', functions: { ...environment, 'get-initial-cwd': none } },
-  { name: 'wasi:cli/exit', version: '0.2', functions: EXIT },
-  { name: 'wasi:cli/exit', version: '0.3', functions: EXIT },
-  { name: 'wasi:cli/stdin', version: '0.2', functions: { 'get-stdin': perSlot((state) => () => new StdinStream(state)) } },
-  { name: 'wasi:cli/stdout', version: '0.2', functions: { 'get-stdout': perSlot((state) => () => new LogStream(state, 'stdout')) } },
-  { name: 'wasi:cli/stderr', version: '0.2', functions: { 'get-stderr': perSlot((state) => () => new LogStream(state, 'stderr')) } },
-  { name: 'wasi:cli/types', version: '0.3', functions: {} },
-  { name: 'wasi:cli/stdin', version: '0.3', functions: { 'read-via-stream': perSlot((state) => () => readViaStream(state)) } },
-  {
-    name: 'wasi:cli/stdout',
-    version: '0.3',
-    functions: { 'write-via-stream': perSlot((state) => (data: Pipe) => writeViaStream(state, 'stdout', data)) },
-  },
-  {
-    name: 'wasi:cli/stderr',
-    version: '0.3',
-    functions: { 'write-via-stream': perSlot((state) => (data: Pipe) => writeViaStream(state, 'stderr', data)) },
-  },
-  ...terminals('0.2'),
-  ...terminals('0.3'),
+  ...atVersions(SINCE_2023_10_18, 'wasi:cli/environment', { ...environment, 'initial-cwd': none }),
+  ...atVersions([RC_2023_10_18, RC_2023_11_10], 'wasi:cli/exit', EXIT),
+  ...atVersions(['0.2', ...SINCE_2026_03_15], 'wasi:cli/exit', EXIT_WITH_CODE),
+  ...atVersions(SINCE_2023_10_18, 'wasi:cli/stdin', { 'get-stdin': perSlot((state) => () => new StdinStream(state)) }),
+  ...atVersions(SINCE_2023_10_18, 'wasi:cli/stdout', { 'get-stdout': perSlot((state) => () => new LogStream(state, 'stdout')) }),
+  ...atVersions(SINCE_2023_10_18, 'wasi:cli/stderr', { 'get-stderr': perSlot((state) => () => new LogStream(state, 'stderr')) }),
+  ...terminals(SINCE_2023_10_18),
+  ...atVersions(SINCE_2026_03_15, 'wasi:cli/environment', { ...environment, 'get-initial-cwd': none }),
+  ...atVersions(SINCE_2026_03_15, 'wasi:cli/types', {}),
+  ...atVersions(SINCE_2026_03_15, 'wasi:cli/stdin', { 'read-via-stream': perSlot((state) => () => readViaStream(state)) }),
+  ...atVersions(SINCE_2026_03_15, 'wasi:cli/stdout', writing('stdout')),
+  ...atVersions(SINCE_2026_03_15, 'wasi:cli/stderr', writing('stderr')),
+  ...terminals(SINCE_2026_03_15),
 ];

@@ -3,6 +3,7 @@ import { EOF as PIPE_EOF, hostFuture, hostStream, type Pipe } from '#engine/run/
 import { perSlot, plain, type Capability } from '../capability.js';
 import { EOF, type GuestState } from '../guest.js';
 import type { IoError } from '../io/io-error.js';
+import { atVersions, RC_2023_10_18, SINCE_2023_10_18, SINCE_2023_11_10, SINCE_2026_03_15 } from '../versions.js';
 import { Descriptor, FileStream, Refused, type DescriptorFlags, type FileFault, type OpenFlags } from './descriptor.js';
 import { treeOf } from './tree.js';
 
@@ -133,10 +134,36 @@ const TYPES_03: Capability['functions'] = methods({
   'append-via-stream': refuseStream,
 });
 
+interface Modes {
+  readable: boolean;
+  writable: boolean;
+  executable: boolean;
+}
+type AccessType = { tag: 'exists' } | { tag: 'access'; val: Modes };
+
+function accessAt(descriptor: Descriptor, _flags: unknown, path: string, access: AccessType): Err | undefined {
+  const found = descriptor.at(path);
+  if (found instanceof Refused) return new Err(found.fault);
+  if (access.tag === 'exists') return undefined;
+  if (access.val.writable) return new Err('read-only');
+  return access.val.executable && found.kind === 'regular-file' ? new Err('access') : undefined;
+}
+
+/** What the first candidate has beside: permissions, of which there are none to change, and locks on files that nobody else writes. */
+const TYPES_2023_10_18: Capability['functions'] = {
+  ...TYPES_02,
+  ...methods({
+    'access-at': accessAt,
+    'change-file-permissions-at': readOnly02,
+    'change-directory-permissions-at': readOnly02,
+    ...Object.fromEntries(['lock-shared', 'lock-exclusive', 'try-lock-shared', 'try-lock-exclusive', 'unlock'].map((name) => [name, () => new Err('unsupported')])),
+  }),
+};
+
 /** `wasi:filesystem`: the app's files, read-only. */
 export const FILESYSTEM: readonly Capability[] = [
-  { name: 'wasi:filesystem/preopens', version: '0.2', functions: { 'get-directories': preopens } },
-  { name: 'wasi:filesystem/preopens', version: '0.3', functions: { 'get-directories': preopens } },
-  { name: 'wasi:filesystem/types', version: '0.2', functions: TYPES_02 },
-  { name: 'wasi:filesystem/types', version: '0.3', functions: TYPES_03 },
+  ...atVersions([...SINCE_2023_10_18, ...SINCE_2026_03_15], 'wasi:filesystem/preopens', { 'get-directories': preopens }),
+  ...atVersions([RC_2023_10_18], 'wasi:filesystem/types', TYPES_2023_10_18),
+  ...atVersions(SINCE_2023_11_10, 'wasi:filesystem/types', TYPES_02),
+  ...atVersions(SINCE_2026_03_15, 'wasi:filesystem/types', TYPES_03),
 ];

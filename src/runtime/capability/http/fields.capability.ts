@@ -1,6 +1,6 @@
 import { Err, Trap, type HostFunction } from '#engine/run/host.js';
 import { perSlot, plain, type Capability } from '../capability.js';
-import { Fields, SIZE_EXCEEDED } from './fields.js';
+import { Fields, SIZE_EXCEEDED, type HeaderError } from './fields.js';
 
 const shared: Record<string, HostFunction> = {
   '[method]fields.get': (fields: Fields, name: string) => fields.get(name),
@@ -38,6 +38,22 @@ export const FIELDS_02: Capability['functions'] = {
   '[method]fields.entries': plain((fields: Fields) => fields.entries()),
 };
 
+const { '[method]fields.has': _notYet, ...withoutHas } = FIELDS_02;
+export const FIELDS_2023_11_10: Capability['functions'] = withoutHas;
+
+/** The first candidate has no word for what goes wrong with fields at all: the guest traps. */
+const { '[static]fields.from-list': _madeByItsConstructor, ...withoutFromList } = withoutHas;
+export const FIELDS_2023_10_18: Capability['functions'] = {
+  ...withoutFromList,
+  '[constructor]fields': perSlot((state) => (entries: Entries) => noError(Fields.fromList(entries, state.memory))),
+  ...bind(Object.fromEntries(['set', 'delete', 'append'].map((name) => [`[method]fields.${name}`, (...args: unknown[]) => noError(shared[`[method]fields.${name}`]!(...args))]))),
+};
+
+function noError(result: unknown): unknown {
+  if (result instanceof Err) throw new Trap(`a header field is refused: ${(result.payload as HeaderError).tag}`);
+  return result;
+}
+
 /** `fields` of wasi:http/types@0.3.x. */
 export const FIELDS_03: Capability['functions'] = {
   ...MAKERS,
@@ -46,44 +62,3 @@ export const FIELDS_03: Capability['functions'] = {
   '[method]fields.get-and-delete': plain((fields: Fields, name: string) => fields.getAndDelete(name)),
   '[method]fields.copy-all': plain((fields: Fields) => fields.entries()),
 };
-
-/** `request-options`: durations in ns; undefined: the default. */
-export class RequestOptions {
-  connectNs: bigint | undefined;
-  firstByteNs: bigint | undefined;
-  betweenBytesNs: bigint | undefined;
-  immutable = false;
-
-  clone(): RequestOptions {
-    const copy = new RequestOptions();
-    copy.connectNs = this.connectNs;
-    copy.firstByteNs = this.firstByteNs;
-    copy.betweenBytesNs = this.betweenBytesNs;
-    return copy;
-  }
-}
-
-const DURATIONS = [['connect', 'connectNs'], ['first-byte', 'firstByteNs'], ['between-bytes', 'betweenBytesNs']] as const;
-
-export const REQUEST_OPTIONS_02: Capability['functions'] = bind({
-  '[constructor]request-options': () => new RequestOptions(),
-  ...Object.fromEntries(DURATIONS.flatMap(([name, key]): [string, HostFunction][] => [
-    [`[method]request-options.${name}-timeout`, (options: RequestOptions) => options[key]],
-    [`[method]request-options.set-${name}-timeout`, (options: RequestOptions, ns: bigint | undefined) => { options[key] = ns; }],
-  ])),
-});
-
-const OPTIONS_IMMUTABLE = new Err({ tag: 'immutable' });
-
-export const REQUEST_OPTIONS_03: Capability['functions'] = bind({
-  '[constructor]request-options': () => new RequestOptions(),
-  '[method]request-options.clone': (options: RequestOptions) => options.clone(),
-  ...Object.fromEntries(DURATIONS.flatMap(([name, key]): [string, HostFunction][] => [
-    [`[method]request-options.get-${name}-timeout`, (options: RequestOptions) => options[key]],
-    [`[method]request-options.set-${name}-timeout`, (options: RequestOptions, ns: bigint | undefined) => {
-      if (options.immutable) return OPTIONS_IMMUTABLE;
-      options[key] = ns;
-      return undefined;
-    }],
-  ])),
-});

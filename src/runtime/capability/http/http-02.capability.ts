@@ -1,14 +1,19 @@
+import { Trap } from '#engine/run/host.js';
 import { perSlot, plain, type Capability } from '../capability.js';
+import type { GuestState } from '../guest.js';
 import type { IoError } from '../io/io-error.js';
 import { sendOutbound } from '../outbound/outbound.js';
-import { FIELDS_02, REQUEST_OPTIONS_02, type RequestOptions } from './fields.capability.js';
+import { RC_2023_11_10 } from '../versions.js';
+import { FIELDS_02, FIELDS_2023_11_10 } from './fields.capability.js';
 import { Fields } from './fields.js';
 import { FutureIncomingResponse, FutureTrailers, IncomingBody, IncomingRequest, IncomingResponse } from './incoming-02.js';
 import { methodName, schemeName, type Method, type Scheme } from './method.js';
 import { OutgoingBody, OutgoingRequest, OutgoingResponse, type ResponseOutparam } from './outgoing-02.js';
+import { REQUEST_OPTIONS_02, REQUEST_OPTIONS_2023_11_10, type RequestOptions } from './request-options.js';
 import { setResponse } from './server-02.js';
 
-const incoming: Capability['functions'] = {
+/** What a peer sends; the same in both candidates but for `future-trailers.get`. */
+export const INCOMING: Capability['functions'] = {
   '[method]incoming-request.method': plain((request: IncomingRequest) => request.method()),
   '[method]incoming-request.path-with-query': plain((request: IncomingRequest) => request.pathWithQuery()),
   '[method]incoming-request.scheme': plain((request: IncomingRequest) => request.scheme()),
@@ -56,47 +61,53 @@ const outgoing: Capability['functions'] = {
     setResponse(state, outparam, result)),
 };
 
-/** `wasi:http/types` and `wasi:http/outgoing-handler` of the 0.2 line. */
+/** `outgoing-handler.handle`: errors are the future's to tell. */
+export function handle(state: GuestState, request: OutgoingRequest, options: RequestOptions | undefined): FutureIncomingResponse {
+  const future = new FutureIncomingResponse();
+  const scheme = request.control.scheme && schemeName(request.control.scheme);
+  const work = sendOutbound(
+    state,
+    {
+      method: methodName(request.control.method)!,
+      scheme: scheme ?? null,
+      authority: request.control.authority ?? null,
+      pathWithQuery: request.control.pathWithQuery ?? '/',
+      headers: request.headers,
+      options: options ?? null,
+      drop: () => request.drop(),
+    },
+    request.writer,
+    (outcome) => future.settle(
+      'tag' in outcome
+        ? { tag: 'err', val: outcome }
+        : { tag: 'ok', val: new IncomingResponse(outcome.status, Fields.fromWire(outcome.headers, state.memory), outcome.body, state.memory) },
+    ),
+  );
+  future.cancel = () => work?.stop(new Error('the guest dropped the response'));
+  return future;
+}
+
+/** The trailers of candidates, which say only once how a body ended: whoever asks again traps (as in Spin). */
+export function trailersOnce(future: FutureTrailers): ReturnType<FutureTrailers['once']> {
+  const outcome = future.once();
+  if (outcome === null) throw new Trap('the trailers have been given already');
+  return outcome;
+}
+
+const errorCode = { 'http-error-code': plain((error: IoError) => error.httpCode ?? undefined) };
+const sending = { handle: perSlot((state) => (request: OutgoingRequest, options: RequestOptions | undefined) => handle(state, request, options)) };
+
+/** `wasi:http/types` and `wasi:http/outgoing-handler` of the 0.2 line and its second candidate. */
 export const HTTP_02: readonly Capability[] = [
+  { name: 'wasi:http/types', version: '0.2', functions: { ...errorCode, ...FIELDS_02, ...REQUEST_OPTIONS_02, ...INCOMING, ...outgoing } },
+  { name: 'wasi:http/outgoing-handler', version: '0.2', functions: sending },
   {
     name: 'wasi:http/types',
-    version: '0.2',
+    version: RC_2023_11_10,
     functions: {
-      'http-error-code': plain((error: IoError) => error.httpCode ?? undefined),
-      ...FIELDS_02,
-      ...REQUEST_OPTIONS_02,
-      ...incoming,
-      ...outgoing,
+      ...errorCode, ...FIELDS_2023_11_10, ...REQUEST_OPTIONS_2023_11_10, ...INCOMING, ...outgoing,
+      '[method]future-trailers.get': plain((future: FutureTrailers) => trailersOnce(future)),
     },
   },
-  {
-    name: 'wasi:http/outgoing-handler',
-    version: '0.2',
-    functions: {
-      handle: perSlot((state) => (request: OutgoingRequest, options: RequestOptions | undefined) => {
-        const future = new FutureIncomingResponse();
-        const scheme = request.control.scheme && schemeName(request.control.scheme);
-        const work = sendOutbound(
-          state,
-          {
-            method: methodName(request.control.method)!,
-            scheme: scheme ?? null,
-            authority: request.control.authority ?? null,
-            pathWithQuery: request.control.pathWithQuery ?? '/',
-            headers: request.headers,
-            options: options ?? null,
-            drop: () => request.drop(),
-          },
-          request.writer,
-          (outcome) => future.settle(
-            'tag' in outcome
-              ? { tag: 'err', val: outcome }
-              : { tag: 'ok', val: new IncomingResponse(outcome.status, Fields.fromWire(outcome.headers, state.memory), outcome.body, state.memory) },
-          ),
-        );
-        future.cancel = () => work?.stop(new Error('the guest dropped the response'));
-        return future;
-      }),
-    },
-  },
+  { name: 'wasi:http/outgoing-handler', version: RC_2023_11_10, functions: sending },
 ];

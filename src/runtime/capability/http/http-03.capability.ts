@@ -3,12 +3,14 @@ import type { Pipe } from '#engine/run/pipe.js';
 import { perSlot, plain, type Capability } from '../capability.js';
 import type { GuestState } from '../guest.js';
 import { sendOutbound } from '../outbound/outbound.js';
+import type { Stoppable } from '../slot.js';
+import { atVersions, SINCE_2026_03_15 } from '../versions.js';
 import { BodyWriter } from './body-writer.js';
-import { FIELDS_03, REQUEST_OPTIONS_03, type RequestOptions } from './fields.capability.js';
+import { FIELDS_03 } from './fields.capability.js';
 import { declaredLength, Fields } from './fields.js';
 import { GuestBody, Request03, Response03, WireBody } from './message-03.js';
 import { methodName, schemeName, type Method, type Scheme } from './method.js';
-import type { Stoppable } from '../slot.js';
+import { REQUEST_OPTIONS_03, type RequestOptions } from './request-options.js';
 
 const BAD_LENGTH = new Err({ tag: 'HTTP-protocol-error' });
 
@@ -89,8 +91,8 @@ const response: Capability['functions'] = {
   }),
 };
 
-/** `wasi:http/types` and `wasi:http/client` of the 0.3 line. */
+/** `wasi:http/types` and `wasi:http/client` of the 0.3 line and its candidate. */
 export const HTTP_03: readonly Capability[] = [
-  { name: 'wasi:http/types', version: '0.3', functions: { ...FIELDS_03, ...REQUEST_OPTIONS_03, ...request, ...response } },
-  { name: 'wasi:http/client', version: '0.3', functions: { send: perSlot((state) => (it: Request03) => send(state, it)) } },
+  ...atVersions(SINCE_2026_03_15, 'wasi:http/types', { ...FIELDS_03, ...REQUEST_OPTIONS_03, ...request, ...response }),
+  ...atVersions(SINCE_2026_03_15, 'wasi:http/client', { send: perSlot((state) => (it: Request03) => send(state, it)) }),
 ];

@@ -9,7 +9,7 @@ import { HTTP, methodOf, type Method, type Scheme } from './method.js';
 
 const TAKEN = new Err(undefined);
 const DRAIN_BYTES = 64 * 1024;
-type Tagged<T, E> = { tag: 'ok'; val: T } | { tag: 'err'; val: E };
+export type Tagged<T, E> = { tag: 'ok'; val: T } | { tag: 'err'; val: E };
 
 /** The trailers of a body; asking for them drops what was not read of it. */
 export class FutureTrailers extends Pollable {
@@ -41,10 +41,16 @@ export class FutureTrailers extends Pollable {
 
   /** option<result<result<option<trailers>, error-code>>>: the outer error says that it was given already. */
   get(): Tagged<Tagged<Fields | undefined, ErrorCode>, undefined> | undefined {
+    const outcome = this.once();
+    return outcome === null ? { tag: 'err', val: undefined } : outcome && { tag: 'ok', val: outcome };
+  }
+
+  /** undefined: not known yet; null: given already. */
+  once(): Tagged<Fields | undefined, ErrorCode> | undefined | null {
     if (!this.ready()) return undefined;
-    if (this.given) return { tag: 'err', val: undefined };
+    if (this.given) return null;
     this.given = true;
-    return { tag: 'ok', val: this.outcome! };
+    return this.outcome!;
   }
 
   protected override watch(): void {

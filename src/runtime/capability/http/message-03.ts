@@ -5,9 +5,9 @@ import type { HostMemory } from '../host-memory.js';
 import { NO_MORE } from '../io/output-stream.js';
 import type { BodyWriter } from './body-writer.js';
 import { errorCodeOf, HttpError, type ErrorCode } from './error-code.js';
-import type { RequestOptions } from './fields.capability.js';
 import { Fields } from './fields.js';
 import { RequestControl } from './request-control.js';
+import type { RequestOptions } from './request-options.js';
 
 const REFUSED = new Err(undefined);
 const OK = { tag: 'ok' as const, val: undefined };

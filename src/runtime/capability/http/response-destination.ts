@@ -1,5 +1,6 @@
 import type { ByteSink, HttpExchange } from '../guest.js';
 import type { BodyDestination } from './body-writer.js';
+import type { ErrorCode } from './error-code.js';
 import { declaredLength, type Fields } from './fields.js';
 
 /** Statuses without content (RFC 9110, sections 15.3.5 and 15.4.5). */
@@ -30,6 +31,11 @@ export function responseFault(status: number, fields: Fields): string | null {
   if (status < 200 || status > 599) return `answered with status ${status}, which is no final status`;
   if (declaredLength(fields) === undefined) return 'answered with a content-length that is no length';
   return null;
+}
+
+/** For the log: the case, and the guest's own words where it has some. */
+export function answeredError(code: ErrorCode): string {
+  return `answered with the error ${code.tag}${code.tag === 'internal-error' && code.val !== undefined ? ` (${code.val})` : ''}`;
 }
 
 /** The empty 500 that a client gets when the guest has no answer; the reason is for the log alone. */

@@ -5,7 +5,7 @@ import type { ErrorCode } from './error-code.js';
 import { declaredLength } from './fields.js';
 import { IncomingRequest } from './incoming-02.js';
 import { ResponseOutparam, type OutgoingResponse } from './outgoing-02.js';
-import { respondFault, ResponseDestination, responseFault } from './response-destination.js';
+import { answeredError, respondFault, ResponseDestination, responseFault } from './response-destination.js';
 
 /**
  * First argument of `wasi:http/incoming-handler@0.2.x#handle`: the `incoming-request` resource over an exchange.
@@ -33,7 +33,7 @@ export function setResponse(
 ): void {
   const { exchange } = outparam;
   outparam.answered = true;
-  const fault = result.tag === 'err' ? `answered with the error ${result.val.tag}` : responseFault(result.val.status, result.val.headers);
+  const fault = result.tag === 'err' ? answeredError(result.val) : responseFault(result.val.status, result.val.headers);
   if (fault !== null || result.tag === 'err') {
     state.invocation.note(`the component ${fault}`);
     respondFault(exchange);

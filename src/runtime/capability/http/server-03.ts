@@ -4,7 +4,7 @@ import type { ErrorCode } from './error-code.js';
 import { declaredLength, Fields } from './fields.js';
 import { Request03, WireBody, type Response03 } from './message-03.js';
 import { HTTP, methodOf } from './method.js';
-import { respondFault, ResponseDestination, responseFault } from './response-destination.js';
+import { answeredError, respondFault, ResponseDestination, responseFault } from './response-destination.js';
 
 /**
  * Argument of `wasi:http/handler@0.3.x#handle`: the `request` resource over an exchange.
@@ -29,7 +29,7 @@ export function sendResponse03(
   result: { tag: 'ok'; val: Response03 } | { tag: 'err'; val: ErrorCode },
   done?: () => void,
 ): () => void {
-  const fault = result.tag === 'err' ? `answered with the error ${result.val.tag}` : responseFault(result.val.status, result.val.headers);
+  const fault = result.tag === 'err' ? answeredError(result.val) : responseFault(result.val.status, result.val.headers);
   if (fault !== null || result.tag === 'err') {
     state.invocation.note(`the component ${fault}`);
     respondFault(exchange);

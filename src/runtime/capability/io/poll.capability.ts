@@ -1,5 +1,6 @@
 import { Trap } from '#engine/run/host.js';
 import { plain, waiting, type Capability } from '../capability.js';
+import { atVersions, RC_2023_10_18, SINCE_2023_11_10 } from '../versions.js';
 import { PENDING, waitFor, type Pollable } from '../wait.js';
 import type { IoError } from './io-error.js';
 
@@ -10,24 +11,26 @@ function readyOnes(pollables: readonly Pollable[]): Uint32Array | null {
   return ready && new Uint32Array(ready);
 }
 
-/** `wasi:io/poll` of the 0.2 line. */
-export const POLL: Capability = {
-  name: 'wasi:io/poll',
-  version: '0.2',
-  functions: {
-    '[method]pollable.ready': plain((pollable: Pollable) => pollable.ready()),
-    '[method]pollable.block': waiting((state) => (pollable: Pollable) =>
-      pollable.ready() ? undefined : waitFor(state, [pollable], () => (pollable.ready() ? undefined : PENDING))),
-    poll: waiting((state) => (pollables: Pollable[]) => {
-      if (pollables.length === 0) throw new Trap('polled an empty list');
-      return readyOnes(pollables) ?? waitFor(state, pollables, () => readyOnes(pollables) ?? PENDING);
-    }),
-  },
-};
+const block = waiting((state) => (pollable: Pollable) =>
+  pollable.ready() ? undefined : waitFor(state, [pollable], () => (pollable.ready() ? undefined : PENDING)));
 
-/** `wasi:io/error` of the 0.2 line. */
-export const IO_ERROR: Capability = {
-  name: 'wasi:io/error',
-  version: '0.2',
-  functions: { '[method]error.to-debug-string': plain((error: IoError) => error.message) },
-};
+const poll = waiting((state) => (pollables: Pollable[]) => {
+  if (pollables.length === 0) throw new Trap('polled an empty list');
+  return readyOnes(pollables) ?? waitFor(state, pollables, () => readyOnes(pollables) ?? PENDING);
+});
+
+/** `wasi:io/poll`. */
+export const POLL: readonly Capability[] = [
+  ...atVersions(SINCE_2023_11_10, 'wasi:io/poll', {
+    '[method]pollable.ready': plain((pollable: Pollable) => pollable.ready()),
+    '[method]pollable.block': block,
+    poll,
+  }),
+  ...atVersions([RC_2023_10_18], 'wasi:io/poll', { 'poll-list': poll, 'poll-one': block }),
+];
+
+/** Of the resource `error`, wherever a version has it. */
+export const ERROR: Capability['functions'] = { '[method]error.to-debug-string': plain((error: IoError) => error.message) };
+
+/** `wasi:io/error`. */
+export const IO_ERROR: readonly Capability[] = atVersions(SINCE_2023_11_10, 'wasi:io/error', ERROR);

@@ -1,7 +1,7 @@
 import type { ByteSource, Headers } from '../guest.js';
 import type { ErrorCode } from '../http/error-code.js';
-import type { RequestOptions } from '../http/fields.capability.js';
 import type { Fields } from '../http/fields.js';
+import type { RequestOptions } from '../http/request-options.js';
 
 /** A request as either version of wasi:http describes it. */
 export interface OutboundRequest {

@@ -3,9 +3,9 @@ import { CgiSink } from './cgi-sink.js';
 import { toCgiArguments, toCgiEnvironment } from './cgi.js';
 import type { HandlerEvents, HandlerFactory, HandlerRun } from './handler.js';
 
-/** `wasi:cli/run` under the WAGI executor: CGI variables in, stdout out. */
+/** `wasi:cli/run` of either line, candidates included, under the WAGI executor: CGI variables in, stdout out. */
 export const wagi: HandlerFactory = ({ executor, findExport }) => {
-  const iface = findExport('wasi:cli/run@0.2');
+  const iface = findExport('wasi:cli/run@0.2') ?? findExport('wasi:cli/run@0.3');
   if (iface === undefined || executor.type !== 'wagi') return undefined;
   return {
     begin: (run) => {

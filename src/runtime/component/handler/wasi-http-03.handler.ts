@@ -3,7 +3,7 @@ import { NO_IO, type HandlerFactory } from './handler.js';
 
 type Returned = Parameters<typeof sendResponse03>[2];
 
-/** `wasi:http/handler@0.3.x`. The run is over when the guest's tasks have ended and the answer has left. */
+/** `wasi:http/handler@0.3.x` and its candidate. The run is over when the guest's tasks have ended and the answer has left. */
 export const wasiHttp03: HandlerFactory = ({ findExport }) => {
   const iface = findExport('wasi:http/handler@0.3');
   if (iface === undefined) return undefined;

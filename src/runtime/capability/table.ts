@@ -13,6 +13,7 @@ import { IO_ERROR, POLL } from './io/poll.capability.js';
 import { STREAMS, STREAMS_AT_ONCE } from './io/streams.capability.js';
 import { KEY_VALUE } from './key-value/key-value.capability.js';
 import { RANDOM } from './random.capability.js';
+import { REDIS } from './redis/redis.capability.js';
 import { VARIABLES } from './variables.capability.js';
 
 /** Everything a guest may import. A new capability is one file and one line here, and its interfaces in `#contract/interfaces.js`. */
@@ -28,6 +29,7 @@ export const CAPABILITIES: readonly Capability[] = [
   ...STREAMS,
   ...RANDOM,
   ...KEY_VALUE,
+  ...REDIS,
   VARIABLES,
 ];
 

@@ -41,6 +41,8 @@ export const SUPPORTED_INTERFACES: readonly SupportedInterface[] = [
   { name: 'spin:redis/redis', version: '3.0.0' },
   { name: 'fermyon:spin/key-value', version: null },
   { name: 'fermyon:spin/key-value', version: '2.0.0' },
+  ...[null, '2.0.0'].flatMap((version) => ['fermyon:spin/rdbms-types', 'fermyon:spin/postgres'].map((name) => ({ name, version }))),
+  ...['3.0.0', '4.0.0', '4.1.0', '4.2.0'].map((version) => ({ name: 'spin:postgres/postgres', version })),
   { name: 'spin:key-value/key-value', version: '3.0.0' },
   ...['store', 'batch', 'atomics'].map((name) => ({ name: `wasi:keyvalue/${name}`, version: '0.2.0-draft2' })),
   { name: 'whorl:key-value/extended', version: '0.1.0' },

@@ -12,7 +12,10 @@ import { HTTP_03 } from './http/http-03.capability.js';
 import { IO_ERROR, POLL } from './io/poll.capability.js';
 import { STREAMS, STREAMS_AT_ONCE } from './io/streams.capability.js';
 import { KEY_VALUE } from './key-value/key-value.capability.js';
+import { POSTGRES_4 } from './postgres/postgres-4.capability.js';
+import { POSTGRES_OLDER } from './postgres/postgres-older.capability.js';
 import { RANDOM } from './random.capability.js';
+import { RDBMS_TYPES } from './rdbms/rdbms-types.capability.js';
 import { REDIS } from './redis/redis.capability.js';
 import { VARIABLES } from './variables.capability.js';
 
@@ -27,7 +30,10 @@ export const CAPABILITIES: readonly Capability[] = [
   ...IO_ERROR,
   ...POLL,
   ...STREAMS,
+  ...POSTGRES_4,
+  ...POSTGRES_OLDER,
   ...RANDOM,
+  ...RDBMS_TYPES,
   ...KEY_VALUE,
   ...REDIS,
   VARIABLES,

@@ -24,6 +24,12 @@ export class HostMemory {
     return this.bytes;
   }
 
+  /** How much more may be held. */
+  get freeBytes(): number {
+    const own = this.maxBytes - this.bytes;
+    return Math.max(0, this.total ? Math.min(own, this.total.maxBytes - this.total.bytes) : own);
+  }
+
   /** For what the guest itself adds, in a call of its own. Throws a LimitTrap when that is too much. */
   take(bytes: number): void {
     this.add(bytes);

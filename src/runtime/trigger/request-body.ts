@@ -7,6 +7,8 @@ export function announcesBody(request: IncomingMessage): boolean {
   return headers['transfer-encoding'] !== undefined || (headers['content-length'] !== undefined && headers['content-length'] !== '0');
 }
 
+const cutOff = (): Error => Object.assign(new Error('the client closed the connection before the body was complete'), { code: 'ECONNRESET' });
+
 /**
  * The body of a request, read when the guest asks: until then the socket's own buffers hold the client back. A client that waits for
  * `100 Continue` gets it at the first read.
@@ -15,6 +17,7 @@ export class RequestBody implements ByteSource {
   onReadable: (() => void) | null = null;
   private rest: Buffer | null = null;
   private begun = false;
+  private watched = false;
   private ended = false;
   private failure: Error | null = null;
 
@@ -25,7 +28,10 @@ export class RequestBody implements ByteSource {
     const chunk = this.rest ?? (this.request.read() as Buffer | null);
     if (chunk === null) {
       if (this.failure) throw this.failure;
-      return this.ended || this.isRead ? EOF : null;
+      if (this.ended || this.isRead) return EOF;
+      if (this.request.closed) throw cutOff();
+      if (!this.watched) this.watch();
+      return null;
     }
     if (chunk.length <= max) {
       this.rest = null;
@@ -58,12 +64,18 @@ export class RequestBody implements ByteSource {
   private begin(): void {
     this.begun = true;
     this.continueOn?.writeContinue();
+  }
+
+  /** Only for a body that is still on its way: most are there when they are asked for. */
+  private watch(): void {
+    this.watched = true;
+    const { request } = this;
     const wake = () => this.onReadable?.();
     const fail = (error: Error) => {
       this.failure ??= error;
       wake();
     };
-    this.request
+    request
       .on('readable', wake)
       .on('end', () => {
         this.ended = true;
@@ -71,7 +83,7 @@ export class RequestBody implements ByteSource {
       })
       .on('error', fail)
       .on('close', () => {
-        if (!this.request.complete) fail(new Error('the client closed the connection before the body was complete'));
+        if (!request.complete) fail(cutOff());
       });
   }
 }

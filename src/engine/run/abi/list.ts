@@ -30,16 +30,19 @@ interface Elements {
 
 /** Short byte lists are copied into slabs, as Node's own buffers are: a buffer of its own costs each of them more than its copy. */
 const SLAB_BYTES = 64 * 1024;
-const MAX_SLAB_LIST_BYTES = 1024;
+const MAX_SLAB_LIST_BYTES = 8 * 1024;
 /** Up to here a loop is quicker than a view and its `set`. */
 const MAX_LOOP_BYTES = 64;
-let slab = new Uint8Array(SLAB_BYTES);
+const MAX_LOOP_ELEMENTS = 4;
+/** Not zeroed: nothing of it is seen but what was copied. */
+const newSlab = (): Uint8Array => Buffer.allocUnsafeSlow(SLAB_BYTES);
+let slab = newSlab();
 let slabUsed = 0;
 
 function copyBytes(bytes: Uint8Array, ptr: number, count: number): Uint8Array {
   if (count > MAX_SLAB_LIST_BYTES) return new Uint8Array(bytes.buffer.slice(ptr, ptr + count));
   if (slabUsed + count > SLAB_BYTES) {
-    slab = new Uint8Array(SLAB_BYTES);
+    slab = newSlab();
     slabUsed = 0;
   }
   const copy = new Uint8Array(slab.buffer, slabUsed, count);
@@ -49,13 +52,14 @@ function copyBytes(bytes: Uint8Array, ptr: number, count: number): Uint8Array {
   return copy;
 }
 
-function numberElements(type: NumberArrayType): Elements {
+function numberElements(element: Codec, type: NumberArrayType): Elements {
   const width = type.BYTES_PER_ELEMENT;
   return {
     read: (cx, ptr, count) => (type === Uint8Array ? copyBytes(cx.bytes, ptr, count) : new type(cx.bytes.buffer.slice(ptr, ptr + count * width))),
     write: (cx, ptr, values) => {
       if (typeof values === 'string') writeLatin1(cx.bytes, values, ptr);
       else if (width === 1) cx.bytes.set(values as ArrayLike<number>, ptr);
+      else if (values.length <= MAX_LOOP_ELEMENTS) for (let i = 0; i < values.length; i++) element.store(cx, ptr + i * width, values[i]);
       else new type(cx.bytes.buffer, ptr, values.length).set(values as never);
     },
   };
@@ -88,7 +92,7 @@ function lengthOf(value: unknown, takesText: boolean): number {
 export function listCodec(element: Codec, name: string): Codec {
   const { size, align } = element;
   const numbers = NUMBER_ARRAYS[name];
-  const elements = numbers ? numberElements(numbers) : anyElements(element);
+  const elements = numbers ? numberElements(element, numbers) : anyElements(element);
   const hostBytes = numbers ? size : Math.max(size, ELEMENT_BYTES);
   const takesText = name === 'u8';
 
@@ -126,7 +130,7 @@ export function listCodec(element: Codec, name: string): Codec {
 /** `list<T, N>`: the elements stand in place, no pointer. */
 export function fixedListCodec(element: Codec, name: string, count: number): Codec {
   const numbers = NUMBER_ARRAYS[name];
-  const elements = numbers ? numberElements(numbers) : anyElements(element);
+  const elements = numbers ? numberElements(element, numbers) : anyElements(element);
   const width = element.flat.length;
   const flat: CoreType[] = [];
   for (let i = 0; i < Math.min(count, 17); i++) pushFlat(flat, element.flat);

@@ -25,6 +25,9 @@ type FieldValue = string | Uint8Array;
 
 const asText = (value: Uint8Array): string => Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('latin1');
 
+/** Whether a field from the wire is shown as it is. */
+const isOwn = ([name]: Headers[number]): boolean => name === name.toLowerCase() && !FORBIDDEN.has(name);
+
 /** RFC 9110, section 5.5: visible characters, obs-text, space and tab. */
 function isValue(value: Uint8Array): boolean {
   // By index: an iterator over bytes is several times slower.
@@ -134,7 +137,8 @@ export class Fields {
     return undefined;
   }
 
-  entries(): [string, FieldValue][] {
+  entries(): readonly (readonly [string, FieldValue])[] {
+    if (this.wire?.every(isOwn)) return this.wire;
     this.unpack();
     return this.names.map((name, i) => [name, this.values[i]!]);
   }

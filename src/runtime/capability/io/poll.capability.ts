@@ -4,8 +4,12 @@ import { atVersions, RC_2023_10_18, SINCE_2023_11_10 } from '../versions.js';
 import { PENDING, waitFor, type Pollable } from '../wait.js';
 import type { IoError } from './io-error.js';
 
+/** What nearly every poll gives: that of the one thing waited for. */
+const FIRST = Uint32Array.of(0);
+
 /** Indices of what is ready; null: nothing is. */
 function readyOnes(pollables: readonly Pollable[]): Uint32Array | null {
+  if (pollables.length === 1) return pollables[0]!.ready() ? FIRST : null;
   let ready: number[] | null = null;
   for (let i = 0; i < pollables.length; i += 1) if (pollables[i]!.ready()) (ready ??= []).push(i);
   return ready && new Uint32Array(ready);

@@ -2,11 +2,13 @@ import type { Socket } from 'node:net';
 import { Trap } from '#engine/run/host.js';
 import type { GuestGrant } from '../guest.js';
 import type { HostMemory } from '../host-memory.js';
-import { CONNECT_TIMEOUT_MS } from '../outbound/connector.js';
 import { dial } from '../outbound/dial.js';
 import type { RedisAddress } from './redis-address.js';
 import { RedisFault } from './redis-fault.js';
 import { RespReader, type RedisReply } from './resp-reader.js';
+
+/** A server that takes the connection and does not answer the greeting is given up then. */
+const GREETING_TIMEOUT_MS = 30_000;
 
 export type RedisArgument = string | Uint8Array | bigint;
 
@@ -36,7 +38,7 @@ export class RedisLink {
   static async open(grant: GuestGrant, { scheme, host, port, username, password, db }: RedisAddress): Promise<RedisLink> {
     const socket = await dial(grant, { host, port, ...(scheme === 'rediss' && { tls: {} }) });
     const link = new RedisLink(socket);
-    const timer = setTimeout(() => link.fail(new RedisFault({ tag: 'other', val: 'the server does not answer' })), CONNECT_TIMEOUT_MS);
+    const timer = setTimeout(() => link.fail(new RedisFault({ tag: 'other', val: 'the server does not answer' })), GREETING_TIMEOUT_MS);
     try {
       const signsIn = password !== null || username !== null;
       const greetings = [

@@ -1,7 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { createServer as createTcp } from 'node:net';
 import { once } from 'node:events';
-import { guardedConnector, createAgent, type ResolvedAddress } from '#runtime/capability/outbound/connector.js';
+import { createAgent } from '#runtime/capability/outbound/http-agent.js';
+import type { ResolvedAddress } from '#runtime/capability/outbound/resolve.js';
 import type { GuestGrant } from '#runtime/capability/guest.js';
 import { bytes, header, ok, TestGuest, text } from './guest-state.js';
 import { listen, readAll } from './http-server.js';
@@ -333,10 +334,12 @@ describe('an outgoing request that fails', () => {
   });
 });
 
-describe(guardedConnector.name, () => {
+describe(createAgent.name, () => {
   const through = (addresses: ResolvedAddress[][], allowPrivate: boolean, maxConnections = 10) => {
     let asked = 0;
-    const agent = createAgent({ allowPrivate, maxConnections }, async () => addresses[Math.min(asked++, addresses.length - 1)]!);
+    const guest = new TestGuest({ allowPrivateHosts: allowPrivate, limits: { outboundRequests: 100, outboundConcurrency: 100, outboundConnections: maxConnections } });
+    guests.push(guest);
+    const agent = createAgent(guest.grant, async () => addresses[Math.min(asked++, addresses.length - 1)]!);
     return { agent, asked: () => asked };
   };
   const v4 = (address: string) => ({ address, family: 4 });

@@ -23,4 +23,23 @@ describe(addressFault.name, () => {
     expect(addressFault(address, false)).toBe('never');
     expect(addressFault(address, true)).toBe('never');
   });
+
+  it.each([
+    ['93.184.216.34', ['93.184.0.0/16'], 'blocked'],
+    ['::ffff:93.184.216.34', ['93.184.0.0/16'], 'blocked'],
+    ['2002:5db8:d822::', ['93.184.0.0/16'], 'blocked'],
+    ['2002:5db8:d822::', ['2002::/16'], 'blocked'],
+    ['93.184.216.34', ['8.8.8.8', '93.184.216.34'], 'blocked'],
+    ['93.184.216.35', ['8.8.8.8', '93.184.216.34'], null],
+    ['2606:4700:4700::1111', ['0.0.0.0/0'], null],
+    ['2606:4700:4700::1111', ['::/0'], 'blocked'],
+    ['127.0.0.1', ['private'], 'blocked'],
+    ['::1', ['private'], 'blocked'],
+    ['10.1.2.3', ['private'], 'blocked'],
+    ['1.1.1.1', ['private'], null],
+    ['1.1.1.1', ['what is this'], 'blocked'],
+    ['169.254.169.254', ['private'], 'never'],
+  ] as const)('judges %s, with %j blocked by the operator: %s', (address, networks, fault) => {
+    expect(addressFault(address, true, networks)).toBe(fault);
+  });
 });

@@ -1,9 +1,8 @@
-import type { Agent } from 'undici';
-import type { GuestGrant, GuestState } from '../guest.js';
+import type { GuestState } from '../guest.js';
 import { BodyWriter, type BodyDestination } from '../http/body-writer.js';
 import type { ErrorCode } from '../http/error-code.js';
 import { slotOf, type Stoppable } from '../slot.js';
-import { createAgent } from './connector.js';
+import { agentOf } from './http-agent.js';
 import { Loopback } from './loopback.js';
 import { NetworkExchange } from './network-exchange.js';
 import { OutboundPolicy } from './outbound-policy.js';
@@ -16,20 +15,12 @@ const DEFAULT_TIMEOUT_MS = 600_000;
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 const policies = new WeakMap<readonly string[], OutboundPolicy>();
-const agents = new WeakMap<GuestGrant, Agent>();
 
 /** `allowed_outbound_hosts` of a component, parsed once for each set of entries. */
 export function policyOf(entries: readonly string[]): OutboundPolicy {
   let policy = policies.get(entries);
   if (!policy) policies.set(entries, (policy = OutboundPolicy.parse(entries)));
   return policy;
-}
-
-/** Connections are pooled for one component of one version: no other tenant meets them, nor the rights they were opened with. */
-function agentOf(grant: GuestGrant): Agent {
-  let agent = agents.get(grant);
-  if (!agent) agents.set(grant, (agent = createAgent({ allowPrivate: grant.allowPrivateHosts, maxConnections: grant.limits.outboundConnections })));
-  return agent;
 }
 
 /**

@@ -25,7 +25,7 @@ const YES = 0x53;
  * @param at an address of the host, when it must be that one
  */
 export async function openTransport(to: PgHost, { grant, sslMode, caRoot }: PgRoute, at: string = to.host): Promise<Socket> {
-  const socket = await dial(grant, { host: at, port: to.port ?? DEFAULT_PG_PORT });
+  const socket = await dial(grant, { host: at, port: to.port ?? DEFAULT_PG_PORT, kind: 'pg' });
   if (sslMode === 'disable') return socket;
   try {
     if (await offersTls(socket)) return await secure(socket, to.host, tlsOptions(sslMode, caRoot));

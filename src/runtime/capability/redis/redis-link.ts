@@ -36,7 +36,7 @@ export class RedisLink {
 
   /** Connects, signs in and chooses the database. Rejects as `dial` does, or with a RedisFault in the server's words. */
   static async open(grant: GuestGrant, { scheme, host, port, username, password, db }: RedisAddress): Promise<RedisLink> {
-    const socket = await dial(grant, { host, port, ...(scheme === 'rediss' && { tls: {} }) });
+    const socket = await dial(grant, { host, port, kind: 'redis', ...(scheme === 'rediss' && { tls: {} }) });
     const link = new RedisLink(socket);
     const timer = setTimeout(() => link.fail(new RedisFault({ tag: 'other', val: 'the server does not answer' })), GREETING_TIMEOUT_MS);
     try {

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { buildComponent } from '../../dist/engine/build/build-component.js';
 import { NodeConfig } from '../../dist/platform/config.js';
 import { EMPTY_SOURCE } from '../../dist/runtime/capability/byte-pipe.js';
+import { NO_GUEST_SETTINGS } from '../../dist/runtime/capability/guest-settings.js';
 import { Admission } from '../../dist/runtime/component/admission.js';
 import { ComponentProgram } from '../../dist/runtime/component/component-program.js';
 import { Deadlines } from '../../dist/runtime/component/deadlines.js';
@@ -39,7 +40,7 @@ export class Components {
     const component = {
       id: 'main', environment: {}, files: [], variables: {}, allowedOutboundHosts: ['http://back.spin.internal'], keyValueStores: [], limits: own,
     };
-    const scope = { org: 'bench', app: 'bench', version: 1, stateDir: this.#dir, allowPrivateHosts: false, limits: this.#limits, blobPath: (digest) => this.#path(digest) };
+    const scope = { org: 'bench', app: 'bench', version: 1, stateDir: this.#dir, allowPrivateHosts: false, settings: NO_GUEST_SETTINGS, limits: this.#limits, blobPath: (digest) => this.#path(digest) };
     const grant = new ComponentGrant(component, ['back'], scope);
     grant.setVariables({});
     const source = { org: 'bench', app: 'bench', channel: 'production', version: 1, component: 'main' };

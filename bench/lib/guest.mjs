@@ -12,6 +12,7 @@ import { incomingRequest02, responseOutparam02 } from '../../dist/runtime/capabi
 import { BytePipe } from '../../dist/runtime/capability/byte-pipe.js';
 import { Ending } from '../../dist/runtime/capability/ending.js';
 import { EOF } from '../../dist/runtime/capability/guest.js';
+import { NO_GUEST_SETTINGS } from '../../dist/runtime/capability/guest-settings.js';
 import { HostMemory } from '../../dist/runtime/capability/host-memory.js';
 import { resolveHost } from '../../dist/runtime/capability/table.js';
 
@@ -53,7 +54,7 @@ class GuestState {
   stateDir = mkdtempSync(join(tmpdir(), 'whorl-bench-'));
   grant = {
     org: 'default', app: 'bench', version: 1, component: 'main', environment: [], files: [], variables: new Map(), allowedOutboundHosts: [],
-    components: [], keyValueStores: [], stateDir: this.stateDir, allowPrivateHosts: false,
+    components: [], keyValueStores: [], stateDir: this.stateDir, allowPrivateHosts: false, settings: NO_GUEST_SETTINGS,
     limits: { outboundRequests: 1_000, outboundConcurrency: 128, outboundConnections: 512 },
   };
   invocation = {

@@ -45,8 +45,10 @@ const control = {
   WHORL_S3_ACCESS_KEY: z.string().optional(),
   /** Secret key of the store (storage `s3`). */
   WHORL_S3_SECRET_KEY: z.string().optional(),
-  /** Encrypts secret variables at rest; 32 bytes as base64url. Losing it loses them. */
+  /** Encrypts secret variables, runtime configurations and settings of stores at rest; 32 bytes as base64url. Losing it loses them. */
   WHORL_SECRET_KEY: z.string().refine((text) => Buffer.from(text, 'base64url').length === 32, 'expected 32 bytes as base64url'),
+  /** Absolute path of a runtime configuration for all apps, TOML or JSON, read at start; what the API sets goes before it. */
+  WHORL_RUNTIME_CONFIG: z.string().refine(isAbsolute, 'expected an absolute path').optional(),
   /** Token with all rights, registered at start. */
   WHORL_ADMIN_TOKEN: secret.optional(),
   /** Token that nodes use, registered at start. */
@@ -107,6 +109,8 @@ const node = {
   WHORL_LIMIT_OUTBOUND_CONNECTIONS: positive(512),
   /** Output of one invocation that is kept in the log; an app may lower it for a component. */
   WHORL_LIMIT_LOG_BYTES: positive(256 * 1024),
+  /** Size of a private, writable /tmp of each invocation, kept in memory; 0: guests have none. */
+  WHORL_GUEST_TMP_BYTES: z.coerce.number().int().min(0).default(0),
   /** After every so many resets in place of a component, compare its whole memory with what it must be; 0 never does. */
   WHORL_VERIFY_RESET_EVERY: z.coerce.number().int().min(0).default(10_000),
   /** Requests that one instance may serve where an app asks for reuse; 1 gives each a fresh one all the same. */
@@ -125,6 +129,8 @@ const node = {
   WHORL_RUNNER_MEMORY_BYTES: z.coerce.number().int().positive().optional(),
   /** Where the node answers `GET /metrics` for Prometheus, as `host:port` (IPv6 in brackets); without it nowhere. */
   WHORL_METRICS_LISTEN: z.string().regex(/^(\[[0-9a-fA-F:.]+\]|[^\s:[\]]+):\d{1,5}$/, 'expected host:port').optional(),
+  /** What a SQLite database in a file of the node may grow to, its log not counted. */
+  WHORL_SQLITE_BYTES: positive(1024 * 1024 * 1024),
   /** Lets guests reach private addresses (RFC 1918, loopback) that their allowed_outbound_hosts name. */
   WHORL_ALLOW_PRIVATE_HOSTS: flag(false),
 };

@@ -6,6 +6,7 @@ import { Err, type HostFunction } from '#engine/run/host.js';
 import { BytePipe } from '#runtime/capability/byte-pipe.js';
 import { Ending } from '#runtime/capability/ending.js';
 import { EOF, type ByteSource, type GuestGrant, type GuestState, type Headers, type HttpExchange, type Invocation } from '#runtime/capability/guest.js';
+import { NO_GUEST_SETTINGS } from '#runtime/capability/guest-settings.js';
 import { HostMemory } from '#runtime/capability/host-memory.js';
 import { resolveHost } from '#runtime/capability/table.js';
 
@@ -26,7 +27,7 @@ export class TestGuest implements GuestState {
     this.grant = {
       org: 'default', app: 'app', version: 1, component: 'main', environment: [], files: [], variables: new Map(),
       allowedOutboundHosts: [], components: [], keyValueStores: [], sqliteDatabases: [], aiModels: [],
-      stateDir: join(this.dir, 'app'), orgDir: this.dir, runtime: NO_RUNTIME_GRANT, allowPrivateHosts: true,
+      stateDir: join(this.dir, 'app'), orgDir: this.dir, runtime: NO_RUNTIME_GRANT, allowPrivateHosts: true, settings: NO_GUEST_SETTINGS,
       limits: { outboundRequests: 1_000, outboundConcurrency: 128, outboundConnections: 512 }, ...grant,
     };
     this.invocation = this.next(invocation);

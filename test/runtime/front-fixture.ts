@@ -12,6 +12,7 @@ import type { JournalRecord, LogRecord, UsageRecord } from '#contract/journal.js
 import { buildComponent } from '#engine/build/build-component.js';
 import { ENGINE_VERSION } from '#engine/plan.js';
 import { Log } from '#platform/log.js';
+import { NO_GUEST_SETTINGS, type GuestSettings } from '#runtime/capability/guest-settings.js';
 import type { PlatformLimits } from '#runtime/component/limits.js';
 import { parseJournalLines } from '#runtime/meter/journal-line.js';
 import { Journal } from '#runtime/meter/journal.js';
@@ -115,11 +116,11 @@ export class TestFront {
   collections = 0;
 
   // oxlint-disable-next-line max-params -- what tests vary, one by one
-  constructor(private readonly blobs: Blobs, lane: 'shared' | 'heavy' = 'shared', limits: PlatformLimits = LIMITS, loaded: LoadedBounds = STAY_LOADED, verifyResetEvery = 0) {
+  constructor(private readonly blobs: Blobs, lane: 'shared' | 'heavy' = 'shared', limits: PlatformLimits = LIMITS, loaded: LoadedBounds = STAY_LOADED, verifyResetEvery = 0, settings: GuestSettings = NO_GUEST_SETTINGS) {
     mkdirSync(join(this.dir, 'journals'));
     this.meter = new Meter(new Journal({ dir: join(this.dir, 'journals'), writer: `test-${lane}`, onError: (error) => { throw error; } }));
     this.front = new Front({
-      lane, limits, appDomain: 'localhost', publicPort: 3000, stateDir: join(this.dir, 'state'), allowPrivateHosts: false, verifyResetEvery, meter: this.meter,
+      lane, limits, appDomain: 'localhost', publicPort: 3000, stateDir: join(this.dir, 'state'), allowPrivateHosts: false, settings, verifyResetEvery, meter: this.meter,
       log: new Log({}, 'warn', (line) => this.faults.push(line)),
       blobPath: (digest) => blobs.path(digest),
       onHeavy: (app) => this.heavy.push(app),

@@ -1,5 +1,6 @@
 import type { LimitCode } from '#contract/errors/component.js';
 import type { RuntimeGrant } from '#contract/runtime-grant.js';
+import type { GuestSettings } from './guest-settings.js';
 import type { HostMemory } from './host-memory.js';
 import type { Ending } from './ending.js';
 
@@ -65,6 +66,8 @@ export interface Invocation {
   effect?(): void;
   /** A limit struck that the guest may live with: it is told by an error of the interface's own, and the log and the metrics say it too. */
   struck?(code: LimitCode, message: string): void;
+  /** CPU that another process has used for the invocation, in ms: it is metered. What the invocation may use there besides, in ms; none is left at 0 and below. */
+  used?(cpuMs: number): number;
   /** Wall-clock end, ms since the epoch; every wait of a capability settles by then. */
   readonly deadlineAt: number;
   /** At the deadline, when the client hung up and when the slot is reset: outbound work stops. */
@@ -124,6 +127,7 @@ export interface GuestGrant {
   /** The operator's runtime configuration for the app. The object is replaced when it changes: read it at each call. */
   readonly runtime: RuntimeGrant;
   allowPrivateHosts: boolean;
+  readonly settings: GuestSettings;
   readonly limits: OutboundLimits;
 }
 

@@ -4,6 +4,7 @@ import type { LockedApp, LockedComponent } from '#contract/bundle/locked-app.js'
 import { WhorlError } from '#contract/errors.js';
 import type { Digest } from '#contract/ids.js';
 import { NO_RUNTIME_GRANT, type RuntimeGrant } from '#contract/runtime-grant.js';
+import type { GuestSettings } from '#runtime/capability/guest-settings.js';
 import type { GrantedFile, GuestGrant } from '#runtime/capability/guest.js';
 import { toLimits, type Limits, type PlatformLimits } from './limits.js';
 
@@ -15,6 +16,7 @@ export interface GrantScope {
   /** Folder for the data of all apps on this node. */
   stateDir: string;
   allowPrivateHosts: boolean;
+  settings: GuestSettings;
   limits: PlatformLimits;
   blobPath(digest: Digest): string;
 }
@@ -45,6 +47,7 @@ export class ComponentGrant implements GuestGrant {
   readonly stateDir: string;
   readonly orgDir: string;
   readonly allowPrivateHosts: boolean;
+  readonly settings: GuestSettings;
   readonly limits: Limits;
   variables: ReadonlyMap<string, string> = new Map();
   runtime: RuntimeGrant = NO_RUNTIME_GRANT;
@@ -66,6 +69,7 @@ export class ComponentGrant implements GuestGrant {
     this.orgDir = join(scope.stateDir, scope.org);
     this.stateDir = join(this.orgDir, scope.app);
     this.allowPrivateHosts = scope.allowPrivateHosts;
+    this.settings = scope.settings;
     this.limits = toLimits(component.limits, scope.limits);
     this.variableTemplates = Object.entries(component.variables).map(([name, template]) => [name, parseTemplate(template)]);
     this.hostTemplates = component.allowedOutboundHosts.map((template) => parseTemplate(template));

@@ -1,6 +1,7 @@
 import type { ErrorCode } from '#contract/errors.js';
 import type { VersionNumber } from '#contract/ids.js';
 import type { LogLevel } from '#platform/log.js';
+import type { GuestSettings } from '#runtime/capability/guest-settings.js';
 import type { PlatformLimits } from '#runtime/component/limits.js';
 import type { UsageSum } from '#runtime/meter/usage-tally.js';
 import type { FrontLoad, KnownChannel } from '#runtime/trigger/front.js';
@@ -32,6 +33,7 @@ export interface RunnerConfig {
   publicPort: number;
   limits: PlatformLimits;
   allowPrivateHosts: boolean;
+  settings: GuestSettings;
   /** See `NodeConfig`. */
   verifyResetEvery: number;
   loaded: LoadedBounds;

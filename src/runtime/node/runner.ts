@@ -40,6 +40,7 @@ async function init(config: RunnerConfig): Promise<void> {
     stateDir: config.stateDir,
     limits: config.limits,
     allowPrivateHosts: config.allowPrivateHosts,
+    settings: config.settings,
     verifyResetEvery: config.verifyResetEvery,
     meter,
     log,

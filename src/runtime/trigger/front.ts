@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { WhorlError } from '#contract/errors.js';
 import type { AppName, ChannelName, Digest, VersionNumber } from '#contract/ids.js';
 import type { Log } from '#platform/log.js';
+import type { GuestSettings } from '#runtime/capability/guest-settings.js';
 import { Admission } from '#runtime/component/admission.js';
 import { ThreadCpuClock } from '#runtime/component/cpu-clock.js';
 import { ClientGone } from '#runtime/component/failure.js';
@@ -38,6 +39,7 @@ export interface FrontOptions {
   stateDir: string;
   limits: PlatformLimits;
   allowPrivateHosts: boolean;
+  settings: GuestSettings;
   /** See `ComponentHost`. */
   verifyResetEvery: number;
   meter: Meter;

@@ -1,6 +1,7 @@
 import type { Assignment } from '#contract/assignment.js';
 import type { LockedHttpTrigger } from '#contract/bundle/locked-app.js';
 import type { Digest } from '#contract/ids.js';
+import type { GuestSettings } from '#runtime/capability/guest-settings.js';
 import type { ComponentHost } from '#runtime/component/component-program.js';
 import type { PlatformLimits } from '#runtime/component/limits.js';
 import type { RouteHeaders } from './request-headers.js';
@@ -14,6 +15,7 @@ export interface VersionHost extends ComponentHost {
   stateDir: string;
   limits: PlatformLimits;
   allowPrivateHosts: boolean;
+  settings: GuestSettings;
   blobPath(digest: Digest): string;
   /** Has blobs of a version that are missing or damaged fetched again. Throws a WhorlError. */
   mend(lane: Pick<AppLane, 'app' | 'channel'>, stored: StoredVersion): Promise<void>;

@@ -3,28 +3,34 @@ import { EOF as PIPE_EOF, hostFuture, hostStream, type Pipe } from '#engine/run/
 import { perSlot, plain, type Capability } from '../capability.js';
 import { EOF, type GuestState } from '../guest.js';
 import type { IoError } from '../io/io-error.js';
+import type { OutputStream } from '../io/output-stream.js';
 import { atVersions, RC_2023_10_18, SINCE_2023_10_18, SINCE_2023_11_10, SINCE_2026_03_15 } from '../versions.js';
-import { Descriptor, FileStream, Refused, type DescriptorFlags, type FileFault, type OpenFlags } from './descriptor.js';
+import { AppDescriptor } from './app-descriptor.js';
+import { Refused, type Descriptor, type DescriptorFlags, type FileFault, type FileKind, type NewTimestamp, type OpenFlags } from './descriptor.js';
+import { FileStream } from './file-stream.js';
+import { TmpDescriptor } from './tmp-descriptor.js';
 import { treeOf } from './tree.js';
 
-/** The preopened directory: `/`, when the component has files at all. */
-const preopens = perSlot((state) => () => (state.grant.files.length === 0 ? [] : [[new Descriptor(state, treeOf(state.grant)), '/']]));
+/** The preopened directories: `/`, when the component has files at all, and `/tmp`, where the operator allows one. */
+const preopens = perSlot((state) => () => {
+  const found: [Descriptor, string][] = [];
+  const { files, settings } = state.grant;
+  if (files.length > 0) found.push([new AppDescriptor(state, treeOf(state.grant)), '/']);
+  if (settings.tmpBytes > 0) found.push([TmpDescriptor.root(state), '/tmp']);
+  return found;
+});
 
 /** `error-code` is an enum in 0.2 and a variant in 0.3. */
 type ToError = (fault: FileFault) => unknown;
 const asEnum: ToError = (fault) => fault;
 const asVariant: ToError = (fault) => ({ tag: fault });
 
-/** Changes something: nothing can be changed. */
-const WRITES = [
-  'set-size', 'set-times', 'create-directory-at', 'set-times-at', 'link-at', 'remove-directory-at', 'rename-at', 'symlink-at', 'unlink-file-at',
-];
-
 /** The functions that both versions have, in terms of the version's own error and type. */
-function shared(toError: ToError, toType: (kind: 'directory' | 'regular-file') => unknown): Record<string, HostFunction> {
+function shared(toError: ToError, toType: (kind: FileKind) => unknown): Record<string, HostFunction> {
   const lift = <T, R>(value: T | Refused, map: (value: T) => R): R | Err => (value instanceof Refused ? new Err(toError(value.fault)) : map(value));
   const stat = (descriptor: Descriptor) => ({ ...descriptor.stat(), type: toType(descriptor.kind) });
   const nothing = () => undefined;
+  const done = (refused: Refused | undefined) => refused && new Err(toError(refused.fault));
   return {
     advise: nothing,
     sync: nothing,
@@ -39,12 +45,23 @@ function shared(toError: ToError, toType: (kind: 'directory' | 'regular-file') =
     'is-same-object': (descriptor: Descriptor, other: Descriptor) => descriptor.isSame(other),
     'metadata-hash': (descriptor: Descriptor) => descriptor.hash(),
     'metadata-hash-at': (descriptor: Descriptor, _flags: unknown, path: string) => lift(descriptor.at(path), (found) => found.hash()),
-    ...Object.fromEntries(WRITES.map((name) => [name, () => new Err(toError('read-only'))])),
+    'set-size': (descriptor: Descriptor, size: bigint) => done(descriptor.setSize(size)),
+    'set-times': (descriptor: Descriptor, access: NewTimestamp, modification: NewTimestamp) => done(descriptor.setTimes(access, modification)),
+    'set-times-at': (descriptor: Descriptor, _flags: unknown, path: string, access: NewTimestamp, modification: NewTimestamp) =>
+      done(descriptor.setTimesAt(path, access, modification)),
+    'create-directory-at': (descriptor: Descriptor, path: string) => done(descriptor.createDirectoryAt(path)),
+    'remove-directory-at': (descriptor: Descriptor, path: string) => done(descriptor.removeDirectoryAt(path)),
+    'unlink-file-at': (descriptor: Descriptor, path: string) => done(descriptor.unlinkFileAt(path)),
+    'rename-at': (descriptor: Descriptor, path: string, to: Descriptor, newPath: string) => done(descriptor.renameAt(path, to, newPath)),
+    'symlink-at': (descriptor: Descriptor, target: string, path: string) => done(descriptor.symlinkAt(target, path)),
+    'link-at': (descriptor: Descriptor, _flags: unknown, path: string, to: Descriptor, newPath: string) => done(descriptor.linkAt(path, to, newPath)),
   };
 }
 
-const methods = (functions: Record<string, HostFunction>): Record<string, HostBinding<GuestState>> =>
-  Object.fromEntries(Object.entries(functions).map(([name, call]) => [`[method]descriptor.${name}`, plain(call)]));
+const methods = (functions: Record<string, HostFunction>): Record<string, HostBinding<GuestState>> => ({
+  ...Object.fromEntries(Object.entries(functions).map(([name, call]) => [`[method]descriptor.${name}`, plain(call)])),
+  '[resource-drop]descriptor': plain((descriptor: Descriptor) => descriptor.drop()),
+});
 
 class DirectoryEntryStream {
   private next = 0;
@@ -55,8 +72,6 @@ class DirectoryEntryStream {
     return this.entries[this.next++];
   }
 }
-
-const readOnly02 = () => new Err('read-only');
 
 const TYPES_02: Capability['functions'] = {
   ...methods({
@@ -73,13 +88,21 @@ const TYPES_02: Capability['functions'] = {
       const entries = descriptor.entries();
       return entries instanceof Refused ? new Err(entries.fault) : new DirectoryEntryStream(entries);
     },
-    write: readOnly02,
-    'write-via-stream': readOnly02,
-    'append-via-stream': readOnly02,
+    write: (descriptor: Descriptor, bytes: Uint8Array, offset: bigint) => {
+      const written = descriptor.write(bytes, offset);
+      return written instanceof Refused ? new Err(written.fault) : written;
+    },
+    'write-via-stream': (descriptor: Descriptor, offset: bigint) => sink02(descriptor, offset),
+    'append-via-stream': (descriptor: Descriptor) => sink02(descriptor, null),
   }),
   '[method]directory-entry-stream.read-directory-entry': plain((stream: DirectoryEntryStream) => stream.read()),
   'filesystem-error-code': plain((error: IoError) => error.fileCode ?? undefined),
 };
+
+function sink02(descriptor: Descriptor, offset: bigint | null): OutputStream | Err {
+  const sink = descriptor.sink(offset);
+  return sink instanceof Refused ? new Err(sink.fault) : sink;
+}
 
 const OK = { tag: 'ok', val: undefined };
 const failed = (fault: FileFault) => ({ tag: 'err', val: { tag: fault } });
@@ -120,18 +143,32 @@ function readDirectory(descriptor: Descriptor): [Pipe, Pipe] {
   return [stream, result];
 }
 
-/** The guest's bytes are not taken: its stream is closed, and the future says why. */
-function refuseStream(_descriptor: Descriptor, data: Pipe): Pipe {
-  data.hostDrop();
-  return hostFuture(failed('read-only'));
+/** The future says how it went: a stream that is refused is closed. */
+function writeViaStream(descriptor: Descriptor, data: Pipe, offset: bigint | null): Pipe {
+  const sink = descriptor.sink(offset);
+  if (sink instanceof Refused) {
+    data.hostDrop();
+    return hostFuture(failed(sink.fault));
+  }
+  const result = hostFuture();
+  data.attach({
+    write: (chunk) => {
+      if (!sink.put(chunk as Uint8Array)) return true;
+      result.resolve(failed('insufficient-space'));
+      queueMicrotask(() => data.hostDrop());
+      return false;
+    },
+    end: () => result.resolve(OK),
+  });
+  return result;
 }
 
 const TYPES_03: Capability['functions'] = methods({
   ...shared(asVariant, (kind) => ({ tag: kind })),
   'read-via-stream': readViaStream,
   'read-directory': readDirectory,
-  'write-via-stream': refuseStream,
-  'append-via-stream': refuseStream,
+  'write-via-stream': (descriptor: Descriptor, data: Pipe, offset: bigint) => writeViaStream(descriptor, data, offset),
+  'append-via-stream': (descriptor: Descriptor, data: Pipe) => writeViaStream(descriptor, data, null),
 });
 
 interface Modes {
@@ -145,7 +182,7 @@ function accessAt(descriptor: Descriptor, _flags: unknown, path: string, access:
   const found = descriptor.at(path);
   if (found instanceof Refused) return new Err(found.fault);
   if (access.tag === 'exists') return undefined;
-  if (access.val.writable) return new Err('read-only');
+  if (access.val.writable && found instanceof AppDescriptor) return new Err('read-only');
   return access.val.executable && found.kind === 'regular-file' ? new Err('access') : undefined;
 }
 
@@ -154,13 +191,13 @@ const TYPES_2023_10_18: Capability['functions'] = {
   ...TYPES_02,
   ...methods({
     'access-at': accessAt,
-    'change-file-permissions-at': readOnly02,
-    'change-directory-permissions-at': readOnly02,
+    'change-file-permissions-at': () => new Err('unsupported'),
+    'change-directory-permissions-at': () => new Err('unsupported'),
     ...Object.fromEntries(['lock-shared', 'lock-exclusive', 'try-lock-shared', 'try-lock-exclusive', 'unlock'].map((name) => [name, () => new Err('unsupported')])),
   }),
 };
 
-/** `wasi:filesystem`: the app's files, read-only. */
+/** `wasi:filesystem`: the app's files, read-only, and a private /tmp. */
 export const FILESYSTEM: readonly Capability[] = [
   ...atVersions([...SINCE_2023_10_18, ...SINCE_2026_03_15], 'wasi:filesystem/preopens', { 'get-directories': preopens }),
   ...atVersions([RC_2023_10_18], 'wasi:filesystem/types', TYPES_2023_10_18),

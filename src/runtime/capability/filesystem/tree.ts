@@ -49,13 +49,11 @@ function addFolder(parent: DirectoryNode, name: string): DirectoryNode {
  * Follows a path from a directory. Absolute paths and those that climb above where they start are not permitted (wasi:filesystem,
  * "path resolution"), so that a directory handed on is all that its holder can reach.
  */
-export function walk(from: DirectoryNode, path: string): TreeNode | PathFault {
-  if (path.length > MAX_PATH_CHARS) return 'name-too-long';
-  if (path.includes('\0')) return 'illegal-byte-sequence';
-  if (path === '') return 'no-entry';
-  if (path.startsWith('/')) return 'not-permitted';
-  const trail: DirectoryNode[] = [];
-  let at: TreeNode = from;
+export function walk<File extends { kind: 'file' }, Folder extends { kind: 'directory'; children: Map<string, File | Folder> }>(from: Folder, path: string): File | Folder | PathFault {
+  const fault = pathFault(path);
+  if (fault) return fault;
+  const trail: Folder[] = [];
+  let at: File | Folder = from;
   for (const name of path.split('/')) {
     if (at.kind === 'file') return 'not-directory';
     if (name === '' || name === '.') continue;
@@ -65,12 +63,20 @@ export function walk(from: DirectoryNode, path: string): TreeNode | PathFault {
       at = parent;
       continue;
     }
-    const next: TreeNode | undefined = at.children.get(name);
+    const next: File | Folder | undefined = at.children.get(name);
     if (!next) return 'no-entry';
     trail.push(at);
     at = next;
   }
   return at;
+}
+
+/** What is wrong with a path as such. */
+export function pathFault(path: string): PathFault | null {
+  if (path.length > MAX_PATH_CHARS) return 'name-too-long';
+  if (path.includes('\0')) return 'illegal-byte-sequence';
+  if (path === '') return 'no-entry';
+  return path.startsWith('/') ? 'not-permitted' : null;
 }
 
 const trees = new WeakMap<GuestGrant, DirectoryNode>();

@@ -1,0 +1,10 @@
+/** What the operator of a node allows guests beyond what their manifests ask for; the same for all of them. */
+export interface GuestSettings {
+  /** Size of a private /tmp; 0: there is none. */
+  tmpBytes: number;
+  /** What a SQLite database in a file may grow to, its log not counted. */
+  sqliteBytes: number;
+}
+
+/** What stands in the configuration when nobody sets anything. */
+export const NO_GUEST_SETTINGS: GuestSettings = { tmpBytes: 0, sqliteBytes: 1024 * 1024 * 1024 };

@@ -1,5 +1,7 @@
 import { type DynamicModule, Module, type ModuleMetadata } from '@nestjs/common';
 import { APP_GUARD, APP_INTERCEPTOR } from '@nestjs/core';
+import { CONTROL_CONFIG } from '#platform/platform.module.js';
+import type { ControlConfig } from '#platform/config.js';
 import { IdempotencyInterceptor } from '#platform/http/idempotency.interceptor.js';
 import { IdempotencyRepository } from '#platform/http/idempotency.repository.js';
 import { AppRepository } from './apps/app.repository.js';
@@ -25,11 +27,19 @@ import { AdvanceService } from './rollouts/advance.service.js';
 import { RolloutRepository } from './rollouts/rollout.repository.js';
 import { RolloutsController } from './rollouts/rollouts.controller.js';
 import { RolloutsService } from './rollouts/rollouts.service.js';
+import { GrantsService } from './runtime-config/grants.service.js';
+import { RequirementsService } from './runtime-config/requirements.service.js';
+import { RuntimeConfigController } from './runtime-config/runtime-config.controller.js';
+import { RuntimeConfigRepository } from './runtime-config/runtime-config.repository.js';
+import { RuntimeConfigService } from './runtime-config/runtime-config.service.js';
 import { SchedulerRepository } from './scheduler/scheduler.repository.js';
 import { SchedulerService } from './scheduler/scheduler.service.js';
+import { StoreLinksService } from './stores/store-links.service.js';
+import { StoreRepository } from './stores/store.repository.js';
 import { UsageController } from './usage/usage.controller.js';
 import { UsageRepository } from './usage/usage.repository.js';
 import { UsageService } from './usage/usage.service.js';
+import { SecretBox } from './variables/secret-box.js';
 import { VariableRepository } from './variables/variable.repository.js';
 import { VariablesController } from './variables/variables.controller.js';
 import { VariablesService } from './variables/variables.service.js';
@@ -42,12 +52,12 @@ import { VersionsService } from './versions/versions.service.js';
 type ImportedModule = NonNullable<ModuleMetadata['imports']>[number];
 
 const REPOSITORIES = [
-  AppRepository, HealthRepository, IdempotencyRepository, JournalRepository, LogRepository, NodeRepository, RolloutRepository, SchedulerRepository,
-  TokenRepository, UsageRepository, VariableRepository, VersionBuildRepository, VersionRepository,
+  AppRepository, HealthRepository, IdempotencyRepository, JournalRepository, LogRepository, NodeRepository, RolloutRepository, RuntimeConfigRepository, SchedulerRepository,
+  StoreRepository, TokenRepository, UsageRepository, VariableRepository, VersionBuildRepository, VersionRepository,
 ];
 const SERVICES = [
-  AdvanceService, AppsService, AuthService, FleetService, HealthService, JournalService, LogsService, NodesService, RebuildService, RetentionService, RolloutsService,
-  SchedulerService, UsageService, VariablesService, VersionsService,
+  AdvanceService, AppsService, AuthService, FleetService, GrantsService, HealthService, JournalService, LogsService, NodesService, RebuildService, RequirementsService, RetentionService,
+  RolloutsService, RuntimeConfigService, SchedulerService, StoreLinksService, UsageService, VariablesService, VersionsService,
 ];
 
 /** The control plane's API. */
@@ -59,11 +69,12 @@ export class ApiModule {
       module: ApiModule,
       imports: [registry],
       controllers: [
-        AppsController, HealthController, LogsController, NodesController, RolloutsController, UsageController, VariablesController, VersionsController,
+        AppsController, HealthController, LogsController, NodesController, RolloutsController, RuntimeConfigController, UsageController, VariablesController, VersionsController,
       ],
       providers: [
         ...REPOSITORIES,
         ...SERVICES,
+        { provide: SecretBox, inject: [CONTROL_CONFIG], useFactory: (config: ControlConfig) => new SecretBox(Buffer.from(config.WHORL_SECRET_KEY, 'base64url')) },
         { provide: APP_GUARD, useClass: TokenGuard },
         { provide: APP_INTERCEPTOR, useClass: IdempotencyInterceptor },
       ],

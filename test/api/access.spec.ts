@@ -164,12 +164,14 @@ describe('the shell of the API', () => {
     it('has every route of the issue and of the nodes', async () => {
       const document = (await (await fetch(`${fixture.url()}/openapi.json`)).json()) as { paths: Record<string, object> };
       const routes = Object.entries(document.paths).flatMap(([path, operations]) => Object.keys(operations).map((method) => `${method.toUpperCase()} ${path}`));
+      const configured = ['/v1/apps/{app}/channels/{channel}', '/v1/apps/{app}', '/v1'].flatMap((path) => ['DELETE', 'GET', 'PUT'].map((method) => `${method} ${path}/runtime-config`));
       expect(routes.sort()).toEqual([
+        ...configured,
         'DELETE /v1/apps/{app}', 'GET /healthz', 'GET /readyz', 'GET /v1/apps', 'GET /v1/apps/{app}', 'GET /v1/apps/{app}/logs', 'GET /v1/apps/{app}/usage',
         'GET /v1/apps/{app}/variables', 'GET /v1/apps/{app}/versions', 'GET /v1/apps/{app}/versions/{version}', 'GET /v1/nodes/{node}/assignments', 'GET /version',
         'POST /v1/apps/{app}/rollback', 'POST /v1/apps/{app}/rollouts', 'POST /v1/apps/{app}/versions', 'POST /v1/nodes/{node}/journal',
         'PUT /v1/apps/{app}/variables', 'PUT /v1/nodes/{node}/report',
-      ]);
+      ].sort());
     });
 
     it('is shown at /docs, and nothing says what it is made with', async () => {

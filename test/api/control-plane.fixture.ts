@@ -55,14 +55,15 @@ export class ControlPlaneFixture {
     for (const cleanup of this.cleanups) await cleanup();
   }
 
-  /** One more process' worth of control plane on the same database. Answers its index. */
-  async startReplica(): Promise<number> {
+  /** One more process' worth of control plane on the same database, with these variables set. Answers its index. */
+  async startReplica(settings: Record<string, string> = {}): Promise<number> {
     const config = readConfig(ControlConfig, {
       DATABASE_URL: this.databaseUrl,
       WHORL_API_PORT: '0',
       WHORL_SECRET_KEY: this.secretKey,
       WHORL_ADMIN_TOKEN: this.adminToken,
       WHORL_NODE_TOKEN: this.nodeToken,
+      ...settings,
     });
     const log = new Log({ process: 'control-plane' }, 'info', (line) => this.logged.push(line));
     this.planes.push(await startControlPlane({ config, log, registry: bundleRegistryModule(this.registry) }));

@@ -70,6 +70,22 @@ export class AppRepository {
         WHERE a.name = ${name} AND a.org_id = ${ORG_ID} AND c.name = ${DEFAULT_CHANNEL}) earlier`;
   }
 
+  /** The next revision of the app's values and runtime configuration, with the nodes told. */
+  async raiseRevision(db: Db, appId: string): Promise<number> {
+    const { variablesRevision } = await db.app.update({ where: { id: appId }, data: { variablesRevision: { increment: 1 } } });
+    await notify(db, ASSIGNMENTS_TOPIC);
+    return variablesRevision;
+  }
+
+  /** The same for every app; nobody else changes one before the transaction ends. */
+  async raiseAllRevisions(db: Db): Promise<AppRecord[]> {
+    // In one order, so that two who lock several never wait for each other in a ring.
+    await db.$queryRaw`SELECT 1 FROM app a WHERE a.deleted_at IS NULL ORDER BY a.id FOR NO KEY UPDATE`;
+    await db.$executeRaw`UPDATE app SET variables_revision = variables_revision + 1 WHERE deleted_at IS NULL`;
+    await notify(db, ASSIGNMENTS_TOPIC);
+    return (await db.$queryRaw<AppRow[]>`${SELECT} ORDER BY a.name`).map(toRecord);
+  }
+
   /** Frees the name. Versions, usage and logs stay under the old identity. */
   async remove(db: Db, app: AppRecord): Promise<void> {
     const failure = JSON.stringify({ code: 'API_APP_NOT_FOUND', message: `the app ${app.name} was deleted` });

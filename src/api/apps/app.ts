@@ -36,6 +36,12 @@ export function requireUnchanged(app: AppRecord, ifMatch: string[] | undefined):
   throw new WhorlError('API_STATE_CHANGED', `${app.name} is at ${etagOf(app)}: it serves ${live} in generation ${app.channel.generation}, its newest version is ${app.lastVersion}`);
 }
 
+/** Throws API_CHANNEL_NOT_FOUND unless the app has the channel; undefined stands for all of them. */
+export function requireChannel(app: AppRecord, channel: string | undefined): void {
+  if (channel === undefined || channel === app.channel.channel) return;
+  throw new WhorlError('API_CHANNEL_NOT_FOUND', `${app.name} has no channel ${channel}`);
+}
+
 /** Whether the channel gives all of its traffic to the version. */
 export function servesOnly(channel: Pick<ChannelRecord, 'serve'>, version: number): boolean {
   return channel.serve.length === 1 && channel.serve[0]!.version === version;

@@ -13,6 +13,8 @@ import type { AppView } from './app.schema.js';
 
 /** A node drains requests of a deleted app before it reports it gone. */
 const REMOVE_TIMEOUT_MS = 30_000;
+/** A node takes new values without starting anything anew. */
+const TAKE_TIMEOUT_MS = 30_000;
 const DEFAULT_PORTS = { http: 80, https: 443 };
 
 export interface ChangeOptions {
@@ -51,6 +53,28 @@ export class AppsService {
       requireUnchanged(known, ifMatch);
       return work(db, known);
     });
+  }
+
+  /** The next revision of the values and the runtime configuration of an app that is locked. */
+  raiseRevision(db: Db, app: AppRecord): Promise<number> {
+    return this.repository.raiseRevision(db, app.id);
+  }
+
+  /** The same for every app; answers them as they are then. */
+  raiseAllRevisions(db: Db): Promise<AppRecord[]> {
+    return this.repository.raiseAllRevisions(db);
+  }
+
+  /** Returns when every live node has the app's values and runtime configuration, where it serves anything. Throws API_SWITCH_TIMEOUT. */
+  waitUntilTaken(app: AppRecord): Promise<void> {
+    return this.waitUntilAllTook([app]);
+  }
+
+  /** As `waitUntilTaken`, for several. */
+  async waitUntilAllTook(apps: readonly AppRecord[]): Promise<void> {
+    const served = apps.filter(({ channel }) => channel.serve.length > 0);
+    const late = await this.fleet.waitForRevisions(served.map(({ name, channel, variablesRevision: revision }) => ({ app: name, channel: channel.channel, revision })), TAKE_TIMEOUT_MS);
+    if (late.length > 0) throw new WhorlError('API_SWITCH_TIMEOUT', `the change is stored, but not yet taken by ${late.join(', ')}`);
   }
 
   async list({ limit, cursor }: PageQuery): Promise<Page<AppView>> {

@@ -6,7 +6,7 @@ import type { Db } from '#platform/prisma/prisma.service.js';
 import { Wakeups } from '#platform/wakeups.js';
 import { REPORTS_TOPIC } from '../topics.js';
 import { leastOf } from './least-limits.js';
-import { type ChannelName, type Fleet, NodeRepository } from './node.repository.js';
+import { type ChannelName, type ChannelRevision, type Fleet, NodeRepository } from './node.repository.js';
 
 /** A channel, and the generation it began with: older ones belong to an app of that name that is gone. */
 export interface ChannelIdentity extends ChannelName {
@@ -38,6 +38,26 @@ export class FleetService {
   /** What a component gets of each limit at most, wherever it runs: the least that a live node gives. */
   async limits(): Promise<ComponentLimits> {
     return leastOf(await this.repository.limits());
+  }
+
+  /** Names of the live nodes. */
+  live(): Promise<string[]> {
+    return this.repository.live();
+  }
+
+  /** Waits until every live node has these revisions of the channels' values and runtime configuration. Answers the nodes that do not when the time is up. */
+  async waitForRevisions(revisions: readonly ChannelRevision[], timeoutMs: number): Promise<string[]> {
+    if (revisions.length === 0) return [];
+    let late: string[] = [];
+    await this.wakeups.wait(
+      [REPORTS_TOPIC],
+      async () => {
+        late = await this.repository.behind(revisions);
+        return late.length === 0 || undefined;
+      },
+      { timeoutMs },
+    );
+    return late;
   }
 
   /**

@@ -10,6 +10,11 @@ export interface ChannelName {
   channel: string;
 }
 
+/** Of the values and the runtime configuration. */
+export interface ChannelRevision extends ChannelName {
+  revision: number;
+}
+
 /** What one live node says of one channel. */
 export interface NodeStatus {
   node: string;
@@ -56,6 +61,24 @@ export class NodeRepository {
       SELECT report->'limits' AS limits FROM node
       WHERE last_seen > now() - ${NODE_LOST_AFTER_MS} * interval '1 millisecond' AND report->'limits' IS NOT NULL`;
     return rows.map(({ limits }) => limits);
+  }
+
+  async live(): Promise<string[]> {
+    const rows = await this.prisma.$queryRaw<{ name: string }[]>`
+      SELECT name FROM node WHERE last_seen > now() - ${NODE_LOST_AFTER_MS} * interval '1 millisecond' ORDER BY name`;
+    return rows.map(({ name }) => name);
+  }
+
+  /** The live nodes that have not switched to one of the revisions. */
+  async behind(revisions: readonly ChannelRevision[]): Promise<string[]> {
+    const rows = await this.prisma.$queryRaw<{ name: string }[]>`
+      SELECT n.name FROM node n
+      WHERE n.last_seen > now() - ${NODE_LOST_AFTER_MS} * interval '1 millisecond' AND EXISTS (
+        SELECT FROM jsonb_to_recordset(${JSON.stringify(revisions)}::jsonb) AS r (app text, channel text, revision int)
+        LEFT JOIN jsonb_to_recordset(n.report->'statuses') AS s (app text, channel text, "variablesRevision" int) USING (app, channel)
+        WHERE s."variablesRevision" IS NULL OR s."variablesRevision" < r.revision)
+      ORDER BY n.name`;
+    return rows.map(({ name }) => name);
   }
 
   /** The live nodes and what each says of the channel, with the database's clock that judges what is live and what is late. */

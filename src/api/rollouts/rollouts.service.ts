@@ -5,8 +5,8 @@ import type { Db } from '#platform/prisma/prisma.service.js';
 import { Wakeups } from '#platform/wakeups.js';
 import { type AppRecord, servesOnly } from '../apps/app.js';
 import { AppsService } from '../apps/apps.service.js';
+import { RequirementsService } from '../runtime-config/requirements.service.js';
 import { appTopic } from '../topics.js';
-import { VariablesService } from '../variables/variables.service.js';
 import { AdvanceService } from './advance.service.js';
 import type { Failure } from './rollout-state.js';
 import { RolloutRepository, type RolloutRecord } from './rollout.repository.js';
@@ -31,16 +31,16 @@ export class RolloutsService {
     private readonly repository: RolloutRepository,
     private readonly advance: AdvanceService,
     private readonly apps: AppsService,
-    private readonly variables: VariablesService,
+    private readonly requirements: RequirementsService,
     private readonly wakeups: Wakeups,
   ) {}
 
   /**
    * Begins to roll a version out, in a transaction that has locked the app; joins the rollout that is already under way to it.
-   * undefined: it is served, and nothing is under way. Throws API_VERSION_NOT_FOUND, API_VARIABLE_REQUIRED.
+   * undefined: it is served, and nothing is under way. Throws API_VERSION_NOT_FOUND, API_VARIABLE_REQUIRED, API_STORE_LABEL_UNKNOWN.
    */
   async start(db: Db, app: AppRecord, version: number, why: RolloutCause): Promise<RolloutRecord | undefined> {
-    await this.variables.requireAllOf(db, app, version);
+    await this.requirements.requireAllOf(db, app, version);
     const active = app.rollout ? await this.repository.active(db, app.channel.id) : [];
     const newest = active.at(-1);
     if (newest?.version === version) return newest;
@@ -71,7 +71,7 @@ export class RolloutsService {
   }
 
   /**
-   * Serves a version that was pushed before; returns when every live node does. Throws API_VERSION_NOT_FOUND, API_VARIABLE_REQUIRED,
+   * Serves a version that was pushed before; returns when every live node does. Throws API_VERSION_NOT_FOUND, API_VARIABLE_REQUIRED, API_STORE_LABEL_UNKNOWN,
    * API_STATE_CHANGED, and API_ROLLOUT_FAILED or API_ROLLOUT_TIMEOUT when what was served before is still served.
    */
   async rollOut(name: string, version: number, call: RolloutCall): Promise<RolloutView> {

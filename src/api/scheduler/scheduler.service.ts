@@ -1,10 +1,10 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { VersionArtifact } from '#contract/artifact.js';
 import type { Engines, NodeAssignments } from '#contract/assignment.js';
-import { NO_RUNTIME_GRANT } from '#contract/runtime-grant.js';
 import type { ControlConfig } from '#platform/config.js';
 import { CONTROL_CONFIG } from '#platform/platform.module.js';
 import { Wakeups } from '#platform/wakeups.js';
+import { GrantsService } from '../runtime-config/grants.service.js';
 import { ASSIGNMENTS_TOPIC } from '../topics.js';
 import { VariablesService } from '../variables/variables.service.js';
 import { assign, heldVersions } from './assign.js';
@@ -33,6 +33,7 @@ export class SchedulerService {
   constructor(
     private readonly repository: SchedulerRepository,
     private readonly variables: VariablesService,
+    private readonly grants: GrantsService,
     private readonly wakeups: Wakeups,
     @Inject(CONTROL_CONFIG) private readonly config: ControlConfig,
   ) {}
@@ -67,12 +68,13 @@ export class SchedulerService {
     const [channels, removed] = await Promise.all([this.repository.channels(), this.repository.removed()]);
     const held = channels.flatMap((channel) => heldVersions(channel).map((number) => ({ appId: channel.appId, number })));
     const artifacts = await this.load(held, engines);
-    const values = await this.variables.valuesOf(channels.map((channel) => channel.appId));
+    // After the revisions: what is newer than its revision is sent again with the next one.
+    const [values, grants] = await Promise.all([this.variables.valuesOf(channels.map((channel) => channel.appId)), this.grants.of(channels)]);
     return assign(
-      channels.map((channel) => ({
+      channels.map((channel, i) => ({
         ...channel,
         variables: values.get(channel.appId) ?? {},
-        runtime: NO_RUNTIME_GRANT,
+        runtime: grants[i]!,
         artifacts: new Map(heldVersions(channel).flatMap((number) => {
           const artifact = artifacts.get(nameOf({ appId: channel.appId, number }));
           return artifact ? [[number, artifact]] : [];

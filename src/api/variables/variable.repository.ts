@@ -1,8 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { z } from 'zod';
 import { LockedVariable } from '#contract/bundle/locked-app.js';
-import { type Db, notify, PrismaService } from '#platform/prisma/prisma.service.js';
-import { ASSIGNMENTS_TOPIC } from '../topics.js';
+import { type Db, PrismaService } from '#platform/prisma/prisma.service.js';
 import type { Declarations, StoredVariable } from './variable-views.js';
 
 const DeclarationsJson = z.record(z.string(), LockedVariable);
@@ -34,12 +33,5 @@ export class VariableRepository {
 
   async remove(db: Db, appId: string, name: string): Promise<void> {
     await db.variable.deleteMany({ where: { appId, name } });
-  }
-
-  /** The next revision, with the nodes told. */
-  async raiseRevision(db: Db, appId: string): Promise<number> {
-    const { variablesRevision } = await db.app.update({ where: { id: appId }, data: { variablesRevision: { increment: 1 } } });
-    await notify(db, ASSIGNMENTS_TOPIC);
-    return variablesRevision;
   }
 }

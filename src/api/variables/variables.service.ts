@@ -1,31 +1,23 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import { WhorlError } from '#contract/errors.js';
-import type { ControlConfig } from '#platform/config.js';
-import { CONTROL_CONFIG } from '#platform/platform.module.js';
 import type { Db } from '#platform/prisma/prisma.service.js';
 import type { AppRecord } from '../apps/app.js';
 import { AppsService } from '../apps/apps.service.js';
-import { FleetService } from '../nodes/fleet.service.js';
+import { GrantsService } from '../runtime-config/grants.service.js';
+import { mayBeProvided } from '../runtime-config/requirements.js';
 import { SecretBox } from './secret-box.js';
 import { type Declarations, missingVariables, type StoredVariable, toVariableViews } from './variable-views.js';
 import { VariableRepository } from './variable.repository.js';
 import type { VariableChange, VariableChanges, VariablesView } from './variable.schema.js';
 
-/** A node takes new values without starting anything anew. */
-const SWITCH_TIMEOUT_MS = 30_000;
-
 @Injectable()
 export class VariablesService {
-  private readonly box: SecretBox;
-
   constructor(
     private readonly repository: VariableRepository,
     private readonly apps: AppsService,
-    private readonly fleet: FleetService,
-    @Inject(CONTROL_CONFIG) config: ControlConfig,
-  ) {
-    this.box = new SecretBox(Buffer.from(config.WHORL_SECRET_KEY, 'base64url'));
-  }
+    private readonly grants: GrantsService,
+    private readonly box: SecretBox,
+  ) {}
 
   async list(name: string): Promise<VariablesView> {
     return this.viewOf(await this.apps.get(name));
@@ -40,22 +32,25 @@ export class VariablesService {
       const changed = await this.store(db, locked, changes);
       if (!changed) return locked;
       for (const { version } of locked.channel.serve) await this.requireAllOf(db, locked, version);
-      return { ...locked, variablesRevision: await this.repository.raiseRevision(db, locked.id) };
+      return { ...locked, variablesRevision: await this.apps.raiseRevision(db, locked) };
     });
-    if (app.channel.serve.length > 0) {
-      const late = await this.fleet.waitFor(app.channel, (status) => (status?.variablesRevision ?? 0) >= app.variablesRevision, SWITCH_TIMEOUT_MS);
-      if (late.length > 0) throw new WhorlError('API_SWITCH_TIMEOUT', `the values are stored, but not yet taken by ${late.join(', ')}`);
-    }
+    await this.apps.waitUntilTaken(app);
     return this.viewOf(app);
   }
 
-  /** Throws API_VARIABLE_REQUIRED, naming each variable of the version that has neither value nor default, and API_VERSION_NOT_FOUND. */
+  /**
+   * Throws API_VARIABLE_REQUIRED, naming each variable of the version that has neither value nor default and that no provider may give, and
+   * API_VERSION_NOT_FOUND.
+   */
   async requireAllOf(db: Db, app: AppRecord, version: number): Promise<void> {
     const declared = await this.repository.declaredBy(app.id, version, db);
     if (!declared) throw new WhorlError('API_VERSION_NOT_FOUND', `${app.name} has no version ${version}`);
     if (missingVariables(declared, new Set()).length === 0) return;
     const set = new Set((await this.repository.list(app.id, db)).map((variable) => variable.name));
-    const missing = missingVariables(declared, set);
+    const unset = missingVariables(declared, set);
+    if (unset.length === 0) return;
+    const grant = await this.grants.ofApp(app, db);
+    const missing = unset.filter((name) => !mayBeProvided(grant, name));
     if (missing.length === 0) return;
     const fields = Object.fromEntries(missing.map((variable) => [variable, ['required, and has no value']]));
     throw new WhorlError('API_VARIABLE_REQUIRED', `${app.name} needs a value for ${missing.join(', ')}`, { fields });

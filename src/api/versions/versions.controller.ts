@@ -29,7 +29,7 @@ const PushVersion = endpoint({
     201: { description: 'A new version.', body: PushView },
     200: { description: 'These bytes are a version already.', body: PushView },
   },
-  errors: ['API_MEDIA_TYPE_UNSUPPORTED', 'API_REQUEST_ABORTED', 'API_VARIABLE_REQUIRED', ...REFUSALS],
+  errors: ['API_MEDIA_TYPE_UNSUPPORTED', 'API_REQUEST_ABORTED', 'API_VARIABLE_REQUIRED', 'API_STORE_LABEL_UNKNOWN', ...REFUSALS],
 });
 
 const ListVersions = endpoint({

@@ -61,12 +61,18 @@ function challenge(request: ApiRequest): string {
   return request.get('authorization') === undefined ? 'Bearer realm="whorl"' : 'Bearer realm="whorl", error="invalid_token"';
 }
 
+/** The parser's own message quotes the body, which may hold a secret. */
+function notJson(message: string): string {
+  const position = /position \d+/.exec(message)?.[0];
+  return `the body is not well-formed JSON${position ? `, ${position}` : ''}`;
+}
+
 /** What an exception of any origin means to the caller. */
 export function toWhorlError(exception: unknown): WhorlError {
   if (exception instanceof WhorlError) return exception;
   const { type, status, message } = (exception ?? {}) as { type?: unknown; status?: unknown; message?: unknown };
   const parserCode = typeof type === 'string' ? PARSER_ERRORS[type] : undefined;
-  if (parserCode) return new WhorlError(parserCode, String(message), { cause: exception });
+  if (parserCode) return new WhorlError(parserCode, type === 'entity.parse.failed' ? notJson(String(message)) : String(message), { cause: exception });
   if (exception instanceof HttpException) {
     const code = NEST_ERRORS[exception.getStatus()];
     if (code) return new WhorlError(code, exception.message, { cause: exception });

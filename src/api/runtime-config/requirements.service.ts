@@ -1,0 +1,34 @@
+import { Injectable } from '@nestjs/common';
+import { WhorlError } from '#contract/errors.js';
+import type { Db } from '#platform/prisma/prisma.service.js';
+import type { AppRecord } from '../apps/app.js';
+import { VariablesService } from '../variables/variables.service.js';
+import { GrantsService } from './grants.service.js';
+import { describeUnknown, unknownLabels } from './requirements.js';
+import { RuntimeConfigRepository } from './runtime-config.repository.js';
+
+/** What a version needs of its app and of the operator before it can be served. */
+@Injectable()
+export class RequirementsService {
+  constructor(
+    private readonly repository: RuntimeConfigRepository,
+    private readonly variables: VariablesService,
+    private readonly grants: GrantsService,
+  ) {}
+
+  /** Throws API_VERSION_NOT_FOUND, API_VARIABLE_REQUIRED and API_STORE_LABEL_UNKNOWN, which name everything that is missing. */
+  async requireAllOf(db: Db, app: AppRecord, version: number): Promise<void> {
+    await this.variables.requireAllOf(db, app, version);
+    const components = await this.repository.labelsOf(db, app.id, version);
+    const unknown = unknownLabels(components, await this.grants.ofApp(app, db));
+    if (unknown.length === 0) return;
+    const fields: Record<string, string[]> = {};
+    for (const label of unknown) (fields[`component.${label.component}.${label.key}`] ??= []).push(describeUnknown(label));
+    throw new WhorlError('API_STORE_LABEL_UNKNOWN', `${app.name}: ${unknown.map(describeUnknown).join('; ')}`, { fields });
+  }
+
+  /** As `requireAllOf`, for what the app serves. */
+  async requireOfServed(db: Db, app: AppRecord): Promise<void> {
+    for (const { version } of app.channel.serve) await this.requireAllOf(db, app, version);
+  }
+}

@@ -1,17 +1,24 @@
 import type { Headers } from '#runtime/capability/guest.js';
+import { FieldNames } from '#runtime/capability/http/field-names.js';
 
 /**
  * What a guest gets of a request's header fields (Spin's HTTP trigger): none of the connection's own (RFC 9110, section 7.6.1), none that
  * claims to come from the platform, and behind the rest those that the platform adds. Pure.
  */
 
-const OF_THE_CONNECTION: ReadonlySet<string> = new Set([
+const OF_THE_CONNECTION = new FieldNames([
   'connection', 'keep-alive', 'proxy-connection', 'proxy-authenticate', 'proxy-authorization', 'te', 'transfer-encoding', 'upgrade',
   // Answered by the front itself.
   'expect',
 ]);
 /** `spin_` too: CGI and many frameworks make no difference between the two. `whorl-` is between our own processes. */
 const OF_THE_PLATFORM = /^(?:spin[-_]|whorl-)/;
+const [S, W] = [0x73, 0x77];
+
+function isOfThePlatform(lowerName: string): boolean {
+  const first = lowerName.charCodeAt(0);
+  return (first === S || first === W) && OF_THE_PLATFORM.test(lowerName);
+}
 
 /** Of a request that no client of ours sent. */
 export const NO_CLIENT = '0.0.0.0:0';
@@ -40,7 +47,7 @@ export function toGuestFields(rawHeaders: readonly string[], authority: string):
   const named = connectionOptions(rawHeaders);
   for (let i = 0; i < rawHeaders.length; i += 2) {
     const name = rawHeaders[i]!.toLowerCase();
-    if (OF_THE_CONNECTION.has(name) || OF_THE_PLATFORM.test(name) || named?.has(name)) continue;
+    if (OF_THE_CONNECTION.has(name) || isOfThePlatform(name) || named?.has(name)) continue;
     fields.push([name, name === 'host' ? authority : rawHeaders[i + 1]!]);
   }
   return fields;
@@ -51,7 +58,7 @@ export function toChainedFields(headers: Headers, authority: string): [string, s
   const internal = /\.spin\.internal(?::\d+)?$/i.test(authority);
   const fields = headers
     .map(([name, value]): [string, string] => [name.toLowerCase(), value])
-    .filter(([name]) => !OF_THE_CONNECTION.has(name) && !OF_THE_PLATFORM.test(name) && name !== 'host');
+    .filter(([name]) => !OF_THE_CONNECTION.has(name) && !isOfThePlatform(name) && name !== 'host');
   if (!internal) fields.unshift(['host', authority]);
   return fields;
 }

@@ -1,7 +1,8 @@
 import type { Headers } from '#runtime/capability/guest.js';
+import { FieldNames } from '#runtime/capability/http/field-names.js';
 
 /** Fields that belong to a connection (RFC 9110, section 7.6.1): the front has its own, and shows none in usual answers. */
-const OF_THE_CONNECTION: ReadonlySet<string> = new Set([
+const OF_THE_CONNECTION = new FieldNames([
   'connection', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'upgrade', 'te', 'http2-settings',
 ]);
 
@@ -29,7 +30,7 @@ function connectionNamed(headers: Headers): ReadonlySet<string> | null {
 
 /** Whether a flat list has the field. */
 export function hasField(flat: readonly string[], lowerName: string): boolean {
-  for (let i = 0; i < flat.length; i += 2) if (flat[i]!.toLowerCase() === lowerName) return true;
+  for (let i = 0; i < flat.length; i += 2) if (flat[i]!.length === lowerName.length && flat[i]!.toLowerCase() === lowerName) return true;
   return false;
 }
 

@@ -1,6 +1,7 @@
 import { Err } from '#engine/run/host.js';
 import type { Headers } from '../guest.js';
 import { PIECE_BYTES, type HostMemory } from '../host-memory.js';
+import { FieldNames } from './field-names.js';
 import { TOKEN } from './method.js';
 
 /** Sum of names and values that a guest may put into one collection. */
@@ -10,7 +11,7 @@ const MAX_BYTES = 128 * 1024;
  * Fields of one connection, not of the message (RFC 9110, section 7.6.1), that neither guests see nor servers get. `host` is no part:
  * guests may read and set it, and outgoing requests take it from the authority.
  */
-const FORBIDDEN: ReadonlySet<string> = new Set([
+const FORBIDDEN = new FieldNames([
   'connection', 'keep-alive', 'proxy-authenticate', 'proxy-authorization', 'proxy-connection', 'transfer-encoding', 'upgrade', 'http2-settings',
 ]);
 

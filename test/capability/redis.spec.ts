@@ -18,7 +18,7 @@ const binary = (text: string) => ({ tag: 'binary', val: new Uint8Array(bytes(tex
 let guest: TestGuest;
 let stray: Server | null = null;
 const strays = new Set<Socket>();
-const granted = (address: string, more: ConstructorParameters<typeof TestGuest>[0] = {}) => new TestGuest({ allowedOutboundHosts: [address], ...more });
+const granted = (address: string, more: ConstructorParameters<typeof TestGuest>[0] = {}) => new TestGuest({ allowedOutboundHosts: [address], limits: { outboundRequests: 1_000, outboundConcurrency: 128, outboundConnections: 2_048 }, ...more });
 afterEach(() => {
   guest?.dispose();
   for (const socket of strays) socket.destroy();
@@ -291,20 +291,25 @@ describe('outbound redis, what needs no server', () => {
     expect(ids.size).toBe(4);
   });
 
-  it('has no more connections of an app than the operator allows; an idle one gives way', async () => {
+  it('has no more connections of an app than the operator allows: one that is idle gives way, else the next one waits', async () => {
     guest.dispose();
     guest = granted(address, { app: 'bounded', runtime: RuntimeGrant.parse({ outboundRedis: { maxConnections: 2 } }) });
     const call = guest.calls(V2);
     const [one] = [await opened(), await opened()];
-    expect(() => ok(call(OPEN, address))).toThrow('too-many-connections');
+    const third = call(OPEN, `${address}/1`);
+    expect(await Promise.race([third, new Promise((resolve) => { setTimeout(() => resolve('waits'), 50); })])).toBe('waits');
     call('[resource-drop]connection', one);
-    await opened(`${address}/1`);
-    expect(await guest.calls(V1)('get', address, 'k')).toMatchObject({ payload: 'error' });
+    expect(await call(method('get'), ok(await third), 'k')).toBeUndefined();
     guest.next();
-    expect(await guest.calls(V1)('get', address, 'k')).toEqual(new Uint8Array());
+    expect(await guest.calls(V1)('get', `${address}/2`, 'k')).toEqual(new Uint8Array());
+    guest.dispose();
+    guest = granted(address, { app: 'closed', runtime: RuntimeGrant.parse({ outboundRedis: { maxConnections: 0 } }) });
+    expect(await guest.calls(V2)(OPEN, address)).toMatchObject({ payload: { tag: 'too-many-connections' } });
   });
 
   it('lets a guest have 1024 connections at a time', async () => {
+    guest.dispose();
+    guest = granted(address, { limits: { outboundRequests: 1, outboundConcurrency: 1, outboundConnections: 2_000 } });
     const call = guest.calls(V2);
     const all = [];
     for (let at = 0; at < 1024; at++) all.push(await opened());

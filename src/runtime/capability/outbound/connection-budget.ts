@@ -89,7 +89,7 @@ class AppConnections {
   retry(): void {
     if (this.retrying) return;
     this.retrying = true;
-    for (const tryAgain of [...this.waiting]) tryAgain();
+    for (const tryAgain of this.waiting) tryAgain();
     this.retrying = false;
   }
 

@@ -54,7 +54,22 @@ describe(OutboundPolicy.name, () => {
     ['http://[::1]:8080', 'http://[::1]:8080', true],
     ['http://[::1]', 'http://[0:0:0:0:0:0:0:1]', true],
     ['http://127.0.0.1', 'http://127.0.0.1', true],
-    ['http://*.spin.internal', 'http://back.spin.internal', true],
+    ['http://*.spin.internal', 'http://back.spin.internal', false],
+    ['http://127.1', 'http://127.0.0.1', true],
+    ['http://127.0.0.1', 'http://0x7f.1', true],
+    ['redis://127.0.0.1', 'redis://2130706433', true],
+    ['http://ff00::/8', 'http://[ff02::1]', true],
+    ['http://bücher.example', 'http://xn--bcher-kva.example', true],
+    ['http://xn--bcher-kva.example', 'http://bücher.example', true],
+    ['http://example.com/:8080', 'http://example.com:8080', true],
+    ['http://example.com:', 'http://example.com', true],
+    ['http://10.0.0.0/8:80/', 'http://10.1.2.3', true],
+    ['*://10.0.0.0/8:*', 'http://[::ffff:10.0.0.1]', false],
+    ['HTTP://example.com:80', 'http://example.com', false],
+    ['http://SELF', 'http://self', true],
+    ['tcp://127.0.0.1:7', 'tcp://127.0.0.1:7', true],
+    ['tcp://127.0.0.1:7', 'udp://127.0.0.1:7', false],
+    ['http://localhost:3005..3000', 'http://localhost:3001', false],
     ['http://back.spin.internal', 'http://back.spin.internal', true],
     ['http://back.spin.internal', 'http://front.spin.internal', false],
     ['http://self', 'http://self', false],
@@ -80,6 +95,9 @@ describe(OutboundPolicy.name, () => {
     ['redis://self', false],
     ['http://example.com', false],
     ['http://*.example.com', false],
+    ['http://SELF', false],
+    ['http://self/', false],
+    ['http://*.spin.internal', false],
   ])('lets %s reach the app itself: %s', (entry, expected) => {
     expect(OutboundPolicy.parse([entry]).allowsSelf()).toBe(expected);
   });
@@ -107,6 +125,11 @@ describe(OutboundPolicy.name, () => {
     ['http://10.0.0.0/33:80', 'not 0 to 32'],
     ['http://:80', 'has no host'],
     ['http:///', 'has no host'],
+    ['http://*/', 'no whole subdomain'],
+    ['http://10.0.0.0/8/', 'has a path'],
+    ['http://*.127.0.0.1', 'in front of an address'],
+    ['http://localhost:1..65536', 'above 65535'],
+    ['HTTP://example.com', 'has no port'],
   ])('refuses %s and says that it %s', (entry, reason) => {
     const policy = OutboundPolicy.parse([entry]);
     expect(policy.invalid).toEqual([{ entry, reason: expect.stringContaining(reason) }]);

@@ -10,6 +10,8 @@ export interface Destination {
 type HostRule =
   | { kind: 'any' }
   | { kind: 'self' }
+  /** `*.spin.internal`: every component of the app. */
+  | { kind: 'components' }
   | { kind: 'subdomain'; suffix: string }
   | { kind: 'name'; name: string }
   | { kind: 'network'; address: ipaddr.IPv4 | ipaddr.IPv6; bits: number };
@@ -51,12 +53,18 @@ export class OutboundPolicy {
     return new OutboundPolicy(rules, invalid);
   }
 
-  /** Whether some entry matches scheme, host and port. `self` matches no destination: see `allowsSelf`. */
+  /**
+   * Whether some entry matches scheme, host and port. `self` matches no destination: see `allowsSelf`; neither does `*.spin.internal`, which
+   * stands for the components that there are: see `allowsComponents`.
+   */
   allows(to: Destination): boolean {
-    const port = to.port ?? WELL_KNOWN_PORTS[to.scheme] ?? null;
-    return this.rules.some(
-      (rule) => (rule.scheme === '*' || rule.scheme === to.scheme) && matchesHost(rule.host, to.host) && matchesPort(rule.ports, port),
-    );
+    const host = canonicalHost(to.host);
+    return this.rules.some((rule) => matchesSchemeAndPort(rule, to) && matchesHost(rule.host, host));
+  }
+
+  /** Whether every component of the app may be reached by such requests. */
+  allowsComponents(to: Pick<Destination, 'scheme' | 'port'>): boolean {
+    return this.rules.some((rule) => rule.host.kind === 'components' && matchesSchemeAndPort(rule, to));
   }
 
   /** Whether the component may send requests to its own app: relative URLs and `self.alt`. */
@@ -80,33 +88,50 @@ function parseEntry(entry: string): Rule | string {
   if (typeof host === 'string') return host;
   const ports = parsePorts(portText, scheme);
   if (typeof ports === 'string') return ports;
-  return { scheme: scheme.toLowerCase(), host, ports };
+  return { scheme, host, ports };
 }
 
-/** The last colon begins the port, unless it is one of an IPv6 address in brackets. */
+/** The last colon begins the port, unless it is one of an IPv6 address: in brackets, or of a network that ends the entry. */
 function splitPort(rest: string): [host: string, port: string] {
-  const trimmed = rest.endsWith('/') ? rest.slice(0, -1) : rest;
-  const colon = trimmed.lastIndexOf(':');
-  return colon > trimmed.lastIndexOf(']') ? [trimmed.slice(0, colon), trimmed.slice(colon + 1)] : [trimmed, ''];
+  const colon = rest.lastIndexOf(':');
+  if (colon <= rest.lastIndexOf(']') || typeof parseNetwork(rest) !== 'string') return [rest, ''];
+  return [rest.slice(0, colon), rest.slice(colon + 1).replace(/\/$/, '')];
 }
 
+/** Wildcards and `self` stand alone, as they are; a name may end in `/`. */
 function parseHost(text: string): HostRule | string {
-  const host = text.trim().toLowerCase();
-  if (host === '') return 'has no host';
+  const host = text.trim();
   if (host === '*') return { kind: 'any' };
   if (host === 'self' || host === 'self.alt') return { kind: 'self' };
   if (host.startsWith('{')) return 'lists hosts, which is not supported';
-  if (host.includes('/')) return parseNetwork(host);
-  if (host.startsWith('*.')) {
-    const domain = host.slice(2);
-    if (domain.includes('*') || domain === '') return 'has a wildcard in another place than in front';
-    return { kind: 'subdomain', suffix: `.${domain}` };
-  }
-  if (host.includes('*')) return 'has a wildcard that is no whole subdomain';
-  if (/[\s@?#\\]/.test(host)) return 'has a character that no host has';
-  return { kind: 'name', name: canonicalHost(host) };
+  const network = parseNetwork(host);
+  if (typeof network !== 'string') return network;
+  const name = host.replace(/\/$/, '');
+  if (name === '') return 'has no host';
+  if (name.includes('/')) return network;
+  if (name.startsWith('*.')) return parseWildcard(name.slice(2));
+  if (name.includes('*')) return 'has a wildcard that is no whole subdomain';
+  const literal = toLiteral(name);
+  return literal === null ? 'has a character that no host has' : { kind: 'name', name: literal };
 }
 
+function parseWildcard(domain: string): HostRule | string {
+  if (domain.includes('*') || domain === '') return 'has a wildcard in another place than in front';
+  const literal = toLiteral(domain);
+  if (literal === null) return 'has a character that no host has';
+  if (isLiteral(literal)) return 'has a wildcard in front of an address';
+  return `.${literal}` === CHAINING_SUFFIX ? { kind: 'components' } : { kind: 'subdomain', suffix: `.${literal}` };
+}
+
+/** A host as URLs write it; null: it is none. */
+function toLiteral(name: string): string | null {
+  if (/[\s/@?#\\]/.test(name)) return null;
+  const bracketed = isLiteral(name) && name.includes(':') ? `[${name}]` : name;
+  const url = URL.parse(`http://${bracketed}/`);
+  return url && url.port === '' && url.hostname !== '' ? canonicalHost(url.hostname) : null;
+}
+
+/** `10.0.0.0/8`; why it is none. */
 function parseNetwork(host: string): HostRule | string {
   const [address, bits, ...more] = host.replace(/^\[(.*)\]/, '$1').split('/');
   const parsed = address !== undefined && isLiteral(address) ? ipaddr.parse(address) : null;
@@ -119,7 +144,7 @@ function parseNetwork(host: string): HostRule | string {
 function parsePorts(text: string, scheme: string): readonly [number, number] | null | string {
   if (text === '*') return null;
   if (text === '') {
-    const known = WELL_KNOWN_PORTS[scheme.toLowerCase()];
+    const known = WELL_KNOWN_PORTS[scheme];
     return known === undefined ? `has no port, and scheme '${scheme}' has none by default` : [known, known + 1];
   }
   if (text.includes('/')) return 'has a path, which is not allowed';
@@ -128,13 +153,18 @@ function parsePorts(text: string, scheme: string): readonly [number, number] | n
   if (!range) return 'has a port that is not a number';
   const from = Number(range[1]);
   const to = range[2] === undefined ? from + 1 : Number(range[2]);
-  return from > 65535 || to > 65536 ? 'has a port above 65535' : [from, to];
+  return from > 65535 || (range[2] !== undefined && to > 65535) ? 'has a port above 65535' : [from, to];
+}
+
+function matchesSchemeAndPort(rule: Rule, { scheme, port }: Pick<Destination, 'scheme' | 'port'>): boolean {
+  return (rule.scheme === '*' || rule.scheme === scheme) && matchesPort(rule.ports, port ?? WELL_KNOWN_PORTS[scheme] ?? null);
 }
 
 function matchesHost(rule: HostRule, host: string): boolean {
   switch (rule.kind) {
     case 'any': return true;
-    case 'self': return false;
+    case 'self':
+    case 'components': return false;
     case 'subdomain': return host.endsWith(rule.suffix) && host.length > rule.suffix.length;
     case 'name': return rule.name === host;
     case 'network': return isInNetwork(rule, host);
@@ -152,13 +182,17 @@ function matchesPort(ports: readonly [number, number] | null, port: number | nul
   return ports === null || (port !== null && port >= ports[0] && port < ports[1]);
 }
 
-/** Four decimal parts or IPv6; `127.1` and `0x7f000001` are names here, and URLs have none of them left. */
+/** Four decimal parts or IPv6: an address as it is written in the end. */
 export function isLiteral(host: string): boolean {
   return ipaddr.IPv4.isValidFourPartDecimal(host) || ipaddr.IPv6.isValid(host);
 }
 
-/** Lower case, without brackets and a final dot; addresses in their one short form. */
+/** A host that the URL parser would write otherwise: an odd spelling of an address (`127.1`, `0x7f000001`), or a name in other letters. */
+const ODD = /(^|\.)(\d+|0x[\da-f]*)$|[^a-z\d._-]/;
+
+/** Lower case, without brackets and a final dot; addresses in their one short form, however they are spelled (WHATWG URL, host parsing). */
 export function canonicalHost(host: string): string {
   const bare = host.toLowerCase().replace(/^\[(.*)\]$/, '$1').replace(/\.$/, '');
-  return isLiteral(bare) ? ipaddr.parse(bare).toString() : bare;
+  if (isLiteral(bare)) return ipaddr.parse(bare).toString();
+  return ODD.test(bare) && !/[\s/@?#\\:]/.test(bare) ? (URL.parse(`http://${bare}/`)?.hostname ?? bare) : bare;
 }

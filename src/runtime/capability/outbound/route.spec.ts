@@ -28,7 +28,14 @@ describe(routeOf.name, () => {
   it('finds a component behind <id>.spin.internal', () => {
     expect(route('http', 'back.spin.internal', ['http://*.spin.internal'], ['back'])).toEqual({ to: 'component', id: 'back' });
     expect(route('http', 'back.spin.internal', ['http://other.spin.internal'], ['back'])).toMatchObject({ code: { tag: 'HTTP-request-denied' } });
-    expect(route('http', 'gone.spin.internal', ['http://*.spin.internal'], ['back'])).toMatchObject({ code: { tag: 'destination-not-found' } });
+    expect(route('http', 'gone.spin.internal', ['http://gone.spin.internal'], ['back'])).toMatchObject({ code: { tag: 'destination-not-found' } });
+  });
+
+  it('takes *.spin.internal for the components that there are, and nothing else', () => {
+    expect(route('http', 'gone.spin.internal', ['http://*.spin.internal'], ['back'])).toMatchObject({ code: { tag: 'HTTP-request-denied' } });
+    expect(route('http', 'a.back.spin.internal', ['http://*.spin.internal'], ['back'])).toMatchObject({ code: { tag: 'HTTP-request-denied' } });
+    expect(route('http', 'Back.spin.internal', ['http://*.spin.internal'], ['bAck'])).toEqual({ to: 'component', id: 'bAck' });
+    expect(route('https', 'back.spin.internal', ['http://*.spin.internal'], ['back'])).toMatchObject({ code: { tag: 'HTTP-request-denied' } });
   });
 
   it('refuses what is no HTTP origin', () => {

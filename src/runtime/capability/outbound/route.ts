@@ -25,13 +25,14 @@ export function routeOf(request: OutboundRequest, policy: OutboundPolicy, compon
   if (!url) return { to: 'nowhere', code: BAD_URI, destination: null };
   const host = canonicalHost(url.hostname);
   const destination = `${scheme}://${url.host}`;
-  if (!policy.allows({ scheme, host, port: url.port === '' ? null : Number(url.port) })) return { to: 'nowhere', code: DENIED, destination };
-  if (scheme !== 'http' && scheme !== 'https') return { to: 'nowhere', code: { tag: 'HTTP-protocol-error' }, destination: null };
-  if (!host.endsWith(CHAINING_SUFFIX)) return { to: 'network', origin: destination };
-  const id = host.slice(0, -CHAINING_SUFFIX.length);
   // Host names are lower case, component ids need not be.
-  const found = components.find((component) => component.toLowerCase() === id);
-  return found === undefined ? { to: 'nowhere', code: { tag: 'destination-not-found' }, destination: null } : { to: 'component', id: found };
+  const isChained = host.endsWith(CHAINING_SUFFIX);
+  const id = isChained ? components.find((component) => component.toLowerCase() === host.slice(0, -CHAINING_SUFFIX.length)) : undefined;
+  const to = { scheme, host, port: url.port === '' ? null : Number(url.port) };
+  if (!policy.allows(to) && !(id !== undefined && policy.allowsComponents(to))) return { to: 'nowhere', code: DENIED, destination };
+  if (scheme !== 'http' && scheme !== 'https') return { to: 'nowhere', code: { tag: 'HTTP-protocol-error' }, destination: null };
+  if (!isChained) return { to: 'network', origin: destination };
+  return id === undefined ? { to: 'nowhere', code: { tag: 'destination-not-found' }, destination: null } : { to: 'component', id };
 }
 
 /** The WHATWG URL parser brings odd spellings of addresses (`127.1`, `0x7f000001`) into their one form. */

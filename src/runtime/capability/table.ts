@@ -17,6 +17,7 @@ import { POSTGRES_OLDER } from './postgres/postgres-older.capability.js';
 import { RANDOM } from './random.capability.js';
 import { RDBMS_TYPES } from './rdbms/rdbms-types.capability.js';
 import { REDIS } from './redis/redis.capability.js';
+import { SQLITE } from './sqlite/sqlite.capability.js';
 import { VARIABLES } from './variables.capability.js';
 
 /** Everything a guest may import. A new capability is one file and one line here, and its interfaces in `#contract/interfaces.js`. */
@@ -36,6 +37,7 @@ export const CAPABILITIES: readonly Capability[] = [
   ...RDBMS_TYPES,
   ...KEY_VALUE,
   ...REDIS,
+  ...SQLITE,
   VARIABLES,
 ];
 

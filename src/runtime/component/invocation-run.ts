@@ -83,6 +83,8 @@ export class InvocationRun implements Occupant, HandlerRun, HandlerEvents, Entra
   private hasEffect = false;
   private strikes: LimitCode[] | null = null;
   private usedMs = 0;
+  /** By other processes on its behalf. */
+  private elsewhereMs = 0;
   private opened: InvocationLog | null = null;
   isOver = false;
   private isWaiting = true;
@@ -148,6 +150,11 @@ export class InvocationRun implements Occupant, HandlerRun, HandlerEvents, Entra
     (this.strikes ??= []).push(code);
     this.log.note(`${code}: ${message}`);
     this.context.usage.strike(code);
+  }
+
+  used(cpuMs: number): number {
+    this.elsewhereMs += cpuMs;
+    return this.context.cpuMs.full - this.elsewhereMs;
   }
 
   effect(): void {
@@ -245,7 +252,7 @@ export class InvocationRun implements Occupant, HandlerRun, HandlerEvents, Entra
     this.exchange.detach();
     this.releaseSlot();
     // The request is counted where it ends; the CPU was used here.
-    this.context.usage.add({ requests: 0, errors: 0, wallMs: 0, cpuMs: this.usedMs, bytesIn: 0, bytesOut: 0 });
+    this.context.usage.add({ requests: 0, errors: 0, wallMs: 0, cpuMs: this.usedMs + this.elsewhereMs, bytesIn: 0, bytesOut: 0 });
     elsewhere.move((why) => {
       this.context.usage.add({ requests: 1, errors: 1, wallMs: 0, cpuMs: 0, bytesIn: 0, bytesOut: 0 });
       this.log.forget();
@@ -273,7 +280,7 @@ export class InvocationRun implements Occupant, HandlerRun, HandlerEvents, Entra
     if (counts) {
       const { bytesIn, bytesOut, status } = this.exchange;
       const wallMs = this.startedAt === 0 ? 0 : performance.now() - this.startedAt;
-      this.context.usage.add({ requests: 1, errors: failure || status >= 500 ? 1 : 0, wallMs, cpuMs: this.usedMs, bytesIn, bytesOut });
+      this.context.usage.add({ requests: 1, errors: failure || status >= 500 ? 1 : 0, wallMs, cpuMs: this.usedMs + this.elsewhereMs, bytesIn, bytesOut });
       this.context.onUsed(this.usedMs);
     }
     this.request.over();

@@ -3,6 +3,8 @@ import type { SqlResult, SqlValue } from './sql.js';
 export interface ExecuteOptions {
   /** A result that is larger is an error that says so. */
   maxResultBytes?: number;
+  /** Hears of CPU that the statement has used outside of this process, in ms, as it goes on; says how much more it may use. */
+  charge?: (cpuMs: number) => number;
 }
 
 /**

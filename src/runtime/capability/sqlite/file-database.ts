@@ -40,14 +40,14 @@ class FileConnection implements SqlConnection {
 
   constructor(private readonly options: FileOptions) {}
 
-  execute(sql: string, params: readonly SqlValue[], { maxResultBytes = MAX_RESULT_BYTES }: ExecuteOptions = {}): SqlResult | Promise<SqlResult> {
+  execute(sql: string, params: readonly SqlValue[], { maxResultBytes = MAX_RESULT_BYTES, charge }: ExecuteOptions = {}): SqlResult | Promise<SqlResult> {
     if (!this.keep) {
       const { lastInsertRowid, changes } = this;
       const result = this.shortReads()?.read(sql, params);
       if (result) return { ...result, lastInsertRowid, changes };
     }
     const { path, readOnly, maxBytes } = this.options;
-    return this.ask({ connection: this.id, path, readOnly, maxBytes, maxResultBytes, sql, params });
+    return this.ask({ connection: this.id, path, readOnly, maxBytes, maxResultBytes, sql, params }, charge);
   }
 
   close(): void {
@@ -68,10 +68,10 @@ class FileConnection implements SqlConnection {
   }
 
   /** Again and again while another connection writes. */
-  private async ask(request: ProcessRequest): Promise<SqlResult> {
+  private async ask(request: ProcessRequest, charge: Job['charge']): Promise<SqlResult> {
     const until = performance.now() + BUSY_TIMEOUT_MS;
     for (let pauseMs = BUSY_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, BUSY_LONGEST_PAUSE_MS)) {
-      const reply = await this.once(request);
+      const reply = await this.once(request, charge);
       this.keep = reply.keep;
       if (!('error' in reply)) {
         const { columns, rows, lastInsertRowid, changes } = reply;
@@ -86,13 +86,13 @@ class FileConnection implements SqlConnection {
     }
   }
 
-  private once(request: ProcessRequest): Promise<ProcessReply> {
+  private once(request: ProcessRequest, charge: Job['charge']): Promise<ProcessReply> {
     return new Promise((resolve, reject) => {
       const settled = <T>(settle: (value: T) => void) => (value: T) => {
         this.jobs.delete(job);
         settle(value);
       };
-      const job: Job = { request, done: settled(resolve), fail: settled(reject) };
+      const job: Job = { request, charge, done: settled(resolve), fail: settled(reject) };
       const process = this.attached();
       this.jobs.add(job);
       process.run(job);

@@ -8,6 +8,8 @@ const MAX_SQL_LENGTH = 4_096;
 const MAX_VALUE_BYTES = 256 * 1024;
 const MAX_COLUMNS = 256;
 const MAX_STATEMENTS = 256;
+/** What was no short read may be one when the schema has changed. */
+const LOOK_AGAIN_MS = 2_000;
 /** What SQLite looks up while it makes a program: views of views of views come to millions. */
 const MAX_LOOKUPS = 256;
 /** Files kept open; the one unused for longest is closed. */
@@ -31,8 +33,9 @@ interface Program {
  */
 export class ShortReads {
   private readonly db: DatabaseSync;
-  /** null: not short. */
-  private readonly programs = new Map<string, Program | null>();
+  /** A number: when it was found not to be short. */
+  private readonly programs = new Map<string, Program | number>();
+  private readonly anything: StatementSync;
   private lookups = MAX_LOOKUPS;
   usedMs = performance.now();
 
@@ -43,6 +46,7 @@ export class ShortReads {
     });
     this.db.enableDefensive(true);
     this.db.exec('PRAGMA trusted_schema = OFF; PRAGMA query_only = ON; PRAGMA temp_store = MEMORY');
+    this.anything = this.db.prepare('SELECT 1 FROM sqlite_schema LIMIT 1');
     this.db.setAuthorizer((action) => this.authorize(action));
   }
 
@@ -64,13 +68,10 @@ export class ShortReads {
 
   private program(sql: string): Program | null {
     const known = this.programs.get(sql);
-    if (known !== undefined) {
-      this.programs.delete(sql);
-      this.programs.set(sql, known);
-      return known;
-    }
-    const program = sql.length <= MAX_SQL_LENGTH ? this.prepare(sql) : null;
-    this.programs.set(sql, program);
+    if (typeof known === 'number' && this.usedMs - known < LOOK_AGAIN_MS) return null;
+    const program = typeof known === 'object' ? known : sql.length <= MAX_SQL_LENGTH ? this.prepare(sql) : null;
+    this.programs.delete(sql);
+    this.programs.set(sql, program ?? this.usedMs);
     if (this.programs.size > MAX_STATEMENTS) this.programs.delete(this.programs.keys().next().value!);
     return program;
   }
@@ -78,6 +79,8 @@ export class ShortReads {
   private prepare(sql: string): Program | null {
     this.lookups = 0;
     try {
+      // Programs are made by the schema as it was last read: this reads it again where it has changed.
+      this.anything.get();
       // In this order: should the schema change in between, the first is refused when it is run.
       const statement = this.db.prepare(sql);
       if (statement.sourceSQL.length < sql.trimEnd().length) return null;

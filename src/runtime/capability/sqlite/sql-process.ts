@@ -25,6 +25,8 @@ export type ProcessReply =
 /** A statement that waits for the process, or runs in it. */
 export interface Job {
   readonly request: ProcessRequest;
+  /** See `ExecuteOptions`. */
+  readonly charge: ((cpuMs: number) => number) | undefined;
   done(reply: ProcessReply): void;
   fail(error: Error): void;
 }
@@ -49,6 +51,10 @@ export class SqlProcess {
   private chunks: Buffer[] = [];
   private bytes = 0;
   private watch: NodeJS.Timeout | null = null;
+  private beganMs = 0;
+  /** Of the statement that runs: what was charged for it, and the process's clock at that. */
+  private chargedMs = 0;
+  private clockMs = 0;
   /** Connections that guests have in it. */
   connections = 0;
   idleSinceMs = performance.now();
@@ -94,7 +100,7 @@ export class SqlProcess {
     if (at >= 0) this.waiting.splice(at, 1);
     if (this.running !== job) return;
     setTimeout(() => {
-      if (this.running === job) this.kill(new SqlLimit('the statement took longer than its invocation'));
+      if (this.running === job) this.kill(new SqlLimit('wall', 'the statement took longer than it may'));
     }, GRACE_MS).unref();
   }
 
@@ -110,6 +116,8 @@ export class SqlProcess {
 
   private begin(job: Job): void {
     this.running = job;
+    this.beganMs = performance.now();
+    this.chargedMs = 0;
     this.child.ref();
     this.channel.ref();
     this.watch ??= setInterval(() => this.look(), LOOK_MS).unref();
@@ -140,23 +148,30 @@ export class SqlProcess {
     this.chunks = [];
     this.bytes = 0;
     const job = this.running!;
+    const reply = deserialize(frame.subarray(4)) as ProcessReply;
+    if (reply.cpuMs > this.chargedMs) job.charge?.(reply.cpuMs - this.chargedMs);
     this.running = null;
     const next = this.waiting.shift();
     if (next) this.begin(next);
     else this.rest();
-    job.done(deserialize(frame.subarray(4)) as ProcessReply);
+    job.done(reply);
   }
 
-  /** SQLite in Node has no limit of memory. */
+  /** SQLite in Node has no limit of time or memory. */
   private look(): void {
-    if (!this.running) {
+    const { running } = this;
+    if (!running) {
       clearInterval(this.watch!);
       this.watch = null;
       return;
     }
     try {
-      const pages = Number(readFileSync(`/proc/${this.child.pid}/statm`, 'latin1').split(' ')[1]);
-      if (pages * PAGE_BYTES > MAX_RESIDENT_BYTES) this.kill(new SqlLimit(`the statement needed more than ${MAX_RESIDENT_BYTES} bytes of memory`));
+      const { residentBytes, cpuMs } = readUse(this.child.pid!);
+      if (residentBytes > MAX_RESIDENT_BYTES) return this.kill(new SqlLimit('memory', `the statement needed more than ${MAX_RESIDENT_BYTES} bytes of memory`));
+      const used = this.chargedMs === 0 ? Math.min(LOOK_MS, performance.now() - this.beganMs) : cpuMs - this.clockMs;
+      this.clockMs = cpuMs;
+      this.chargedMs += used;
+      if (running.charge && running.charge(used) <= 0) this.kill(new SqlLimit('cpu', 'the statements of the invocation used up its CPU time'));
     } catch {
       // Only Linux has it.
     }
@@ -175,4 +190,11 @@ export class SqlProcess {
     running?.fail(error);
     for (const job of jobs) job.fail(this.ended);
   }
+}
+
+/** What a process holds, and what its main thread has used, from procfs. */
+function readUse(pid: number): { residentBytes: number; cpuMs: number } {
+  const residentPages = Number(readFileSync(`/proc/${pid}/statm`, 'latin1').split(' ')[1]);
+  const cpuNs = Number(readFileSync(`/proc/${pid}/schedstat`, 'latin1').split(' ')[0]);
+  return { residentBytes: residentPages * PAGE_BYTES, cpuMs: cpuNs / 1e6 };
 }

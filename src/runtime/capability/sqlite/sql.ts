@@ -20,14 +20,22 @@ export class SqlError extends Error {
 /** The statement was stopped since it took more than it may; the process that ran it is gone. */
 export class SqlLimit extends Error {
   override name = 'SqlLimit';
+  constructor(readonly limit: 'cpu' | 'wall' | 'memory', message: string) {
+    super(message);
+  }
 }
 
 /** Spin's cap on what a host buffers for one result. */
 export const MAX_RESULT_BYTES = 128 * 1024 * 1024;
-export const RESULT_TOO_LARGE = `query result exceeds limit of ${MAX_RESULT_BYTES} bytes`;
 
 /** What a database may grow to where nothing else is said. */
 export const DEFAULT_DATABASE_BYTES = 1024 * 1024 * 1024;
 
-/** Statements are text of the guest's: more than this is data in the wrong place. */
-export const MAX_STATEMENT_BYTES = 1024 * 1024;
+/** What a value is taken to need beside its text or bytes. */
+const VALUE_BYTES = 32;
+
+export function rowBytes(row: readonly SqlValue[]): number {
+  let bytes = 0;
+  for (const value of row) bytes += VALUE_BYTES + (typeof value === 'string' ? Buffer.byteLength(value) : value instanceof Uint8Array ? value.length : 0);
+  return bytes;
+}

@@ -13,6 +13,10 @@ export class BoundedStore implements KeyValueStore {
     return this.store.limits;
   }
 
+  get isLocal() {
+    return this.store.isLocal;
+  }
+
   get(key: string): Maybe<Uint8Array | undefined> {
     this.checkKey(key);
     return this.store.get(key);

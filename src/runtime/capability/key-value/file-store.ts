@@ -19,6 +19,7 @@ const SQLITE_BUSY = 5;
  */
 export class FileStore implements KeyValueStore {
   readonly limits = { keyBytes: MAX_KEY_BYTES, valueBytes: MAX_RESULT_BYTES };
+  readonly isLocal = true;
   private connection: FileConnection | null = null;
 
   constructor(private readonly path: string) {}

@@ -35,6 +35,8 @@ export interface ListOptions {
 
 export interface KeyValueStore {
   readonly limits: StoreLimits;
+  /** It lies on this node, and whether it can be opened is known at once. */
+  readonly isLocal: boolean;
   get(key: string): Maybe<Uint8Array | undefined>;
   exists(key: string): Maybe<boolean>;
   /** With `ttlMs` the key is gone after so long; without it the key stays, whatever it had before. */

@@ -12,6 +12,11 @@ export function openKeyValueStore(backend: KeyValueBackend, orgDir: string): Key
   return new BoundedStore(driverFor(backend, orgDir));
 }
 
+/** The store in a file. */
+export function openFileStore(path: string): KeyValueStore {
+  return new BoundedStore(new FileStore(path));
+}
+
 function driverFor(backend: KeyValueBackend, orgDir: string): KeyValueStore {
   switch (backend.type) {
     case 'spin': return new FileStore(fileWithin(orgDir, backend.file));

@@ -5,7 +5,7 @@ import { bytes, drain, header, ok, TestGuest, text } from './guest-state.js';
 const guests: TestGuest[] = [];
 afterEach(() => guests.splice(0).forEach((guest) => guest.dispose()));
 
-function caller(chain: Invocation['chain'], allowed: string[] = ['http://self', 'http://*.spin.internal']) {
+function caller(chain: Invocation['chain'], allowed: string[] = ['http://self', 'http://*.spin.internal', 'http://gone.spin.internal']) {
   const guest = new TestGuest({ allowedOutboundHosts: allowed, components: ['Back-End'] }, { chain });
   guests.push(guest);
   const http = guest.calls('wasi:http/types@0.2.0');

@@ -38,6 +38,8 @@ export const SUPPORTED_INTERFACES: readonly SupportedInterface[] = [
   { name: 'fermyon:spin/sqlite', version: '2.0.0' },
   ...['3.0.0', '3.1.0'].map((version) => ({ name: 'spin:sqlite/sqlite', version })),
   { name: 'fermyon:spin/variables', version: '2.0.0' },
+  { name: 'fermyon:spin/mqtt', version: '2.0.0' },
+  { name: 'spin:mqtt/mqtt', version: '3.0.0' },
   { name: 'fermyon:spin/redis-types', version: null },
   { name: 'fermyon:spin/redis', version: null },
   { name: 'fermyon:spin/redis', version: '2.0.0' },

@@ -16,6 +16,7 @@ import { POSTGRES_4 } from './postgres/postgres-4.capability.js';
 import { POSTGRES_OLDER } from './postgres/postgres-older.capability.js';
 import { RANDOM } from './random.capability.js';
 import { RDBMS_TYPES } from './rdbms/rdbms-types.capability.js';
+import { MQTT } from './mqtt/mqtt.capability.js';
 import { REDIS } from './redis/redis.capability.js';
 import { SQLITE } from './sqlite/sqlite.capability.js';
 import { VARIABLES } from './variables.capability.js';
@@ -36,6 +37,7 @@ export const CAPABILITIES: readonly Capability[] = [
   ...RANDOM,
   ...RDBMS_TYPES,
   ...KEY_VALUE,
+  ...MQTT,
   ...REDIS,
   ...SQLITE,
   VARIABLES,

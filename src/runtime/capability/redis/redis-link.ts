@@ -2,7 +2,8 @@ import type { Socket } from 'node:net';
 import { Trap } from '#engine/run/host.js';
 import type { GuestGrant } from '../guest.js';
 import type { HostMemory } from '../host-memory.js';
-import { dial } from '../outbound/dial.js';
+import { lease as takeLease, type Lease } from '../outbound/connection-budget.js';
+import { dialLeased } from '../outbound/dial.js';
 import type { RedisAddress } from './redis-address.js';
 import { RedisFault } from './redis-fault.js';
 import { RespReader, type RedisReply } from './resp-reader.js';
@@ -28,16 +29,17 @@ export class RedisLink {
   private charged = 0;
   private failure: Error | null = null;
 
-  private constructor(private readonly socket: Socket) {
+  private constructor(private readonly socket: Socket, private readonly lease: Lease) {
     socket.on('data', (chunk: Buffer) => this.read(chunk));
     socket.on('error', (error) => this.fail(new RedisFault({ tag: 'other', val: `the connection broke: ${(error as NodeJS.ErrnoException).code ?? 'unknown'}` })));
     socket.on('close', () => this.fail(new RedisFault({ tag: 'other', val: 'the server closed the connection' })));
   }
 
-  /** Connects, signs in and chooses the database. Rejects as `dial` does, or with a RedisFault in the server's words. */
+  /** Connects, signs in and chooses the database. Rejects as `lease` and `dial` do, or with a RedisFault in the server's words. */
   static async open(grant: GuestGrant, { scheme, host, port, username, password, db }: RedisAddress): Promise<RedisLink> {
-    const socket = await dial(grant, { host, port, kind: 'redis', ...(scheme === 'rediss' && { tls: {} }) });
-    const link = new RedisLink(socket);
+    const lease = await takeLease(grant, 'redis');
+    const socket = await dialLeased(grant, { host, port, ...(scheme === 'rediss' && { tls: {} }) }, lease);
+    const link = new RedisLink(socket, lease);
     const timer = setTimeout(() => link.fail(new RedisFault({ tag: 'other', val: 'the server does not answer' })), GREETING_TIMEOUT_MS);
     try {
       const signsIn = password !== null || username !== null;
@@ -56,7 +58,7 @@ export class RedisLink {
   }
 
   /** No command waits for its answer. */
-  get isIdle(): boolean {
+  get hasAnswered(): boolean {
     return this.pending.length === 0;
   }
 
@@ -75,10 +77,11 @@ export class RedisLink {
     this.fail(new RedisFault({ tag: 'other', val: 'the connection is closed' }));
   }
 
-  /** Whether it keeps the process alive: not while nobody uses it. */
-  hold(isUsed: boolean): void {
-    if (isUsed) this.socket.ref();
-    else this.socket.unref();
+  /** While nobody has it, it makes room for another connection of the app's, and does not keep the process alive. */
+  setIdle(isIdle: boolean): void {
+    this.lease.idle = isIdle ? { isIdle: () => true, close: () => this.close() } : null;
+    if (isIdle) this.socket.unref();
+    else this.socket.ref();
   }
 
   private read(chunk: Buffer): void {

@@ -1,6 +1,6 @@
 import type { GuestGrant } from '../guest.js';
+import { noteIdle } from '../outbound/connection-budget.js';
 import type { RedisAddress } from './redis-address.js';
-import { RedisFault } from './redis-fault.js';
 import { RedisLink } from './redis-link.js';
 
 /** A connection that nobody has is closed after this long. */
@@ -16,97 +16,25 @@ interface KeptLink {
   timer: NodeJS.Timeout;
 }
 
-/** The connections of one app in this process. */
-class AppLinks {
-  open = 0;
-  /** Those that nobody has, in the order in which they were given back. */
-  private readonly kept: KeptLink[] = [];
+/** Connections that nobody has, by app, in the order in which they were given back. */
+const keptOf = new Map<string, KeptLink[]>();
 
-  constructor(private readonly onEmpty: () => void) {}
-
-  enter(): void {
-    this.open++;
-  }
-
-  leave(): void {
-    if (--this.open === 0) this.onEmpty();
-  }
-
-  /** The one given back last; undefined: there is none. */
-  take(key: string, runtime: GuestGrant['runtime']): RedisLink | undefined {
-    for (;;) {
-      const at = this.kept.findLastIndex((each) => each.key === key);
-      if (at < 0) return undefined;
-      const { link, runtime: before } = this.remove(at);
-      if (before === runtime) return link;
-      link.close();
-    }
-  }
-
-  keep(link: RedisLink, key: string, runtime: GuestGrant['runtime']): void {
-    if (this.kept.length >= MAX_IDLE) this.closeOldest();
-    const timer = setTimeout(() => link.close(), IDLE_MS).unref();
-    this.kept.push({ link, key, runtime, timer });
-  }
-
-  /** False: none is kept. */
-  closeOldest(): boolean {
-    if (this.kept.length === 0) return false;
-    this.kept[0]!.link.close();
-    return true;
-  }
-
-  closed(link: RedisLink): void {
-    const at = this.kept.findIndex((each) => each.link === link);
-    if (at >= 0) this.remove(at);
-    this.leave();
-  }
-
-  private remove(at: number): KeptLink {
-    const [removed] = this.kept.splice(at, 1);
-    clearTimeout(removed!.timer);
-    return removed!;
-  }
-}
-
-const apps = new Map<string, AppLinks>();
-
-function linksOf({ org, app }: GuestGrant): AppLinks {
-  const key = `${org}/${app}`;
-  let links = apps.get(key);
-  if (!links) apps.set(key, (links = new AppLinks(() => apps.delete(key))));
-  return links;
-}
-
+const appOf = ({ org, app }: GuestGrant): string => `${org}/${app}`;
 /** Only the same component with the same credentials meets a connection again. */
 const keyOf = ({ component }: GuestGrant, address: RedisAddress): string => JSON.stringify([component, address]);
 
-/**
- * A connection for one user alone: one that is kept, else a new one. Throws or rejects with a RedisFault `too-many-connections` when the
- * app has as many in this process as the operator allows, and rejects as `RedisLink.open` does.
- */
+/** A connection for one user alone: one that was kept, else a new one. Rejects as `RedisLink.open` does. */
 export function acquireLink(grant: GuestGrant, address: RedisAddress): RedisLink | Promise<RedisLink> {
-  const links = linksOf(grant);
-  const kept = links.take(keyOf(grant, address), grant.runtime);
-  if (kept) {
-    kept.hold(true);
-    return kept;
-  }
-  const { maxConnections } = grant.runtime.outboundRedis;
-  if (maxConnections !== undefined && links.open >= maxConnections && !links.closeOldest()) throw new RedisFault({ tag: 'too-many-connections' });
-  return openLink(links, grant, address);
-}
-
-async function openLink(links: AppLinks, grant: GuestGrant, address: RedisAddress): Promise<RedisLink> {
-  links.enter();
-  try {
-    const link = await RedisLink.open(grant, address);
-    if (link.isOpen) link.onClose = () => links.closed(link);
-    else links.leave();
-    return link;
-  } catch (error) {
-    links.leave();
-    throw error;
+  const key = keyOf(grant, address);
+  for (;;) {
+    const kept = keptOf.get(appOf(grant))?.findLast((each) => each.key === key);
+    if (!kept) return RedisLink.open(grant, address);
+    remove(appOf(grant), kept.link);
+    if (kept.runtime !== grant.runtime) kept.link.close();
+    else {
+      kept.link.setIdle(false);
+      return kept.link;
+    }
   }
 }
 
@@ -114,7 +42,22 @@ async function openLink(links: AppLinks, grant: GuestGrant, address: RedisAddres
 export function releaseLink(grant: GuestGrant, address: RedisAddress, link: RedisLink, isClean: boolean): void {
   if (!link.isOpen) return;
   link.memory = null;
-  if (!isClean || !link.isIdle) return link.close();
-  link.hold(false);
-  linksOf(grant).keep(link, keyOf(grant, address), grant.runtime);
+  if (!isClean || !link.hasAnswered) return link.close();
+  const app = appOf(grant);
+  const kept = keptOf.get(app) ?? [];
+  if (kept.length >= MAX_IDLE) kept[0]!.link.close();
+  keptOf.set(app, kept);
+  kept.push({ link, key: keyOf(grant, address), runtime: grant.runtime, timer: setTimeout(() => link.close(), IDLE_MS).unref() });
+  link.onClose = () => remove(app, link);
+  link.setIdle(true);
+  noteIdle(grant);
+}
+
+function remove(app: string, link: RedisLink): void {
+  const kept = keptOf.get(app) ?? [];
+  const at = kept.findIndex((each) => each.link === link);
+  if (at < 0) return;
+  clearTimeout(kept[at]!.timer);
+  kept.splice(at, 1);
+  if (kept.length === 0) keptOf.delete(app);
 }

@@ -12,12 +12,14 @@ import { HTTP_03 } from './http/http-03.capability.js';
 import { IO_ERROR, POLL } from './io/poll.capability.js';
 import { STREAMS, STREAMS_AT_ONCE } from './io/streams.capability.js';
 import { KEY_VALUE } from './key-value/key-value.capability.js';
+import { MQTT } from './mqtt/mqtt.capability.js';
+import { MYSQL } from './mysql/mysql.capability.js';
 import { POSTGRES_4 } from './postgres/postgres-4.capability.js';
 import { POSTGRES_OLDER } from './postgres/postgres-older.capability.js';
 import { RANDOM } from './random.capability.js';
 import { RDBMS_TYPES } from './rdbms/rdbms-types.capability.js';
-import { MQTT } from './mqtt/mqtt.capability.js';
 import { REDIS } from './redis/redis.capability.js';
+import { LLM } from './llm/llm.capability.js';
 import { SQLITE } from './sqlite/sqlite.capability.js';
 import { VARIABLES } from './variables.capability.js';
 
@@ -32,6 +34,7 @@ export const CAPABILITIES: readonly Capability[] = [
   ...IO_ERROR,
   ...POLL,
   ...STREAMS,
+  ...MYSQL,
   ...POSTGRES_4,
   ...POSTGRES_OLDER,
   ...RANDOM,
@@ -39,6 +42,7 @@ export const CAPABILITIES: readonly Capability[] = [
   ...KEY_VALUE,
   ...MQTT,
   ...REDIS,
+  ...LLM,
   ...SQLITE,
   VARIABLES,
 ];

@@ -1,0 +1,183 @@
+import type { Socket } from 'node:net';
+import mysql from 'mysql2';
+import type { GuestGrant } from '../guest.js';
+import { dial } from '../outbound/dial.js';
+import type { PooledSession } from '../rdbms/app-sessions.js';
+import { DEFAULT_MYSQL_PORT, type MysqlAddress } from './address.js';
+import type { MysqlField } from './value.js';
+
+/** A parameter in the terms of the interfaces. */
+export interface ParameterValue {
+  tag: string;
+  val?: unknown;
+}
+
+/** Where the rows of a statement go. */
+export interface RowSink {
+  columns(fields: readonly MysqlField[]): void;
+  /** Throws when no more is wanted: the rest is dropped, and the statement fails with that. */
+  row(values: readonly unknown[]): void;
+}
+
+const NO_ROWS: RowSink = { columns: () => undefined, row: () => undefined };
+const CONNECT_TIMEOUT_MS = 30_000;
+const CANCEL_TIMEOUT_MS = 10_000;
+/** Prepared statements that a session keeps at the server. */
+const MAX_STATEMENTS = 64;
+
+/**
+ * How the library must behave to lose nothing and to do nothing by itself. Without the flags a server could ask for a file of this machine, and
+ * spaces before parentheses would mean something else than for other clients. No code is generated for rows.
+ */
+const CLIENT_OPTIONS: mysql.ConnectionOptions = {
+  flags: ['-LOCAL_FILES', '-IGNORE_SPACE', '-ODBC', '-FOUND_ROWS'], charset: 'UTF8MB4_UNICODE_CI', connectTimeout: CONNECT_TIMEOUT_MS, supportBigNumbers: true, bigNumberStrings: true, dateStrings: true,
+  jsonStrings: true, rowsAsArray: true, disableEval: true, maxPreparedStatements: MAX_STATEMENTS, connectAttributes: {},
+};
+
+/** One connection to a MySQL or MariaDB server: prepared statements, one at a time. */
+export class MysqlSession implements PooledSession {
+  isUsable = true;
+  /** A request to stop that is under way: what comes after it must not be hit. */
+  private cancelling: Promise<void> | null = null;
+  /** Bytes since the last row: a row that is too large never becomes whole. */
+  private unread = 0;
+
+  private constructor(
+    private readonly client: mysql.Connection,
+    private readonly reopen: () => Promise<MysqlSession>,
+    private readonly address: MysqlAddress,
+    maxRowBytes: number,
+  ) {
+    client.on('error', () => this.close());
+    client.on('end', () => this.close());
+    this.stream.on('data', (chunk) => {
+      this.unread += chunk.length;
+      if (this.unread > maxRowBytes) this.stream.destroy(new Error(`query result exceeds limit of ${maxRowBytes} bytes`));
+    });
+  }
+
+  /** Rejects with the server's or the socket's error. */
+  static async open(address: MysqlAddress, grant: GuestGrant, maxRowBytes: number): Promise<MysqlSession> {
+    const { host, user, password, database, tls } = address;
+    const socket = await dial(grant, { host, port: address.port ?? DEFAULT_MYSQL_PORT });
+    const client = mysql.createConnection({
+      ...CLIENT_OPTIONS, stream: socket, host, user, password, database,
+      ...(tls && { ssl: { rejectUnauthorized: true, verifyIdentity: true } }),
+    });
+    return new Promise((resolve, reject) => {
+      client.once('connect', () => {
+        client.removeListener('error', fail);
+        resolve(new MysqlSession(client, () => MysqlSession.open(address, grant, maxRowBytes), address, maxRowBytes));
+      });
+      const fail = (error: Error) => {
+        client.on('error', () => undefined);
+        socket.destroy();
+        reject(error);
+      };
+      client.once('error', fail);
+    });
+  }
+
+  /** Runs a statement. Rejects with the server's error, with what `sink` threw, or with the socket's error. */
+  async run(statement: string, params: readonly ParameterValue[], sink: RowSink = NO_ROWS): Promise<void> {
+    if (this.cancelling) await this.cancelling;
+    if (!this.isUsable) throw new Error('connection closed');
+    const prepared = await this.prepare(statement);
+    const wanted = (prepared as unknown as { parameters: readonly unknown[] }).parameters.length;
+    if (wanted !== params.length) throw new Error(`Statement takes ${wanted} parameters but ${params.length} was supplied.`);
+    this.unread = 0;
+    await this.execute(prepared, params.map(wireParameter), sink);
+  }
+
+  pause(): void {
+    this.client.pause();
+  }
+
+  resume(): void {
+    this.client.resume();
+  }
+
+  /** COM_CHANGE_USER: of the resets that there are the one that also goes back to the first database and character set. */
+  async clean(): Promise<void> {
+    this.client.resume();
+    if (this.cancelling) await this.cancelling;
+    const { user, password, database } = this.address;
+    await new Promise<void>((resolve, reject) => {
+      this.client.changeUser({ user, password, database }, (error) => (error ? reject(error) : resolve()));
+    });
+  }
+
+  /** KILL QUERY, which takes a session of its own. Best effort. */
+  cancel(): void {
+    const { threadId } = this.client;
+    if (!this.isUsable || this.cancelling) return;
+    this.cancelling = this.kill(threadId).finally(() => { this.cancelling = null; });
+  }
+
+  close(): void {
+    if (!this.isUsable) return;
+    this.isUsable = false;
+    this.client.destroy();
+  }
+
+  private get stream(): Socket {
+    return (this.client as unknown as { stream: Socket }).stream;
+  }
+
+  private async kill(threadId: number): Promise<void> {
+    try {
+      const other = await this.reopen();
+      const timer = setTimeout(() => other.close(), CANCEL_TIMEOUT_MS);
+      await new Promise((resolve) => { other.client.query(`KILL QUERY ${threadId}`, resolve); });
+      clearTimeout(timer);
+      other.close();
+    } catch {
+      // the session is closed by whoever asked, or goes on to the end of its answer
+    }
+  }
+
+  private prepare(statement: string): Promise<mysql.PrepareStatementInfo> {
+    return new Promise((resolve, reject) => {
+      this.client.prepare(statement, (error, prepared) => (error ? reject(error) : resolve(prepared)));
+    });
+  }
+
+  /** Only the first of several results counts (a procedure gives one for each statement in it). */
+  private execute(prepared: mysql.PrepareStatementInfo, values: unknown[], sink: RowSink): Promise<void> {
+    return new Promise((resolve, reject) => {
+      let failure: Error | null = null;
+      const guarded = (work: () => void) => {
+        if (failure) return;
+        try {
+          work();
+        } catch (error) {
+          failure = error as Error;
+          this.cancel();
+        }
+      };
+      const command = (prepared as unknown as { execute(values: unknown[]): NodeJS.EventEmitter }).execute(values);
+      command.on('error', (error: Error) => { failure ??= error; });
+      command.on('fields', (fields: MysqlField[] | undefined, index: number | undefined) => {
+        if (fields && !index) guarded(() => sink.columns(fields));
+      });
+      command.on('result', (row: unknown, index: number | undefined) => {
+        this.unread = 0;
+        if (Array.isArray(row) && !index) guarded(() => sink.row(row));
+      });
+      command.on('end', () => (failure ? reject(failure) : resolve()));
+    });
+  }
+}
+
+/** With the type that the guest gave it, not one that is guessed from a number. */
+function wireParameter({ tag, val }: ParameterValue): unknown {
+  const { TypedParameter } = mysql;
+  if (tag === 'db-null') return null;
+  if (tag === 'boolean') return TypedParameter.TINY(val ? 1 : 0);
+  if (tag.startsWith('int')) return TypedParameter.LONGLONG(val as number | bigint);
+  if (tag.startsWith('uint')) return TypedParameter.LONGLONG.unsigned(val as number | bigint);
+  if (tag === 'floating32') return TypedParameter.FLOAT(val as number);
+  if (tag === 'floating64') return TypedParameter.DOUBLE(val as number);
+  if (tag === 'binary') return Buffer.from(val as Uint8Array);
+  return val;
+}

@@ -1,6 +1,6 @@
-import { request } from 'undici';
+import { postJson, ResponseTooLarge } from '../operator-http.js';
 import type { ExecuteOptions, SqlConnection, SqlDatabase } from './database.js';
-import { MAX_RESULT_BYTES, SqlError, type SqlResult, type SqlValue } from './sql.js';
+import { MAX_RESULT_BYTES, SqlError, SqlLimit, type SqlResult, type SqlValue } from './sql.js';
 
 /**
  * Hrana over HTTP, version 2 (github.com/tursodatabase/libsql, docs/HRANA_2_SPEC.md and HTTP_V2_SPEC.md): a stream is a connection, kept by
@@ -37,6 +37,8 @@ const JSON_FACTOR = 2;
 const TIMEOUT_MS = 60_000;
 
 export interface LibsqlOptions {
+  /** Whose connections are used. */
+  owner: string;
   url: string;
   token: string;
 }
@@ -84,14 +86,14 @@ class LibsqlConnection implements SqlConnection {
   private async pipeline(requests: StreamRequest[], maxResultBytes: number, signal: AbortSignal): Promise<StreamResult[]> {
     const { baton } = this;
     try {
-      const response = await request(new URL('v2/pipeline', this.base.endsWith('/') ? this.base : `${this.base}/`), {
-        method: 'POST', signal, headers: { authorization: `Bearer ${this.options.token}`, 'content-type': 'application/json' }, body: JSON.stringify({ baton, requests }),
+      const { status, text } = await postJson({
+        owner: this.options.owner, url: new URL('v2/pipeline', this.base.endsWith('/') ? this.base : `${this.base}/`), signal,
+        headers: { authorization: `Bearer ${this.options.token}` }, body: JSON.stringify({ baton, requests }), maxResponseBytes: maxResultBytes * JSON_FACTOR,
       });
-      const text = await readUpTo(response.body, maxResultBytes * JSON_FACTOR, maxResultBytes);
-      if (response.statusCode !== 200) {
+      if (status !== 200) {
         // The stream is gone with the request.
         this.baton = null;
-        throw new SqlError('io', `the database server answered ${response.statusCode}${errorOf(text)}`);
+        throw new SqlError('io', `the database server answered ${status}${errorOf(text)}`);
       }
       const answer = JSON.parse(text) as PipelineAnswer;
       this.baton = answer.baton;
@@ -100,6 +102,8 @@ class LibsqlConnection implements SqlConnection {
     } catch (error) {
       if (error instanceof SqlError) throw error;
       this.baton = null;
+      if (error instanceof ResponseTooLarge) throw new SqlError('io', `query result exceeds limit of ${maxResultBytes} bytes`);
+      if (signal.aborted && !this.isClosed) throw new SqlLimit('wall', 'the statement took longer than it may');
       throw new SqlError('io', error instanceof SyntaxError ? 'the database server gave an answer that is not understood' : 'the database server cannot be reached');
     }
   }
@@ -146,15 +150,4 @@ function errorOf(text: string): string {
   } catch {
     return '';
   }
-}
-
-async function readUpTo(body: AsyncIterable<Buffer>, maxBytes: number, named: number): Promise<string> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of body) {
-    bytes += chunk.length;
-    if (bytes > maxBytes) throw new SqlError('io', `query result exceeds limit of ${named} bytes`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString();
 }

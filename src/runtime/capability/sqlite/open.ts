@@ -17,7 +17,7 @@ export interface OpenOptions {
 
 /** The database behind a backend. Throws a SqlError for a file that would lie outside of the org's folder. */
 export function sqlDatabase(backend: SqliteBackend, { orgDir, owner, readOnly = false, maxBytes = DEFAULT_DATABASE_BYTES }: OpenOptions): SqlDatabase {
-  if (backend.type === 'libsql') return new LibsqlDatabase(backend);
+  if (backend.type === 'libsql') return new LibsqlDatabase({ ...backend, owner });
   const path = resolve(orgDir, backend.file);
   const place = relative(orgDir, path);
   if (place === '' || place.startsWith('..') || isAbsolute(place)) throw new SqlError('io', 'the database cannot be reached');

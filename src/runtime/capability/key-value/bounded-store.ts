@@ -1,5 +1,5 @@
 import { MAX_PAGE_KEYS, MAX_RESULT_BYTES, resultTooLarge, StoreError, type KeyPage, type KeyValueStore, type ListOptions, type Maybe } from './key-value-store.js';
-import { then } from './maybe.js';
+import { andThen } from './and-then.js';
 
 const MAX_OPERATION_BYTES = 256;
 /** A hundred years: later is never, and every backend's clock can count to it. */
@@ -45,7 +45,7 @@ export class BoundedStore implements KeyValueStore {
   getMany(keys: readonly string[]): Maybe<(Uint8Array | undefined)[]> {
     if (keys.length === 0) return [];
     for (const key of keys) this.checkKey(key);
-    return then(this.store.getMany(keys), (values) => {
+    return andThen(this.store.getMany(keys), (values) => {
       const bytes = values.reduce((sum, value) => sum + (value?.length ?? 0), 0);
       if (bytes > MAX_RESULT_BYTES) throw resultTooLarge();
       return values;
@@ -80,7 +80,7 @@ export class BoundedStore implements KeyValueStore {
     this.checkKey(key);
     if (expected) this.checkValue(expected);
     if (value) this.checkValue(value);
-    if (!expected && !value) return then(this.store.exists(key), (exists) => !exists);
+    if (!expected && !value) return andThen(this.store.exists(key), (exists) => !exists);
     return this.store.swap(key, expected, value, checkedTtl(ttlMs));
   }
 

@@ -5,7 +5,7 @@ import { allKeys } from './all-keys.js';
 import { grantedStore } from './granted-store.js';
 import { openGranted, reading, useStore, writing, type ToError } from './guest-call.js';
 import { StorePlace } from './store-pool.js';
-import { then } from './maybe.js';
+import { andThen } from './and-then.js';
 
 const SPIN_2_0_0: Capability = {
   name: 'fermyon:spin/key-value',
@@ -41,10 +41,10 @@ const SPIN_UNVERSIONED: Capability = {
   name: 'fermyon:spin/key-value',
   version: null,
   functions: {
-    open: waiting((state) => (label: string) => then(openGranted(state, label, io), (opened) => (opened instanceof Err ? opened : toHandle(state.grant, label)))),
+    open: waiting((state) => (label: string) => andThen(openGranted(state, label, io), (opened) => (opened instanceof Err ? opened : toHandle(state.grant, label)))),
     get: waiting((state) => (handle: number, key: string) => {
       const place = fromHandle(state.grant, handle);
-      return place ? useStore(state, place, (store) => then(store.get(key), (value) => value ?? NO_SUCH_KEY), io) : INVALID_STORE;
+      return place ? useStore(state, place, (store) => andThen(store.get(key), (value) => value ?? NO_SUCH_KEY), io) : INVALID_STORE;
     }),
     set: waiting((state) => (handle: number, key: string, value: Uint8Array) => {
       const place = fromHandle(state.grant, handle);

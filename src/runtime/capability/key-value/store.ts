@@ -2,6 +2,8 @@ import { isAbsolute, join, relative } from 'node:path';
 import type { KeyValueBackend } from '#contract/runtime-grant.js';
 import { BoundedStore } from './bounded-store.js';
 import { FileStore } from './file-store.js';
+import { PostgresStore } from './postgres-store.js';
+import { RedisStore } from './redis-store.js';
 import { StoreError, type KeyValueStore } from './key-value-store.js';
 
 /**
@@ -20,6 +22,8 @@ export function openFileStore(path: string): KeyValueStore {
 function driverFor(backend: KeyValueBackend, orgDir: string): KeyValueStore {
   switch (backend.type) {
     case 'spin': return new FileStore(fileWithin(orgDir, backend.file));
+    case 'redis': return new RedisStore(backend.url);
+    case 'postgres': return new PostgresStore(backend.url);
     default: throw new StoreError(`stores of type ${backend.type} cannot be opened here`);
   }
 }

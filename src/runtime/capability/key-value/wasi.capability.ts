@@ -4,7 +4,7 @@ import type { GuestState } from '../guest.js';
 import { fromCursor } from './cursor.js';
 import { openGranted, other, reading, useStore, writing, type ToError } from './guest-call.js';
 import { StoreError, type KeyValueStore, type Maybe } from './key-value-store.js';
-import { then } from './maybe.js';
+import { andThen } from './and-then.js';
 import type { StorePlace } from './store-pool.js';
 
 const VERSION = '0.2.0-draft2';
@@ -21,7 +21,7 @@ interface KeyResponse {
 }
 
 const listKeys = (store: KeyValueStore, after: string | undefined): Maybe<KeyResponse> =>
-  then(store.list({ cursor: after }), (first) => (first.cursor === undefined ? first : listFrom(store, first)));
+  andThen(store.list({ cursor: after }), (first) => (first.cursor === undefined ? first : listFrom(store, first)));
 
 async function listFrom(store: KeyValueStore, first: KeyResponse): Promise<KeyResponse> {
   const keys = [...first.keys];
@@ -67,7 +67,7 @@ type Entry = [key: string, value: Uint8Array];
 
 /** Keys that are not there are left out, as Spin's stores do. */
 const getMany = (store: KeyValueStore, keys: string[]): Maybe<Entry[]> =>
-  then(store.getMany(keys), (values) => keys.flatMap((key, i): Entry[] => (values[i] === undefined ? [] : [[key, values[i]]])));
+  andThen(store.getMany(keys), (values) => keys.flatMap((key, i): Entry[] => (values[i] === undefined ? [] : [[key, values[i]]])));
 
 const BATCH: Capability = {
   name: 'wasi:keyvalue/batch',
@@ -90,11 +90,11 @@ class Cas {
   private constructor(readonly place: StorePlace, readonly key: string, public seen: Uint8Array | undefined) {}
 
   static begin(store: KeyValueStore, place: StorePlace, key: string): Maybe<Cas> {
-    return then(store.get(key), (seen) => new Cas(place, key, seen));
+    return andThen(store.get(key), (seen) => new Cas(place, key, seen));
   }
 
   look(store: KeyValueStore): Maybe<Uint8Array | undefined> {
-    return then(store.get(this.key), (value) => (this.seen = value));
+    return andThen(store.get(this.key), (value) => (this.seen = value));
   }
 }
 
@@ -104,8 +104,8 @@ const storeError: ToError = (message) => ({ tag: 'store-error', val: other(messa
 function swap(state: GuestState, cas: Cas, value: Uint8Array): Maybe<undefined | Err> {
   const { place, key } = cas;
   state.invocation.effect?.();
-  return useStore(state, place, (store) => then(store.swap(key, cas.seen, value), (swapped): Maybe<undefined | Err> =>
-    (swapped ? undefined : then(Cas.begin(store, place, key), (next) => new Err({ tag: 'cas-failed', val: next })))), storeError);
+  return useStore(state, place, (store) => andThen(store.swap(key, cas.seen, value), (swapped): Maybe<undefined | Err> =>
+    (swapped ? undefined : andThen(Cas.begin(store, place, key), (next) => new Err({ tag: 'cas-failed', val: next })))), storeError);
 }
 
 const ATOMICS: Capability = {

@@ -1,5 +1,7 @@
+import { readFileSync } from 'node:fs';
 import { afterAll, afterEach, describe, expect, it } from '@jest/globals';
 import { componentEmbed, componentNew, parse } from '@bytecodealliance/jco';
+import { buildWorld } from '../fixtures/build-world.js';
 import { artifactOf, ask, Blobs, httpTrigger, TestFront } from './front-fixture.js';
 
 const blobs = new Blobs();
@@ -110,5 +112,62 @@ describe('the WAGI executor', () => {
     const front = await serve(await parse(WAGI_ECHO.replace('Content-Type: text/plain\\nStatus: 202\\n', 'Nothing-Known: text/plain\\nStatic: 202\\n')), { type: 'wagi', argv: '' });
     expect(await ask(front.port, 'app.localhost')).toMatchObject({ status: 500, body: expect.stringContaining('content-type') });
     expect(front.usage()).toMatchObject({ requests: 1, errors: 1 });
+  });
+});
+
+describe('the release candidates', () => {
+  const text = (path: string) => readFileSync(new URL(path, import.meta.url), 'utf8');
+
+  it('answers by wasi:http/incoming-handler@0.2.0-rc-2023-10-18', async () => {
+    const version = '0.2.0-rc-2023-10-18';
+    const wasm = await buildWorld(text('../fixtures/wat/hello-2023-10-18.wat'), {
+      imports: [`wasi:http/types@${version}`, `wasi:io/streams@${version}`], exports: [`wasi:http/incoming-handler@${version}`],
+    });
+    const front = await serve(wasm, { type: 'http' });
+    for (let i = 0; i < 2; i += 1) {
+      expect(await ask(front.port, 'app.localhost')).toMatchObject({ status: 203, body: 'hello from 2023\n', headers: { 'x-version': '2023-10-18', 'content-length': '16' } });
+    }
+    expect(front.usage()).toMatchObject({ requests: 2, errors: 0 });
+  });
+
+  it('answers by wasi:http/incoming-handler@0.2.0-rc-2023-11-10', async () => {
+    const version = '0.2.0-rc-2023-11-10';
+    const wasm = await buildWorld(text('../../examples/tiny-wat/tiny.wat').replaceAll('0.2.3', version), {
+      imports: [`wasi:http/types@${version}`, `wasi:io/streams@${version}`], exports: [`wasi:http/incoming-handler@${version}`],
+    });
+    const front = await serve(wasm, { type: 'http' });
+    expect(await ask(front.port, 'app.localhost')).toMatchObject({ status: 200, body: 'hello from tiny 1\n' });
+  });
+
+  it('answers by wasi:http/handler@0.3.0-rc-2026-03-15, while other requests wait in their instances', async () => {
+    const version = '0.3.0-rc-2026-03-15';
+    const wat = text('../fixtures/wat/hello-03.wat').replaceAll('0.3.0', version);
+    const wasm = await buildWorld(wat, { imports: [`wasi:clocks/monotonic-clock@${version}`, `wasi:http/types@${version}`], exports: [`wasi:http/handler@${version}`] });
+    const front = await serve(wasm, { type: 'http' });
+    const [waited, at] = await Promise.all([ask(front.port, 'app.localhost', '/wait'), ask(front.port, 'app.localhost')]);
+    expect([waited, at]).toEqual([expect.objectContaining({ status: 200, body: 'hello 1\n' }), expect.objectContaining({ status: 200, body: 'hello 1\n' })]);
+  });
+});
+
+describe('programs under WAGI', () => {
+  /** Prints a head and one line by 0.2 streams, as the standard libraries of programs for 0.3 still do. */
+  const program = (version: string, streams: string) => `(module
+    (import "wasi:cli/stdout@${streams}" "get-stdout" (func $stdout (result i32)))
+    (import "wasi:io/streams@${streams}" "[method]output-stream.blocking-write-and-flush" (func $print (param i32 i32 i32 i32)))
+    (memory (export "memory") 1)
+    (data (i32.const 1024) "Content-Type: text/plain\\n\\nby ${version}")
+    (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (i32.const 4096))
+    (func (export "wasi:cli/run@${version}#run") (result i32)
+      (call $print (call $stdout) (i32.const 1024) (i32.const ${29 + version.length}) (i32.const 16))
+      (i32.load8_u (i32.const 16))))`;
+
+  it.each([
+    ['0.2.0-rc-2023-10-18', '0.2.0-rc-2023-10-18'], ['0.2.0-rc-2023-11-10', '0.2.0-rc-2023-11-10'], ['0.2.12', '0.2.12'],
+    ['0.3.0-rc-2026-03-15', '0.2.12'], ['0.3.0', '0.2.12'],
+  ])('run by wasi:cli/run@%s', async (version, streams) => {
+    const wasm = await buildWorld(program(version, streams), { imports: [`wasi:cli/stdout@${streams}`, `wasi:io/streams@${streams}`], exports: [`wasi:cli/run@${version}`] });
+    const front = await serve(wasm, { type: 'wagi', argv: '' });
+    expect(await ask(front.port, 'app.localhost')).toMatchObject({ status: 200, body: `by ${version}`, headers: { 'content-type': 'text/plain' } });
+    expect(front.usage()).toMatchObject({ requests: 1, errors: 0 });
   });
 });

@@ -20,6 +20,22 @@ export interface BodyDestination {
 /** Kept back at most, until the head goes out. */
 const HOLD_BYTES = 64 * 1024;
 
+/** Up to here pieces are copied into one. */
+const MAX_JOINED_BYTES = 16 * 1024;
+
+/** Pieces that stand one behind the other in memory, as those do that a guest wrote at a time, are one. */
+function runsOf(pieces: readonly Uint8Array[]): Uint8Array[] {
+  const runs: Uint8Array[] = [];
+  let last: Uint8Array | null = null;
+  for (const piece of pieces) {
+    const isNext: boolean = last !== null && last.buffer === piece.buffer && last.byteOffset + last.length === piece.byteOffset;
+    last = isNext ? new Uint8Array(piece.buffer, last!.byteOffset, last!.length + piece.length) : piece;
+    if (isNext) runs[runs.length - 1] = last;
+    else runs.push(last);
+  }
+  return runs;
+}
+
 /**
  * The body of an outgoing message of either version: keeps the first bytes back so that a small message is one write with a
  * content-length, checks the declared length (RFC 9110, section 8.6), and passes backpressure on.
@@ -164,7 +180,8 @@ export class BodyWriter implements HeldBody {
     const bytes = this.heldBytes;
     this.heldBytes = 0;
     this.refund();
-    this.pass(sink, held.length === 1 ? held[0]! : Buffer.concat(held, bytes));
+    if (bytes <= MAX_JOINED_BYTES) this.pass(sink, held.length === 1 ? held[0]! : Buffer.concat(held, bytes));
+    else for (const run of runsOf(held)) this.pass(sink, run);
   }
 
   private pass(sink: ByteSink, chunk: Uint8Array): void {

@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { NO_RUNTIME_GRANT } from '../../dist/contract/runtime-grant.js';
 import { decodeComponent } from '../../dist/engine/build/decode/component.js';
 import { elideShims } from '../../dist/engine/build/link/elide-shims.js';
 import { linkComponent } from '../../dist/engine/build/link/linker.js';
@@ -22,7 +23,7 @@ const BUDGET_NS = 30_000_000_000n;
 const CHECK = 1;
 
 /** A component made ready with or without deadline checks and cards; `reset: 'full'` forbids resetting in place, `clock` stops guests. */
-export function prepare(bytes, { checks = true, cards = true, reset = 'in-place', clock = stillClock() } = {}) {
+export function prepare(bytes, { checks = true, cards = true, reset = 'in-place', clock = stillClock(), resolve = resolveHost } = {}) {
   const started = performance.now();
   const linked = elideShims(linkComponent(decodeComponent(bytes)));
   const linkMs = performance.now() - started;
@@ -36,7 +37,7 @@ export function prepare(bytes, { checks = true, cards = true, reset = 'in-place'
   const compileMs = performance.now() - started - linkMs - rewriteMs;
   const plan = { ...linked.plan, modules: modules.map(({ bytes: of, ...facts }) => ({ digest: '', bytes: of.length, ...facts })) };
   if (reset === 'full') for (const module of plan.modules) module.reset = { inPlace: false, reason: 'asked for' };
-  const program = new Program(plan, compiled, { resolve: resolveHost, clock, maxMemoryBytes: MEMORY_CAP_BYTES });
+  const program = new Program(plan, compiled, { resolve, clock, maxMemoryBytes: MEMORY_CAP_BYTES });
   return { program, linkMs, rewriteMs, compileMs, bytes: modules.reduce((sum, { bytes: of }) => sum + of.length, 0) };
 }
 
@@ -54,7 +55,7 @@ class GuestState {
   stateDir = mkdtempSync(join(tmpdir(), 'whorl-bench-'));
   grant = {
     org: 'default', app: 'bench', version: 1, component: 'main', environment: [], files: [], variables: new Map(), allowedOutboundHosts: [],
-    components: [], keyValueStores: [], stateDir: this.stateDir, allowPrivateHosts: false, settings: NO_GUEST_SETTINGS,
+    components: [], keyValueStores: [], sqliteDatabases: [], aiModels: [], stateDir: this.stateDir, orgDir: this.stateDir, runtime: NO_RUNTIME_GRANT, allowPrivateHosts: false, settings: NO_GUEST_SETTINGS,
     limits: { outboundRequests: 1_000, outboundConcurrency: 128, outboundConnections: 512 },
   };
   invocation = {

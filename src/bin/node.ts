@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { NodeConfig, readConfig } from '#platform/config.js';
 import { Log } from '#platform/log.js';
 import { Agent } from '#runtime/node/agent.js';
+import { ProviderEnvironment } from '#runtime/node/provider-environment.js';
 import { runnerEnvironment } from '#runtime/node/runner-environment.js';
 
 /** The node's process: the agent. Guests run in processes of its own making. */
@@ -27,6 +28,7 @@ const starting = Agent.start({
   config,
   runners: config.WHORL_RUNNERS ?? Math.max(MIN_RUNNERS, availableParallelism()),
   environment: runnerEnvironment(process.env),
+  providerEnvironment: new ProviderEnvironment(process.env),
   log,
 });
 

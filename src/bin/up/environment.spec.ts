@@ -10,4 +10,10 @@ describe('environment of the processes', () => {
     });
     expect(nodeEnvironment(OURS, { WHORL_HTTP_PORT: '3000' })).toEqual({ NODE_ENV: 'production', PATH: '/bin', WHORL_LIMIT_CPU_MS: '5', WHORL_HTTP_PORT: '3000' });
   });
+
+  it('gives the node the values of variables that providers look for', () => {
+    const ours = { SPIN_VARIABLE_API_KEY: 'k', SPIN_CONFIG_X: 'x' };
+    expect(nodeEnvironment(ours, {})).toEqual({ NODE_ENV: 'production', SPIN_VARIABLE_API_KEY: 'k' });
+    expect(controlEnvironment(ours, {})).toEqual({ NODE_ENV: 'production' });
+  });
 });

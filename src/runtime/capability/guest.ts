@@ -3,6 +3,7 @@ import type { RuntimeGrant } from '#contract/runtime-grant.js';
 import type { GuestSettings } from './guest-settings.js';
 import type { HostMemory } from './host-memory.js';
 import type { Ending } from './ending.js';
+import type { VariableAnswer } from './variables/variable-source.js';
 
 /**
  * What the trigger and component stages hand to capabilities. A capability sees one slot's `GuestState`; it never sees sockets of
@@ -111,8 +112,11 @@ export interface GuestGrant {
   component: string;
   environment: readonly (readonly [string, string])[];
   files: readonly GrantedFile[];
-  /** Component variables after template expansion. The object is replaced when values change: read it at each call. */
-  readonly variables: ReadonlyMap<string, string>;
+  /**
+   * Component variables after template expansion; a function where a provider has to be asked. The object is replaced when values change:
+   * read it at each call.
+   */
+  readonly variables: ReadonlyMap<string, VariableAnswer>;
   /** As in the manifest, templates expanded; re-read for each invocation. */
   readonly allowedOutboundHosts: readonly string[];
   /** Ids of the app's components that can be chained to. */

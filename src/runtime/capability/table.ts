@@ -21,7 +21,7 @@ import { RDBMS_TYPES } from './rdbms/rdbms-types.capability.js';
 import { REDIS } from './redis/redis.capability.js';
 import { LLM } from './llm/llm.capability.js';
 import { SQLITE } from './sqlite/sqlite.capability.js';
-import { VARIABLES } from './variables.capability.js';
+import { VARIABLES } from './variables/variables.capability.js';
 
 /** Everything a guest may import. A new capability is one file and one line here, and its interfaces in `#contract/interfaces.js`. */
 export const CAPABILITIES: readonly Capability[] = [
@@ -44,7 +44,7 @@ export const CAPABILITIES: readonly Capability[] = [
   ...REDIS,
   ...LLM,
   ...SQLITE,
-  VARIABLES,
+  ...VARIABLES,
 ];
 
 const byInterface = new Map<string, ReadonlyMap<string, HostBinding<GuestState>>>(

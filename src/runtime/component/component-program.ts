@@ -8,6 +8,7 @@ import { Program, type CpuClock } from '#engine/run/program.js';
 import type { Log } from '#platform/log.js';
 import { HostMemoryTotal } from '#runtime/capability/host-memory.js';
 import { resolverFor } from '#runtime/capability/table.js';
+import type { VariableSource } from '#runtime/capability/variables/variable-source.js';
 import type { Meter, MeterSource, UsageCounter } from '#runtime/meter/meter.js';
 import type { Admission } from './admission.js';
 import { declaredFailure } from './body-limit.js';
@@ -116,7 +117,7 @@ export class ComponentProgram {
     this.handlers.set(id, { handler, context: this.contextOf(this.poolFor(kind), this.host.meter.counter(this.source.meterSource, id)) });
   }
 
-  setValues(values: Readonly<Record<string, string>>, runtime: RuntimeGrant): void {
+  setValues(values: VariableSource, runtime: RuntimeGrant): void {
     this.source.grant.setValues(values, runtime);
   }
 
@@ -126,8 +127,19 @@ export class ComponentProgram {
     const run = new InvocationRun(request, context);
     const failure = declaredFailure(request.exchange, this.source.limits);
     if (failure) run.refuse(failure.code, failure.message);
-    else handler.begin(run);
+    else this.begin(handler, run);
     return run;
+  }
+
+  /** Once it is known where the component may connect to. */
+  private begin(handler: Handler, run: InvocationRun): void {
+    const pending = this.source.grant.freshen();
+    if (!pending) handler.begin(run);
+    else {
+      void pending.then(() => {
+        if (!run.isOver) handler.begin(run);
+      });
+    }
   }
 
   /** Lets the slots go; what runs, runs to its end. */

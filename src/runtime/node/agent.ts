@@ -24,6 +24,7 @@ import { MetricsServer, toMetricsAddress } from './metrics-server.js';
 import { NodeDir } from './node-dir.js';
 import { NodeMetrics } from './node-metrics.js';
 import { checkPort } from './port-check.js';
+import type { ProviderEnvironment } from './provider-environment.js';
 import { Reporter } from './reporter.js';
 import type { CommandFailure } from './runner-protocol.js';
 import { Snapshot } from './snapshot.js';
@@ -54,6 +55,8 @@ export interface AgentOptions {
   runners: number;
   /** For runners, as `cluster.fork` wants it. */
   environment: Record<string, string | undefined>;
+  /** Where providers of variables may look. */
+  providerEnvironment: ProviderEnvironment;
   log: Log;
 }
 
@@ -227,7 +230,7 @@ export class Agent {
   /** What was prepared before the node was stopped is not prepared again: the runners load it when it is asked for. */
   private async resume(held: NodeAssignments): Promise<void> {
     this.held = held;
-    const known = held.assignments.flatMap((assignment) => this.holder(assignment).resume(assignment, ({ artifact }) => this.snapshot.isProved(artifact)) ?? []);
+    const known = held.assignments.flatMap((assignment) => this.holder(assignment).resume(this.options.providerEnvironment.resolve(assignment), ({ artifact }) => this.snapshot.isProved(artifact)) ?? []);
     await this.supervisor.know(known);
     for (const holder of this.holders.values()) holder.resumed();
     this.reporter.change();
@@ -242,7 +245,7 @@ export class Agent {
 
   private take(next: NodeAssignments): void {
     this.held = next;
-    const targets = new Map(next.assignments.map((assignment) => [toKey(assignment), assignment]));
+    const targets = new Map(next.assignments.map((assignment) => [toKey(assignment), this.options.providerEnvironment.resolve(assignment)]));
     for (const assignment of next.assignments) this.holder(assignment);
     for (const [key, holder] of this.holders) {
       holder.assign(targets.get(key));

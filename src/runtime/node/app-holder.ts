@@ -2,7 +2,7 @@ import type { VersionArtifact } from '#contract/artifact.js';
 import type { Assignment, AssignmentStatus } from '#contract/assignment.js';
 import type { VersionNumber } from '#contract/ids.js';
 import type { Log } from '#platform/log.js';
-import { toVariableValues } from '#runtime/component/grant.js';
+import { toVariableSource } from '#runtime/component/grant.js';
 import type { KnownChannel } from '#runtime/trigger/front.js';
 import type { StoredVersion } from '#runtime/trigger/stored-version.js';
 import type { AppLane } from '#runtime/trigger/version-host.js';
@@ -201,8 +201,8 @@ export class AppHolder {
   }
 
   /** Runners that have not loaded a version cannot tell. Throws COMPONENT_VARIABLE_MISSING. */
-  private checkVariables({ serve, variables }: AppLane): void {
-    for (const { version, app } of this.target?.versions ?? []) if (serve.some((share) => share.version === version)) toVariableValues(app, variables);
+  private checkVariables({ serve, variables, runtime }: AppLane): void {
+    for (const { version, app } of this.target?.versions ?? []) if (serve.some((share) => share.version === version)) toVariableSource(app, variables, runtime);
   }
 }
 

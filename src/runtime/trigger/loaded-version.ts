@@ -6,7 +6,7 @@ import type { Ending } from '#runtime/capability/ending.js';
 import type { HttpExchange } from '#runtime/capability/guest.js';
 import { ComponentProgram } from '#runtime/component/component-program.js';
 import { ClientGone } from '#runtime/component/failure.js';
-import { ComponentGrant, toVariableValues } from '#runtime/component/grant.js';
+import { ComponentGrant, toVariableSource } from '#runtime/component/grant.js';
 import type { InvocationRequest, InvocationRun } from '#runtime/component/invocation-run.js';
 import { toLimits, toReuse } from '#runtime/component/limits.js';
 import { ChainedExchange } from './chained-exchange.js';
@@ -59,7 +59,7 @@ export class LoadedVersion {
   /** Compiles every component that a trigger calls and makes one instance of each. Throws a WhorlError that names the component. */
   static async load(host: VersionHost, lane: AppLane, artifact: VersionArtifact, occupied: Occupied): Promise<LoadedVersion> {
     const { app, builds, version } = artifact;
-    const values = toVariableValues(app, lane.variables);
+    const values = toVariableSource(app, lane.variables, lane.runtime);
     const chainable = new Set(app.triggers.flatMap(({ component }) => component ?? []));
     const scope = { ...host, org: lane.org, app: lane.app, version };
     const load = async (id: string): Promise<[string, ComponentProgram]> => {
@@ -85,7 +85,7 @@ export class LoadedVersion {
 
   /** New values of the app's variables, and another runtime configuration; the same rules as for `load`. */
   setValues({ variables, runtime }: Pick<AppLane, 'variables' | 'runtime'>): void {
-    const values = toVariableValues(this.artifact.app, variables);
+    const values = toVariableSource(this.artifact.app, variables, runtime);
     for (const program of this.programs.values()) program.setValues(values, runtime);
   }
 

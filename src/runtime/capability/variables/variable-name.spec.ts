@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { nameFault } from './variables.capability.js';
+import { nameFault } from './variable-name.js';
 
 describe(nameFault.name, () => {
   it.each(['a', 'greeting', 'a_b', 'a1', 'api_key_2'])('takes %s', (name) => {

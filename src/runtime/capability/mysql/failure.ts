@@ -1,4 +1,6 @@
 import { Trap } from '#engine/run/host.js';
+import type { GuestState } from '../guest.js';
+import { toDialFailure } from '../outbound/dial-failure.js';
 import { ResultTooLarge } from '../rdbms/result-budget.js';
 import { NotConvertible } from './value.js';
 
@@ -17,9 +19,10 @@ export class MysqlFailure extends Error {
 }
 
 /** What went wrong while a connection was made. A trap goes on as one. */
-export function connectionError(error: unknown): MysqlError {
+export function connectionError(error: unknown, { invocation }: GuestState): MysqlError {
   if (error instanceof Trap) throw error;
-  return error instanceof MysqlFailure ? error.error : { tag: 'connection-failed', val: textOf(error as Error) };
+  if (error instanceof MysqlFailure) return error.error;
+  return { tag: 'connection-failed', val: isServerError(error) ? textOf(error) : toDialFailure(invocation, error).message };
 }
 
 /** What went wrong with a statement. A trap goes on as one. */
@@ -28,12 +31,18 @@ export function statementError(error: unknown): MysqlError {
   if (error instanceof MysqlFailure) return error.error;
   if (error instanceof NotConvertible) return { tag: 'value-conversion-failed', val: error.message };
   if (error instanceof ResultTooLarge) return { tag: 'other', val: error.message };
-  return { tag: 'query-failed', val: textOf(error as Error) };
+  return { tag: 'query-failed', val: isServerError(error) ? textOf(error) : (error as Error).message };
 }
 
-/** The server's own errors with their number and state. */
-function textOf(error: Error & { errno?: number; sqlState?: string; errors?: Error[] }): string {
-  if (error.sqlState) return `ERROR ${error.sqlState} (${error.errno}): ${error.message}`;
-  // a name that resolves to several addresses fails with an error for each, and no words of its own
-  return error.message || error.errors?.[0]?.message || error.name;
+interface ServerError extends Error {
+  errno: number;
+  sqlState: string;
+}
+
+function isServerError(error: unknown): error is ServerError {
+  return error instanceof Error && 'errno' in error && typeof (error as Partial<ServerError>).sqlState === 'string';
+}
+
+function textOf({ errno, sqlState, message }: ServerError): string {
+  return `ERROR ${sqlState} (${errno}): ${message}`;
 }

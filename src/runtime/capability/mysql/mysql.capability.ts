@@ -6,11 +6,11 @@ import { executeMysql, openMysql, queryMysql, streamMysql, type MysqlConnection 
 import type { ParameterValue } from './session.js';
 
 /** A host function of `attempt`, with its errors in the terms of the interface. */
-const answering = <A extends unknown[], T>(attempt: (state: GuestState, ...args: A) => Promise<T>, toError: (error: unknown) => MysqlError) => (state: GuestState) => async (...args: A): Promise<T | Err> => {
+const answering = <A extends unknown[], T>(attempt: (state: GuestState, ...args: A) => Promise<T>, toError: (error: unknown, state: GuestState) => MysqlError) => (state: GuestState) => async (...args: A): Promise<T | Err> => {
   try {
     return await attempt(state, ...args);
   } catch (error) {
-    return new Err(toError(error));
+    return new Err(toError(error, state));
   }
 };
 
@@ -30,7 +30,7 @@ const once = <T>(run: (state: GuestState, it: MysqlConnection, statement: string
     try {
       it = await openMysql(state, address);
     } catch (error) {
-      return oldest(connectionError(error));
+      return oldest(connectionError(error, state));
     }
     try {
       return await run(state, it, statement, params);

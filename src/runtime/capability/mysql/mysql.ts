@@ -42,8 +42,8 @@ function accessOf(state: GuestState, text: string, address: MysqlAddress): Sessi
   }
   return {
     sessions: registry.of(grant),
-    maxSessions: grant.runtime.outboundMysql.maxConnections ?? Infinity,
     source: {
+      grant,
       key: JSON.stringify([text, grant.allowPrivateHosts, grant.runtime.clientTls.length > 0 ? grant.component : null]),
       open: async () => (await import('./session.js')).MysqlSession.open(address, grant, MAX_RESULT_BYTES),
     },

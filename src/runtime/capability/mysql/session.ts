@@ -1,7 +1,10 @@
 import type { Socket } from 'node:net';
 import mysql from 'mysql2';
 import type { GuestGrant } from '../guest.js';
-import { dial } from '../outbound/dial.js';
+import { clientTlsMaterial } from '../outbound/client-tls.js';
+import { lease as takeLease, type ConnectionKind, type Lease } from '../outbound/connection-budget.js';
+import { dialLeased } from '../outbound/dial.js';
+import { canonicalHost } from '../outbound/outbound-policy.js';
 import type { PooledSession } from '../rdbms/app-sessions.js';
 import { DEFAULT_MYSQL_PORT, type MysqlAddress } from './address.js';
 import type { MysqlField } from './value.js';
@@ -44,6 +47,7 @@ export class MysqlSession implements PooledSession {
 
   private constructor(
     private readonly client: mysql.Connection,
+    readonly lease: Lease,
     private readonly reopen: () => Promise<MysqlSession>,
     private readonly address: MysqlAddress,
     maxRowBytes: number,
@@ -56,18 +60,22 @@ export class MysqlSession implements PooledSession {
     });
   }
 
-  /** Rejects with the server's or the socket's error. */
-  static async open(address: MysqlAddress, grant: GuestGrant, maxRowBytes: number): Promise<MysqlSession> {
+  /**
+   * Rejects with the server's or the socket's error.
+   * @param kind null: it is not counted among the app's sessions
+   */
+  static async open(address: MysqlAddress, grant: GuestGrant, maxRowBytes: number, kind: ConnectionKind | null = 'mysql'): Promise<MysqlSession> {
     const { host, user, password, database, tls } = address;
-    const socket = await dial(grant, { host, port: address.port ?? DEFAULT_MYSQL_PORT });
+    const lease = await takeLease(grant, kind);
+    const socket = await dialLeased(grant, { host, port: address.port ?? DEFAULT_MYSQL_PORT }, lease);
     const client = mysql.createConnection({
       ...CLIENT_OPTIONS, stream: socket, host, user, password, database,
-      ...(tls && { ssl: { rejectUnauthorized: true, verifyIdentity: true } }),
+      ...(tls && { ssl: { ...(clientTlsMaterial(grant, canonicalHost(host)) as mysql.SslOptions | null), rejectUnauthorized: true, verifyIdentity: true } }),
     });
     return new Promise((resolve, reject) => {
       client.once('connect', () => {
         client.removeListener('error', fail);
-        resolve(new MysqlSession(client, () => MysqlSession.open(address, grant, maxRowBytes), address, maxRowBytes));
+        resolve(new MysqlSession(client, lease, () => MysqlSession.open(address, grant, maxRowBytes, null), address, maxRowBytes));
       });
       const fail = (error: Error) => {
         client.on('error', () => undefined);

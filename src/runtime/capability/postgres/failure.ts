@@ -1,8 +1,8 @@
 import type { DatabaseError } from 'pg';
 import { Trap } from '#engine/run/host.js';
-import { NoSessionFree } from '../rdbms/app-sessions.js';
+import type { GuestState } from '../guest.js';
+import { toDialFailure } from '../outbound/dial-failure.js';
 import { ResultTooLarge } from '../rdbms/result-budget.js';
-import { BadAddress } from './address.js';
 import { BadParameter } from './parameter.js';
 
 export interface DbError {
@@ -29,11 +29,11 @@ export class PgFailure extends Error {
   }
 }
 
-/** What went wrong while a connection was made. */
-export function connectionError(error: unknown): PgError {
+/** What went wrong while a connection was made. A trap goes on as one. */
+export function connectionError(error: unknown, { invocation }: GuestState): PgError {
   if (error instanceof Trap) throw error;
   if (error instanceof PgFailure) return error.error;
-  return { tag: 'connection-failed', val: error instanceof BadAddress || error instanceof NoSessionFree ? error.message : textOf(error as Error) };
+  return { tag: 'connection-failed', val: isDatabaseError(error) ? databaseText(error) : toDialFailure(invocation, error).message };
 }
 
 /** What went wrong with a statement. A trap goes on as one. */
@@ -52,13 +52,6 @@ function failedText(val: string): PgError {
 /** Told by the fields of PostgreSQL's, not by the class: the client library is loaded only when it is used. */
 function isDatabaseError(error: unknown): error is DatabaseError {
   return error instanceof Error && 'severity' in error && 'code' in error;
-}
-
-function textOf(error: Error): string {
-  if (isDatabaseError(error)) return databaseText(error);
-  // a name that resolves to several addresses fails with an error for each, and no words of its own
-  const first = error instanceof AggregateError ? (error.errors[0] as Error | undefined) : undefined;
-  return error.message || first?.message || error.name;
 }
 
 function databaseText({ severity, message, detail, hint }: DatabaseError): string {

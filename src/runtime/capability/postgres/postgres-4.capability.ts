@@ -15,11 +15,11 @@ class ConnectionBuilder {
 type Attempt<A extends unknown[], T> = (state: GuestState, ...args: A) => Promise<T>;
 
 /** A host function of `attempt`, with its errors in the terms of the interface. */
-const answering = <A extends unknown[], T>(attempt: Attempt<A, T>, toError: (error: unknown) => PgError) => (state: GuestState) => async (...args: A): Promise<T | Err> => {
+const answering = <A extends unknown[], T>(attempt: Attempt<A, T>, toError: (error: unknown, state: GuestState) => PgError) => (state: GuestState) => async (...args: A): Promise<T | Err> => {
   try {
     return await attempt(state, ...args);
   } catch (error) {
-    return new Err(toError(error));
+    return new Err(toError(error, state));
   }
 };
 

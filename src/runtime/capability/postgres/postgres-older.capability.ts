@@ -36,7 +36,7 @@ function connection(types: OlderTypes): Capability['functions'] {
       try {
         return await openPg(state, address);
       } catch (error) {
-        return new Err(older(connectionError(error)));
+        return new Err(older(connectionError(error, state)));
       }
     }),
     '[method]connection.query': waiting((state) => async (it: PgConnection, statement: string, params: ParameterValue[]) => {
@@ -65,7 +65,7 @@ async function once<T>(state: GuestState, address: string, run: (it: PgConnectio
   try {
     it = await openPg(state, address);
   } catch (error) {
-    return new Err(oldest(connectionError(error)));
+    return new Err(oldest(connectionError(error, state)));
   }
   try {
     return await run(it);

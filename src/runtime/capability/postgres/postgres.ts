@@ -60,8 +60,8 @@ function accessOf(state: GuestState, text: string, address: PgAddress, caRoot: s
   const route = { grant, sslMode: address.sslMode, caRoot };
   return {
     sessions: registry.of(grant),
-    maxSessions: grant.runtime.outboundPg.maxConnections ?? Infinity,
     source: {
+      grant,
       key: JSON.stringify([text, caRoot, grant.allowPrivateHosts, grant.runtime.clientTls.length > 0 ? grant.component : null]),
       open: async () => (await import('./session.js')).PgSession.open(address, route, MAX_RESULT_BYTES),
     },

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { FieldDef } from 'pg';
+import { lease as takeLease, type Lease } from '../outbound/connection-budget.js';
 import type { PooledSession } from '../rdbms/app-sessions.js';
 import type { PgAddress, PgHost } from './address.js';
 import type { WireParameter } from './parameter.js';
@@ -26,7 +27,13 @@ export class PgSession implements PooledSession {
   /** A request to cancel that is under way: what comes after it must not be hit. */
   private cancelling: Promise<void> | null = null;
 
-  private constructor(private readonly client: WireClient, private readonly socket: Socket, private readonly cancelTo: PgHost, private readonly route: PgRoute) {
+  private constructor(
+    private readonly client: WireClient,
+    private readonly socket: Socket,
+    private readonly host: PgHost,
+    private readonly route: PgRoute,
+    readonly lease: Lease,
+  ) {
     client.on('error', () => this.close());
     client.on('end', () => this.close());
   }
@@ -45,10 +52,11 @@ export class PgSession implements PooledSession {
   }
 
   private static async openAt(host: PgHost, address: PgAddress, route: PgRoute, maxMessageBytes: number): Promise<PgSession> {
-    const socket = await openTransport(host, route);
+    const lease = await takeLease(route.grant, 'pg');
+    const socket = await openTransport(host, route, lease);
     try {
       const client = await signIn(address, socket, maxMessageBytes);
-      const session = new PgSession(client, socket, host, route);
+      const session = new PgSession(client, socket, host, route, lease);
       if (address.writable !== 'any') await session.require(address.writable);
       return session;
     } catch (error) {
@@ -121,7 +129,7 @@ export class PgSession implements PooledSession {
   /** Settles when the server has taken the request, which it says by closing the connection. */
   private async sendCancel(request: Buffer): Promise<void> {
     try {
-      const socket = await openTransport(this.cancelTo, this.route, this.socket.remoteAddress);
+      const socket = await openTransport(this.host, this.route, await takeLease(this.route.grant, null), this.socket.remoteAddress);
       socket.on('error', () => undefined).setTimeout(CANCEL_TIMEOUT_MS, () => socket.destroy());
       socket.end(request);
       socket.resume();

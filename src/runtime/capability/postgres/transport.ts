@@ -2,7 +2,10 @@ import { once } from 'node:events';
 import { isIP, type Socket } from 'node:net';
 import { connect as connectTls, rootCertificates, type ConnectionOptions } from 'node:tls';
 import type { GuestGrant } from '../guest.js';
-import { dial } from '../outbound/dial.js';
+import { clientTlsOptions } from '../outbound/client-tls.js';
+import type { Lease } from '../outbound/connection-budget.js';
+import { dialLeased } from '../outbound/dial.js';
+import { canonicalHost } from '../outbound/outbound-policy.js';
 import { DEFAULT_PG_PORT, type PgHost, type SslMode } from './address.js';
 
 /** How connections to one server are made. */
@@ -19,17 +22,17 @@ const SSL_TIMEOUT_MS = 30_000;
 const YES = 0x53;
 
 /**
- * Opens the bytes' way to a server: a checked address (`dial`), then TLS as the mode says. Whatever uses TLS checks the certificate against the
+ * Opens the bytes' way to a server: a checked address (`dialLeased`), then TLS as the mode says. Whatever uses TLS checks the certificate against the
  * roots, and its name against the host unless the mode is `verify-ca`; Spin does so too, also for `prefer` and `require`.
- * Rejects with what `dial` or TLS throw, or an Error that says what the server refused.
+ * Rejects with what `dialLeased` or TLS throw, or an Error that says what the server refused.
  * @param at an address of the host, when it must be that one
  */
-export async function openTransport(to: PgHost, { grant, sslMode, caRoot }: PgRoute, at: string = to.host): Promise<Socket> {
-  const socket = await dial(grant, { host: at, port: to.port ?? DEFAULT_PG_PORT, kind: 'pg' });
-  if (sslMode === 'disable') return socket;
+export async function openTransport(to: PgHost, route: PgRoute, lease: Lease, at: string = to.host): Promise<Socket> {
+  const socket = await dialLeased(route.grant, { host: at, port: to.port ?? DEFAULT_PG_PORT }, lease);
+  if (route.sslMode === 'disable') return socket;
   try {
-    if (await offersTls(socket)) return await secure(socket, to.host, tlsOptions(sslMode, caRoot));
-    if (sslMode === 'prefer') return socket;
+    if (await offersTls(socket)) return await secure(socket, to.host, tlsOptions(to.host, route));
+    if (route.sslMode === 'prefer') return socket;
     throw new Error('server does not support TLS');
   } catch (error) {
     socket.destroy();
@@ -37,11 +40,11 @@ export async function openTransport(to: PgHost, { grant, sslMode, caRoot }: PgRo
   }
 }
 
-function tlsOptions(sslMode: SslMode, caRoot: string | null): ConnectionOptions {
-  return {
+function tlsOptions(host: string, { grant, sslMode, caRoot }: PgRoute): ConnectionOptions {
+  return clientTlsOptions(grant, canonicalHost(host), {
     ...(caRoot === null ? {} : { ca: [...rootCertificates, caRoot] }),
     ...(sslMode === 'verify-ca' ? { checkServerIdentity: () => undefined } : {}),
-  };
+  });
 }
 
 async function offersTls(socket: Socket): Promise<boolean> {

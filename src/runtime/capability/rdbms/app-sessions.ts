@@ -1,9 +1,13 @@
 import type { Ending } from '../ending.js';
+import type { GuestGrant } from '../guest.js';
+import { noteIdle, type Lease } from '../outbound/connection-budget.js';
 
 /** A connection to a database server that is used by one guest after the other. */
 export interface PooledSession {
   /** False: it broke, or was closed. */
   readonly isUsable: boolean;
+  /** The right to its connection. */
+  readonly lease: Lease;
   /** Brings it back to how it was when it was opened: transactions, settings, temporary tables, locks. Rejects when that fails. */
   clean(): Promise<void>;
   /** Stops what it is doing at the server, as far as that can be done from outside. */
@@ -15,6 +19,7 @@ export interface PooledSession {
 export interface SessionSource<S extends PooledSession> {
   /** Sources with the same key may use each other's sessions. */
   readonly key: string;
+  readonly grant: GuestGrant;
   open(): Promise<S>;
 }
 
@@ -55,16 +60,16 @@ export class AppSessions<S extends PooledSession> {
   constructor(private readonly onEmpty: () => void = () => undefined) {}
 
   /**
-   * A clean session: an idle one, or a new one while the address and the app have room. Waits when there is none; rejects with NoSessionFree
-   * after ten seconds or when the invocation ends, and with what `open` throws.
+   * A clean session: an idle one, or a new one while the address has room. Waits when there is none; rejects with NoSessionFree after ten seconds
+   * or when the invocation ends, and with what `open` throws.
    */
-  async acquire(source: SessionSource<S>, maxSessions: number, ending: Ending): Promise<S> {
+  async acquire(source: SessionSource<S>, ending: Ending): Promise<S> {
     const until = Date.now() + ACQUIRE_TIMEOUT_MS;
     for (;;) {
       const address = this.addressOf(source.key);
       const kept = this.takeIdle(address);
       if (kept) return kept;
-      if (address.total < SESSIONS_PER_ADDRESS && (this.total < maxSessions || this.closeAnIdleOne())) return await this.open(source, address);
+      if (address.total < SESSIONS_PER_ADDRESS) return await this.open(source, address);
       const leftMs = until - Date.now();
       if (leftMs <= 0 || ending.isOver) throw new NoSessionFree();
       await this.change(leftMs, ending);
@@ -72,13 +77,13 @@ export class AppSessions<S extends PooledSession> {
   }
 
   /** Takes a session back. It is cleaned first; one that cannot be is closed. */
-  release(session: S): void {
+  release(session: S, grant: GuestGrant): void {
     if (!session.isUsable) {
       this.discard(session);
       return;
     }
     session.clean().then(
-      () => this.keep(session),
+      () => this.keep(session, grant),
       () => this.discard(session),
     );
   }
@@ -104,6 +109,7 @@ export class AppSessions<S extends PooledSession> {
     for (;;) {
       const session = address.idle.pop()?.session;
       if (!session) return null;
+      session.lease.idle = null;
       if (session.isUsable) return session;
       this.discard(session);
     }
@@ -122,15 +128,24 @@ export class AppSessions<S extends PooledSession> {
     }
   }
 
-  private keep(session: S): void {
+  private keep(session: S, grant: GuestGrant): void {
     const address = this.homes.get(session);
     if (!address || !session.isUsable || this.addresses.get(address.key) !== address) {
       this.discard(session);
       return;
     }
     address.idle.push({ session, since: Date.now() });
+    session.lease.idle = { isIdle: () => true, close: () => this.closeOne(address, session) };
     this.sweep ??= setTimeout(() => this.closeIdle(), IDLE_MS).unref();
     this.tell();
+    noteIdle(grant);
+  }
+
+  /** An idle one gives way to another connection of the app. */
+  private closeOne(address: Address<S>, session: S): void {
+    const at = address.idle.findIndex((each) => each.session === session);
+    if (at >= 0) address.idle.splice(at, 1);
+    this.discard(session);
   }
 
   private leave(address: Address<S>): void {
@@ -139,17 +154,6 @@ export class AppSessions<S extends PooledSession> {
     if (address.total === 0 && this.addresses.get(address.key) === address) this.addresses.delete(address.key);
     if (this.total === 0 && this.waiting.length === 0) this.onEmpty();
     this.tell();
-  }
-
-  /** One of the app's other addresses gives way. */
-  private closeAnIdleOne(): boolean {
-    for (const { idle } of this.addresses.values()) {
-      const oldest = idle.shift();
-      if (!oldest) continue;
-      this.discard(oldest.session);
-      return true;
-    }
-    return false;
   }
 
   /** Those in use are closed when they come back. */

@@ -6,7 +6,6 @@ import type { AppSessions, PooledSession, SessionSource } from './app-sessions.j
 export interface SessionAccess<S extends PooledSession> {
   sessions: AppSessions<S>;
   source: SessionSource<S>;
-  maxSessions: number;
 }
 
 /**
@@ -16,7 +15,7 @@ export interface SessionAccess<S extends PooledSession> {
  */
 export class Connection<S extends PooledSession> {
   private session: S | null = null;
-  private sessions: AppSessions<S> | null = null;
+  private from: SessionAccess<S> | null = null;
   private readonly holders = new Set<Invocation>();
   /** The invocation that waits for the server's answer now. */
   private running: Invocation | null = null;
@@ -64,14 +63,15 @@ export class Connection<S extends PooledSession> {
     return result;
   }
 
-  private async take({ sessions, source, maxSessions }: SessionAccess<S>, invocation: Invocation): Promise<void> {
-    const session = await sessions.acquire(source, maxSessions, invocation.ending);
+  private async take(access: SessionAccess<S>, invocation: Invocation): Promise<void> {
+    const { sessions, source } = access;
+    const session = await sessions.acquire(source, invocation.ending);
     if (invocation.ending.isOver) {
-      sessions.release(session);
+      sessions.release(session, source.grant);
       throw interrupted(invocation);
     }
     this.session = session;
-    this.sessions = sessions;
+    this.from = access;
   }
 
   private hold(invocation: Invocation): void {
@@ -90,11 +90,11 @@ export class Connection<S extends PooledSession> {
   }
 
   private giveBack(): void {
-    const { session, sessions } = this;
+    const { session, from } = this;
     this.session = null;
     if (!session) return;
     // in the middle of an answer it cannot be cleaned
-    if (this.running) sessions!.discard(session);
-    else sessions!.release(session);
+    if (this.running) from!.sessions.discard(session);
+    else from!.sessions.release(session, from!.source.grant);
   }
 }

@@ -25,7 +25,8 @@ export class JcoHost {
 
   constructor(private readonly state: GuestState) {
     for (const { name, version, functions } of CAPABILITIES) {
-      if (version === '0.3') continue;
+      // those that the examples import; jco's glue names interfaces without their versions
+      if (version !== '0.2' && version !== '2.0.0') continue;
       const iface = `${name}@${version === '0.2' ? '0.2.3' : version}`;
       const members = this.imports[name] = {};
       for (const fn of Object.keys(functions)) this.define(members, iface, fn);

@@ -1,6 +1,7 @@
 import { isAbsolute, join, relative } from 'node:path';
 import type { KeyValueBackend } from '#contract/runtime-grant.js';
 import { BoundedStore } from './bounded-store.js';
+import { DynamoStore } from './dynamo-store.js';
 import { FileStore } from './file-store.js';
 import { PostgresStore } from './postgres-store.js';
 import { RedisStore } from './redis-store.js';
@@ -24,6 +25,7 @@ function driverFor(backend: KeyValueBackend, orgDir: string): KeyValueStore {
     case 'spin': return new FileStore(fileWithin(orgDir, backend.file));
     case 'redis': return new RedisStore(backend.url);
     case 'postgres': return new PostgresStore(backend.url);
+    case 'aws_dynamo': return new DynamoStore(backend);
     default: throw new StoreError(`stores of type ${backend.type} cannot be opened here`);
   }
 }

@@ -34,8 +34,15 @@ import { RuntimeConfigRepository } from './runtime-config/runtime-config.reposit
 import { RuntimeConfigService } from './runtime-config/runtime-config.service.js';
 import { SchedulerRepository } from './scheduler/scheduler.repository.js';
 import { SchedulerService } from './scheduler/scheduler.service.js';
+import { BrowseController } from './stores/browse.controller.js';
+import { BrowseService } from './stores/browse.service.js';
 import { StoreLinksService } from './stores/store-links.service.js';
+import { StoreRequestRepository } from './stores/store-request.repository.js';
+import { StoreRequestsController } from './stores/store-requests.controller.js';
+import { StoreRequestsService } from './stores/store-requests.service.js';
 import { StoreRepository } from './stores/store.repository.js';
+import { StoresController } from './stores/stores.controller.js';
+import { StoresService } from './stores/stores.service.js';
 import { UsageController } from './usage/usage.controller.js';
 import { UsageRepository } from './usage/usage.repository.js';
 import { UsageService } from './usage/usage.service.js';
@@ -53,11 +60,11 @@ type ImportedModule = NonNullable<ModuleMetadata['imports']>[number];
 
 const REPOSITORIES = [
   AppRepository, HealthRepository, IdempotencyRepository, JournalRepository, LogRepository, NodeRepository, RolloutRepository, RuntimeConfigRepository, SchedulerRepository,
-  StoreRepository, TokenRepository, UsageRepository, VariableRepository, VersionBuildRepository, VersionRepository,
+  StoreRepository, StoreRequestRepository, TokenRepository, UsageRepository, VariableRepository, VersionBuildRepository, VersionRepository,
 ];
 const SERVICES = [
-  AdvanceService, AppsService, AuthService, FleetService, GrantsService, HealthService, JournalService, LogsService, NodesService, RebuildService, RequirementsService, RetentionService,
-  RolloutsService, RuntimeConfigService, SchedulerService, StoreLinksService, UsageService, VariablesService, VersionsService,
+  AdvanceService, AppsService, AuthService, BrowseService, FleetService, GrantsService, HealthService, JournalService, LogsService, NodesService, RebuildService, RequirementsService, RetentionService,
+  RolloutsService, RuntimeConfigService, SchedulerService, StoreLinksService, StoreRequestsService, StoresService, UsageService, VariablesService, VersionsService,
 ];
 
 /** The control plane's API. */
@@ -69,7 +76,8 @@ export class ApiModule {
       module: ApiModule,
       imports: [registry],
       controllers: [
-        AppsController, HealthController, LogsController, NodesController, RolloutsController, RuntimeConfigController, UsageController, VariablesController, VersionsController,
+        AppsController, BrowseController, HealthController, LogsController, NodesController, RolloutsController, RuntimeConfigController, StoreRequestsController, StoresController,
+        UsageController, VariablesController, VersionsController,
       ],
       providers: [
         ...REPOSITORIES,

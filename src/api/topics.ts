@@ -6,5 +6,9 @@ export const ASSIGNMENTS_TOPIC = 'assignments';
 export const REPORTS_TOPIC = 'reports';
 /** The rollouts of an app. */
 export const appTopic = (appId: string): string => `app:${appId}`;
+/** What a node is asked to do with stores. */
+export const storeRequestsTopic = (node: string): string => `store-requests:${node}`;
+/** The answer to one of these. */
+export const storeAnswerTopic = (id: string): string => `store-answer:${id}`;
 /** The log lines of an app. */
 export const logsTopic = (appId: string): string => `logs:${appId}`;

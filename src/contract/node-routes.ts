@@ -6,11 +6,16 @@
  * - `report`: after each change, and as a heartbeat every `HEARTBEAT_MS`
  * - `journal`: takes each entry once
  * - `blob`: bytes by digest; the node checks the digest itself
+ * - `storeRequests`: `?wait=<seconds>` answers what the node is asked to do with stores (contract/store-request.ts), at once or when there is
+ *   something; each is given once
+ * - `storeAnswer`: what came of one of them
  */
 export const NODE_ROUTES = {
   assignments: { method: 'GET', path: '/v1/nodes/:node/assignments' },
   report: { method: 'PUT', path: '/v1/nodes/:node/report' },
   journal: { method: 'POST', path: '/v1/nodes/:node/journal' },
+  storeRequests: { method: 'GET', path: '/v1/nodes/:node/store-requests' },
+  storeAnswer: { method: 'POST', path: '/v1/nodes/:node/store-requests/:request' },
   blob: { method: 'GET', path: '/v1/blobs/:digest' },
 } as const;
 

@@ -167,6 +167,9 @@ describe('the shell of the API', () => {
       const configured = ['/v1/apps/{app}/channels/{channel}', '/v1/apps/{app}', '/v1'].flatMap((path) => ['DELETE', 'GET', 'PUT'].map((method) => `${method} ${path}/runtime-config`));
       expect(routes.sort()).toEqual([
         ...configured,
+        'DELETE /v1/stores/{store}', 'DELETE /v1/stores/{store}/keys/{key}', 'DELETE /v1/stores/{store}/links', 'GET /v1/nodes/{node}/store-requests', 'GET /v1/stores',
+        'GET /v1/stores/{store}', 'GET /v1/stores/{store}/keys', 'GET /v1/stores/{store}/keys/{key}', 'POST /v1/nodes/{node}/store-requests/{request}',
+        'POST /v1/stores', 'POST /v1/stores/{store}/links', 'POST /v1/stores/{store}/sql', 'PUT /v1/stores/{store}', 'PUT /v1/stores/{store}/keys/{key}',
         'DELETE /v1/apps/{app}', 'GET /healthz', 'GET /readyz', 'GET /v1/apps', 'GET /v1/apps/{app}', 'GET /v1/apps/{app}/logs', 'GET /v1/apps/{app}/usage',
         'GET /v1/apps/{app}/variables', 'GET /v1/apps/{app}/versions', 'GET /v1/apps/{app}/versions/{version}', 'GET /v1/nodes/{node}/assignments', 'GET /version',
         'POST /v1/apps/{app}/rollback', 'POST /v1/apps/{app}/rollouts', 'POST /v1/apps/{app}/versions', 'POST /v1/nodes/{node}/journal',

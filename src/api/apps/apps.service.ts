@@ -33,6 +33,10 @@ export class AppsService {
     @Inject(CONTROL_CONFIG) private readonly config: ControlConfig,
   ) {}
 
+  find(name: string, db?: Db): Promise<AppRecord | undefined> {
+    return this.repository.find(name, db);
+  }
+
   /** Throws API_APP_NOT_FOUND. */
   async get(name: string): Promise<AppRecord> {
     return found(await this.repository.find(name), name);

@@ -1,6 +1,7 @@
 import { WhorlError } from '#contract/errors.js';
 import type { RuntimeConfig } from '#contract/runtime-config.js';
 import type { ApiRequest } from '#platform/http/api-request.js';
+import { readBody } from '#platform/http/read-body.js';
 import { readRuntimeConfig, toRuntimeConfig } from './read-config.js';
 import { CONFIG_TYPES } from './runtime-config.schema.js';
 
@@ -13,12 +14,5 @@ export async function readConfigBody(request: ApiRequest): Promise<RuntimeConfig
   if (!request.is('application/toml')) {
     throw new WhorlError('API_MEDIA_TYPE_UNSUPPORTED', `this takes ${CONFIG_TYPES.join(' or ')}, not ${request.get('content-type') ?? 'a body without Content-Type'}: curl -H 'content-type: application/toml' --data-binary @FILE`);
   }
-  const chunks: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const chunk of request as AsyncIterable<Uint8Array>) {
-    bytes += chunk.length;
-    if (bytes <= MAX_BYTES) chunks.push(chunk);
-  }
-  if (bytes > MAX_BYTES) throw new WhorlError('API_BODY_TOO_LARGE', `a runtime configuration has at most ${MAX_BYTES} bytes`);
-  return readRuntimeConfig(Buffer.concat(chunks).toString('utf8'), 'toml');
+  return readRuntimeConfig((await readBody(request, MAX_BYTES)).toString('utf8'), 'toml');
 }

@@ -54,7 +54,8 @@ export function problemsOf(issue: z.core.$ZodIssue): [path: string, message: str
   return [[name(path), issue.code === 'invalid_key' ? issue.issues.map(({ message }) => message).join(', ') : issue.message]];
 }
 
-function maskedIn(value: unknown, path: string[]): [path: string, message: string][] {
+/** Where the mask of a secret stands in the place of the secret. */
+export function maskedIn(value: unknown, path: string[]): [path: string, message: string][] {
   if (typeof value === 'string') {
     const masked = value === MASK || MASKED.slice(1).some((part) => value.includes(part));
     return masked ? [[path.join('.'), `${MASK} stands for a secret that is not shown: give the secret itself`]] : [];

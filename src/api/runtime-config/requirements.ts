@@ -32,12 +32,3 @@ export const describeUnknown = ({ key, label, component }: UnknownLabel): string
 export function mayBeProvided({ variablesProviders }: Pick<RuntimeGrant, 'variablesProviders'>, name: string): boolean {
   return variablesProviders.some((provider) => provider.type !== 'static' || Object.hasOwn(provider.values, name));
 }
-
-/** What a component keeps in a file of the node: each node has its own. */
-export function fileLabels(components: readonly ComponentLabels[], { keyValueStores, sqliteDatabases }: Pick<RuntimeGrant, 'keyValueStores' | 'sqliteDatabases'>): UnknownLabel[] {
-  const inFiles = (labels: readonly string[], known: Record<string, { type: string }>): string[] => labels.filter((label) => (known[label]?.type ?? 'spin') === 'spin');
-  return components.flatMap((each) => [
-    ...inFiles(each.keyValueStores, keyValueStores).map((label) => ({ key: 'key_value_stores' as const, label, component: each.component })),
-    ...inFiles(each.sqliteDatabases, sqliteDatabases).map((label) => ({ key: 'sqlite_databases' as const, label, component: each.component })),
-  ]);
-}

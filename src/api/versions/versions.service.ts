@@ -10,6 +10,9 @@ import { FleetService } from '../nodes/fleet.service.js';
 import { RolloutsService } from '../rollouts/rollouts.service.js';
 import { VariablesService } from '../variables/variables.service.js';
 import { toBuildViews } from './build-views.js';
+import { StoresService } from '../stores/stores.service.js';
+import { GrantsService } from '../runtime-config/grants.service.js';
+import { fileWarnings } from './file-warnings.js';
 import { limitWarnings } from './limits-given.js';
 import { versionState } from './version-state.js';
 import { type VersionRecord, VersionRepository } from './version.repository.js';
@@ -32,11 +35,13 @@ export class VersionsService {
     private readonly variables: VariablesService,
     private readonly registry: Registry,
     private readonly fleet: FleetService,
+    private readonly stores: StoresService,
+    private readonly grants: GrantsService,
   ) {}
 
   /**
    * Takes a bundle in and makes it a version of the app, which is made when it is new; rolls it out unless told otherwise. `created` is
-   * false for bytes that are a version already. Throws what the registry refuses, API_VARIABLE_REQUIRED and API_REQUEST_ABORTED: then
+   * false for bytes that are a version already. Throws what the registry refuses, API_VARIABLE_REQUIRED, API_STORE_LABEL_UNKNOWN and API_REQUEST_ABORTED: then
    * nothing of it is visible, a new app neither.
    */
   async push(name: string, call: PushCall): Promise<{ created: boolean; view: PushView }> {
@@ -47,12 +52,14 @@ export class VersionsService {
       const isAwaited = await this.repository.builds.put({ appId: locked.id, number: version, engine: this.registry.engine }, bundle.builds, db);
       if (isAwaited) await this.repository.builds.announce(db);
       if (known === undefined) await this.variables.sealDeclared(db, locked, bundle.app.variables);
+      await this.stores.noteDefaults(db, locked, [version]);
       const begun = call.rollout === 'now' ? await this.rollouts.start(db, locked, version, { cause: 'push', causedBy: call.pushedBy }) : undefined;
       return { app: locked, number: version, created: known === undefined, rollout: begun };
     });
     if (rollout) await this.rollouts.wait(app, rollout, call.wait);
     const { app: appName, version, digest, state, reason } = await this.summary(name, number);
-    const warnings = [...(bundle.warnings ?? []), ...limitWarnings(bundle.app, await this.fleet.limits())];
+    const [limits, nodes, grant] = await Promise.all([this.fleet.limits(), this.fleet.live(), this.grants.ofApp(app)]);
+    const warnings = [...(bundle.warnings ?? []), ...limitWarnings(bundle.app, limits), ...fileWarnings(bundle.app, grant, nodes.length)];
     return { created, view: { app: appName, version, digest, state, ...(reason && { reason }), url: this.apps.urlOf(name), warnings } };
   }
 

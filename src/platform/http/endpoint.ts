@@ -8,6 +8,8 @@ export interface ResponseSpec {
   body: z.ZodType | null;
   /** Instead of application/json. */
   contentType?: string;
+  /** The same as JSON, for whoever accepts that alone. */
+  json?: z.ZodType;
   /** The data of each event, when the same status can also be answered as text/event-stream. */
   events?: z.ZodType;
 }

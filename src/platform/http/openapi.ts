@@ -105,12 +105,13 @@ function requestBody(spec: EndpointSpec): Json | undefined {
   return { required: !spec.body.safeParse({}).success, content: { 'application/json': { schema: jsonSchema(spec.body, 'input') } } };
 }
 
-function answer({ description, body, contentType, events }: ResponseSpec): Json {
+function answer({ description, body, contentType, json, events }: ResponseSpec): Json {
   if (body === null) return { description };
   return {
     description,
     content: {
       [contentType ?? 'application/json']: { schema: jsonSchema(body, 'output') },
+      ...(json && { 'application/json': { schema: jsonSchema(json, 'output') } }),
       ...(events && { 'text/event-stream': { schema: jsonSchema(events, 'output') } }),
     },
   };

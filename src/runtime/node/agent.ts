@@ -28,6 +28,8 @@ import type { ProviderEnvironment } from './provider-environment.js';
 import { Reporter } from './reporter.js';
 import type { CommandFailure } from './runner-protocol.js';
 import { Snapshot } from './snapshot.js';
+import { StoreProcess } from './store-process.js';
+import { StoreRequests } from './store-requests.js';
 import { storedOf } from './stored-versions.js';
 import { Supervisor } from './supervisor.js';
 import { Turnstile } from './turnstile.js';
@@ -73,6 +75,7 @@ export class Agent {
   private readonly metrics: NodeMetrics | null;
   private metricsServer: MetricsServer | undefined;
   private readonly shipper: JournalShipper;
+  private readonly stores: StoreRequests;
   private readonly runners: AppRunners;
   private sweeper: NodeJS.Timeout | undefined;
   private held: NodeAssignments | undefined;
@@ -122,6 +125,13 @@ export class Agent {
       dir: dir.journals,
       send: (batch) => client.ship(batch),
       isWriting: (writer) => this.supervisor.isWriting(writer),
+      log,
+    });
+    this.stores = new StoreRequests({
+      next: (waitS, signal) => client.storeRequests(waitS, signal),
+      answer: (id, answer) => client.answerStore(id, answer),
+      process: new StoreProcess(options.environment),
+      stateDir: dir.state,
       log,
     });
     this.runners = {
@@ -191,7 +201,7 @@ export class Agent {
       log.info('starting from the snapshot', { apps: held.assignments.length });
       await this.resume(held);
     }
-    this.loops.push(this.poll(signal), this.reporter.run(signal), this.shipper.run(signal));
+    this.loops.push(this.poll(signal), this.reporter.run(signal), this.shipper.run(signal), this.stores.run(signal));
     // After an upgrade of the engine the snapshot holds builds for the one before.
     const lacks = !held || held.assignments.some(({ versions }) => !versions.every(isRunnable));
     if (lacks) await Promise.race([this.firstAnswer.promise, sleep(FIRST_ANSWER_MS, undefined, { ref: false })]);

@@ -6,6 +6,7 @@ import type { Digest } from '#contract/ids.js';
 import { RUNNABLE_ENGINES } from './engines.js';
 import { type JournalBatch, JournalReceipt } from '#contract/journal.js';
 import { NODE_ROUTES } from '#contract/node-routes.js';
+import { type StoreAnswer, type StoreRequest, StoreRequests } from '#contract/store-request.js';
 
 const TIMEOUT_MS = 15_000;
 const CONNECT_TIMEOUT_MS = 3_000;
@@ -55,6 +56,17 @@ export class ControlPlaneClient {
     return JournalReceipt.parse(await this.json({ path: this.path('journal'), method: 'POST', body: batch, ...(signal && { signal }) }));
   }
 
+  /** What this node is asked to do with stores: at once when there is something, else when there is or after `waitS` seconds. */
+  async storeRequests(waitS: number, signal: AbortSignal): Promise<StoreRequest[]> {
+    const path = `${this.path('storeRequests')}?wait=${waitS}`;
+    return StoreRequests.parse(await this.json({ path, timeoutMs: waitS * 1_000 + TIMEOUT_MS, signal })).requests;
+  }
+
+  /** What came of a request. */
+  async answerStore(request: string, answer: StoreAnswer): Promise<void> {
+    await this.json({ path: this.path('storeAnswer').replace(':request', request), method: 'POST', body: answer });
+  }
+
   /** The bytes of a blob, unchecked. */
   async blob(digest: Digest): Promise<Readable> {
     return (await this.send({ path: NODE_ROUTES.blob.path.replace(':digest', digest) })).body;
@@ -64,7 +76,7 @@ export class ControlPlaneClient {
     await this.agent.destroy();
   }
 
-  private path(route: 'assignments' | 'report' | 'journal'): string {
+  private path(route: Exclude<keyof typeof NODE_ROUTES, 'blob'>): string {
     return NODE_ROUTES[route].path.replace(':node', this.options.node);
   }
 

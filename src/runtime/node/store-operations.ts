@@ -1,0 +1,88 @@
+import { rm } from 'node:fs/promises';
+import { isAbsolute, join, relative } from 'node:path';
+import type { SqliteBackend } from '#contract/runtime-grant.js';
+import { MAX_BROWSED_BYTES, MAX_ROWS_BYTES, type StoreAnswer, type StoreOperation } from '#contract/store-request.js';
+import { StoreError, type KeyValueStore } from '#runtime/capability/key-value/key-value-store.js';
+import { openKeyValueStore } from '#runtime/capability/key-value/store.js';
+import { openSqliteDatabase, sqlDatabase } from '#runtime/capability/sqlite/open.js';
+import { SqlError, SqlLimit, type SqlResult, type SqlValue } from '#runtime/capability/sqlite/sql.js';
+import { fromSqlJson, toSqlJson } from './sql-json.js';
+
+type KeyOperation = Exclude<StoreOperation, { op: 'sql' | 'remove' }>;
+type SqlOperation = Extract<StoreOperation, { op: 'sql' }>;
+
+/** SQLite's own beside a database. */
+const FILE_SUFFIXES = ['', '-wal', '-shm', '-journal'];
+
+/** Does what the control plane asks. What goes wrong is an answer as well. `orgDir`: folder for the data of the org on this node. */
+export async function perform(operation: StoreOperation, orgDir: string, timeoutMs: number): Promise<StoreAnswer> {
+  try {
+    switch (operation.op) {
+      case 'sql': return await runSql(operation, orgDir, timeoutMs);
+      case 'remove': return await removeFile(operation.file, orgDir);
+      default: return await useKeys(operation, openKeyValueStore(operation.backend, orgDir));
+    }
+  } catch (error) {
+    return toFailure(error);
+  }
+}
+
+async function useKeys(operation: KeyOperation, store: KeyValueStore): Promise<StoreAnswer> {
+  try {
+    switch (operation.op) {
+      case 'keys': {
+        const { prefix, cursor, limit } = operation;
+        const page = await store.list({ prefix, limit, ...(cursor !== undefined && { cursor }) });
+        return { result: 'keys', keys: page.keys, cursor: page.cursor ?? null };
+      }
+      case 'get': {
+        const value = await store.get(operation.key);
+        if (value && value.length > MAX_BROWSED_BYTES) throw new StoreError(`the value has ${value.length} bytes; at most ${MAX_BROWSED_BYTES} are read through the API`);
+        return { result: 'value', value: value ? Buffer.from(value).toString('base64') : null };
+      }
+      case 'set':
+        await store.set(operation.key, Buffer.from(operation.value, 'base64'), operation.ttlMs);
+        return { result: 'done' };
+      case 'delete':
+        await store.delete(operation.key);
+        return { result: 'done' };
+    }
+  } finally {
+    await store.close();
+  }
+}
+
+async function runSql({ backend, sql, params, readOnly }: SqlOperation, orgDir: string, timeoutMs: number): Promise<StoreAnswer> {
+  const values = params.map(fromSqlJson);
+  const { columns, rows, changes, lastInsertRowid } = readOnly && backend.type === 'libsql'
+    ? await readRemotely(backend, orgDir, sql, values)
+    : await openSqliteDatabase(backend, orgDir).execute(sql, values, { readOnly, timeoutMs, maxResultBytes: MAX_ROWS_BYTES });
+  return { result: 'rows', columns, rows: rows.map((row) => row.map(toSqlJson)), changes: Number(changes), lastInsertRowid: toSqlJson(lastInsertRowid) };
+}
+
+/** A server is told by a transaction of libSQL's that nothing may change; one that does not know it refuses. */
+async function readRemotely(backend: SqliteBackend, orgDir: string, sql: string, values: SqlValue[]): Promise<SqlResult> {
+  const connection = sqlDatabase(backend, { orgDir, owner: 'api' }).connect();
+  try {
+    await connection.execute('BEGIN READONLY', []);
+    return await connection.execute(sql, values, { maxResultBytes: MAX_ROWS_BYTES });
+  } finally {
+    connection.close();
+  }
+}
+
+async function removeFile(file: string, orgDir: string): Promise<StoreAnswer> {
+  const path = join(orgDir, file);
+  const below = relative(orgDir, path);
+  if (isAbsolute(file) || below === '' || below.startsWith('..')) throw new StoreError('the store lies outside of its folder');
+  for (const suffix of FILE_SUFFIXES) await rm(path + suffix, { force: true });
+  return { result: 'done' };
+}
+
+/** Only what was written for whoever asks is told: anything else may name places of this machine. */
+function toFailure(error: unknown): StoreAnswer {
+  const { message } = error as Error;
+  if (error instanceof SqlLimit) return { result: 'failed', reason: error.limit === 'memory' ? 'statement' : 'late', message };
+  if (error instanceof SqlError) return { result: 'failed', reason: 'statement', message };
+  return { result: 'failed', reason: 'store', message: error instanceof StoreError ? message : 'the store cannot be reached' };
+}

@@ -1,4 +1,6 @@
-import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, describe, expect, it } from '@jest/globals';
@@ -324,6 +326,43 @@ describe('a statement that does not end', () => {
     if (outcome instanceof Err) expect(outcome.payload).toEqual({ tag: 'io', val: 'the connection to the database was lost' });
   });
 });
+
+describe('the process of an app', () => {
+  it('does not outlive the one that started it, whatever it does at that moment', async () => {
+    const guest = guestWith();
+    const program = join(import.meta.dirname, '../../src/runtime/capability/sqlite/sql.process.ts');
+    const starter = `
+      import { spawn } from 'node:child_process';
+      import { serialize } from 'node:v8';
+      const child = spawn(process.execPath, ['--no-warnings', process.argv[1]], { stdio: ['ignore', 'ignore', 'ignore', 'pipe'] });
+      const send = (sql) => {
+        const body = serialize({ connection: 1, path: process.argv[2], readOnly: false, maxBytes: 1e6, maxResultBytes: 1e6, params: [], sql });
+        const head = Buffer.alloc(4);
+        head.writeUInt32LE(body.length);
+        child.stdio[3].write(Buffer.concat([head, body]));
+      };
+      child.stdio[3].once('data', () => {
+        send(${JSON.stringify(ENDLESS)});
+        console.log(child.pid);
+      });
+      send('CREATE TABLE t (x)');`;
+    const child = spawn(process.execPath, ['--input-type=module', '-e', starter, program, join(guest.grant.orgDir, 'x.sqlite')], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const [said] = (await once(child.stdout, 'data')) as [Buffer];
+    const pid = Number(said.toString());
+    expect(isAlive(pid)).toBe(true);
+    child.kill('SIGKILL');
+    for (let i = 0; i < 500 && isAlive(pid); i++) await sleep(20);
+    expect(isAlive(pid)).toBe(false);
+  });
+});
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0) && !readFileSync(`/proc/${pid}/stat`, 'latin1').includes(') Z ');
+  } catch {
+    return false;
+  }
+}
 
 describe(openSqliteDatabase, () => {
   it('runs SQL for the API, and changes nothing when it is only to read', async () => {

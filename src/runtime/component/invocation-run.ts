@@ -219,7 +219,9 @@ export class InvocationRun implements Occupant, HandlerRun, HandlerEvents, Entra
 
   fail(error: unknown): void {
     if (this.isOver) return;
-    const struck = isCpuLimit(error) && this.context.cpuMs.here < this.context.cpuMs.full;
+    const { here, full } = this.context.cpuMs;
+    // What other processes used up is none of this lane's, and would be used up in any other.
+    const struck = isCpuLimit(error) && here < full && this.elsewhereMs < full;
     if (struck) this.context.onStrike();
     if (struck && this.request.elsewhere && !this.exchange.touched && !this.hasEffect) return this.moveElsewhere(this.request.elsewhere);
     if (error instanceof ClientGone) return this.close(null, true);

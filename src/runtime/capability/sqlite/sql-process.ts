@@ -44,7 +44,7 @@ const HEAP_MB = 384;
 /** A process that runs SQL, one statement at a time; see sql.process.ts. */
 export class SqlProcess {
   private readonly child: ChildProcess;
-  private readonly channel: Socket;
+  private readonly channel: Socket | undefined;
   private readonly waiting: Job[] = [];
   private running: Job | null = null;
   private ended: Error | null = null;
@@ -65,10 +65,13 @@ export class SqlProcess {
     this.child = spawn(process.execPath, ['--no-warnings', `--max-old-space-size=${HEAP_MB}`, fileURLToPath(new URL(file, import.meta.url))], {
       env: { TMPDIR: tmpdir() }, stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
     });
-    this.channel = this.child.stdio[3] as Socket;
-    this.channel.on('data', (chunk: Buffer) => this.take(chunk));
-    this.channel.on('error', () => undefined);
     this.child.on('error', () => this.end(new SqlError('io', 'the database cannot be reached')));
+    // There is none when this process has as many files open as it may have.
+    const channel = this.child.stdio?.[3] as Socket | undefined;
+    if (!channel) throw new SqlError('io', 'the database cannot be reached');
+    this.channel = channel;
+    channel.on('data', (chunk: Buffer) => this.take(chunk));
+    channel.on('error', () => undefined);
     this.child.on('exit', () => this.end(new SqlError('io', 'the process that ran the statement ended')));
     this.child.unref();
     this.rest();
@@ -119,7 +122,7 @@ export class SqlProcess {
     this.beganMs = performance.now();
     this.chargedMs = 0;
     this.child.ref();
-    this.channel.ref();
+    this.channel!.ref();
     this.watch ??= setInterval(() => this.look(), LOOK_MS).unref();
     this.send(job.request);
   }
@@ -127,7 +130,7 @@ export class SqlProcess {
   /** An idle one does not keep this process from ending. */
   private rest(): void {
     this.child.unref();
-    this.channel.unref();
+    this.channel!.unref();
     this.idleSinceMs = performance.now();
   }
 
@@ -136,7 +139,7 @@ export class SqlProcess {
     const frame = Buffer.allocUnsafe(4 + body.length);
     frame.writeUInt32LE(body.length);
     body.copy(frame, 4);
-    this.channel.write(frame);
+    this.channel!.write(frame);
   }
 
   private take(chunk: Buffer): void {
@@ -185,7 +188,7 @@ export class SqlProcess {
     const jobs = this.waiting.splice(0);
     const { running } = this;
     this.running = null;
-    this.channel.destroy();
+    this.channel?.destroy();
     this.onEnd();
     running?.fail(error);
     for (const job of jobs) job.fail(this.ended);

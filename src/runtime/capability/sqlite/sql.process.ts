@@ -2,6 +2,7 @@ import { mkdirSync, readSync, writeFileSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { constants as sqlite, DatabaseSync, type StatementSync } from 'node:sqlite';
 import { deserialize, serialize } from 'node:v8';
+import { Worker } from 'node:worker_threads';
 import type { ProcessReply, ProcessRequest } from './sql-process.js';
 import type { SqlValue } from './sql.js';
 
@@ -228,6 +229,10 @@ function send(reply: ProcessReply): void {
   body.copy(frame, 4);
   for (let at = 0; at < frame.length; ) at += writeSync(CHANNEL, frame, at);
 }
+
+/** A statement that runs when the starter dies would run on for ever: nobody else could tell. */
+const ORPHAN_WATCH = `setInterval(() => { if (process.ppid !== ${process.ppid}) process.kill(process.pid, 'SIGKILL'); }, 500);`;
+new Worker(ORPHAN_WATCH, { eval: true, stdin: false, resourceLimits: { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 2 } }).unref();
 
 /** Should memory run out, this process is the one to go. */
 try {

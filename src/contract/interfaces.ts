@@ -17,6 +17,8 @@ const wasi02 = [
   'wasi:http/types', 'wasi:http/outgoing-handler',
   'wasi:io/error', 'wasi:io/poll', 'wasi:io/streams',
   'wasi:random/random', 'wasi:random/insecure', 'wasi:random/insecure-seed',
+  'wasi:sockets/instance-network', 'wasi:sockets/ip-name-lookup', 'wasi:sockets/network', 'wasi:sockets/tcp', 'wasi:sockets/tcp-create-socket',
+  'wasi:sockets/udp', 'wasi:sockets/udp-create-socket',
 ];
 const wasi03 = [
   'wasi:cli/environment', 'wasi:cli/exit', 'wasi:cli/stdin', 'wasi:cli/stdout', 'wasi:cli/stderr', 'wasi:cli/types',
@@ -25,6 +27,7 @@ const wasi03 = [
   'wasi:filesystem/preopens', 'wasi:filesystem/types',
   'wasi:http/types', 'wasi:http/client',
   'wasi:random/random', 'wasi:random/insecure', 'wasi:random/insecure-seed',
+  'wasi:sockets/ip-name-lookup', 'wasi:sockets/types',
 ];
 
 /** The first candidate of 0.2 had errors among the streams, and a clock that knows zones. */

@@ -6,8 +6,8 @@ import { interfaceIds, readInterface } from '../fixtures/wit-package.js';
 const EXPORTED_ONLY = /^wasi:(cli\/run|http\/(incoming-handler|handler))@/;
 const LINES: readonly (string | null)[] = ['0.2', '0.3'];
 const PACKAGES = {
-  '0.2.12': ['cli', 'clocks', 'random', 'io', 'filesystem', 'http'],
-  '0.3.0': ['cli', 'clocks', 'random', 'filesystem', 'http'],
+  '0.2.12': ['cli', 'clocks', 'random', 'io', 'filesystem', 'http', 'sockets'],
+  '0.3.0': ['cli', 'clocks', 'random', 'filesystem', 'http', 'sockets'],
 } as const;
 
 describe('the capability table', () => {
@@ -54,7 +54,7 @@ describe('the capability table', () => {
     const ofWasi = waits.filter((each) => each.startsWith('wasi:io/'));
     expect(ofWasi.filter((each) => !/@0\.2.* (.*blocking-|poll$|poll-(list|one)$|.*pollable\.block$|.*\.forward$)/.test(each))).toEqual([]);
     expect(ofWasi).toHaveLength(25);
-    expect(waits.filter((each) => /^wasi:(cli|clocks|filesystem|http|random)/.test(each))).toEqual([]);
+    expect(waits.filter((each) => /^wasi:(cli|clocks|filesystem|http|random|sockets)/.test(each))).toEqual([]);
   });
 
   it('gives a component that speaks HTTP by 0.3 alone streams that never wait, with every function', () => {

@@ -21,6 +21,8 @@ import { RDBMS_TYPES } from './rdbms/rdbms-types.capability.js';
 import { REDIS } from './redis/redis.capability.js';
 import { LLM } from './llm/llm.capability.js';
 import { SQLITE } from './sqlite/sqlite.capability.js';
+import { SOCKETS_02 } from './sockets/sockets-02.capability.js';
+import { SOCKETS_03 } from './sockets/sockets-03.capability.js';
 import { VARIABLES } from './variables/variables.capability.js';
 
 /** Everything a guest may import. A new capability is one file and one line here, and its interfaces in `#contract/interfaces.js`. */
@@ -38,6 +40,8 @@ export const CAPABILITIES: readonly Capability[] = [
   ...POSTGRES_4,
   ...POSTGRES_OLDER,
   ...RANDOM,
+  ...SOCKETS_02,
+  ...SOCKETS_03,
   ...RDBMS_TYPES,
   ...KEY_VALUE,
   ...MQTT,

@@ -27,8 +27,11 @@ export interface DialFailure {
  */
 export function toDialFailure(invocation: Invocation, error: unknown): DialFailure {
   const code = errorCodeOf(error);
-  if (code.tag === 'destination-IP-prohibited') {
-    invocation.note('A component tried to make an outbound network connection to an address that the platform does not allow (private, loopback, link-local or reserved).');
-  }
+  if (code.tag === 'destination-IP-prohibited') noteProhibited(invocation);
   return { isLimit: code.tag === 'connection-limit-reached', message: WORDS[code.tag] ?? (error as Error).message };
+}
+
+/** A forbidden address is a matter for the operator: it is said in the log, since the guest sees a bare code. */
+export function noteProhibited(invocation: Invocation): void {
+  invocation.note('A component tried to make an outbound network connection to an address that the platform does not allow (private, loopback, link-local, reserved, or blocked by the operator).');
 }

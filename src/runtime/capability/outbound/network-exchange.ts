@@ -4,7 +4,7 @@ import type { HostMemory } from '../host-memory.js';
 import type { BodyDestination } from '../http/body-writer.js';
 import { errorCodeOf, HttpError, type ErrorCode } from '../http/error-code.js';
 import type { Stoppable } from '../slot.js';
-import { ResponseBody } from './response-body.js';
+import { IncomingBytes } from './incoming-bytes.js';
 import { StreamedBody, WholeBody } from './request-body.js';
 import type { OutboundOutcome } from './outcome.js';
 
@@ -35,7 +35,7 @@ export class NetworkExchange implements BodyDestination, Dispatcher.DispatchHand
   readonly bodiless = false;
   private controller: Dispatcher.DispatchController | null = null;
   private stopped: Error | null = null;
-  private body: ResponseBody | null = null;
+  private body: IncomingBytes | null = null;
   private requestBody: StreamedBody | null = null;
   private timer: NodeJS.Timeout | null = null;
   private finished = false;
@@ -77,7 +77,7 @@ export class NetworkExchange implements BodyDestination, Dispatcher.DispatchHand
 
   onResponseStart(controller: Dispatcher.DispatchController, status: number): void {
     if (status < 200) return;
-    const body = new ResponseBody({
+    const body = new IncomingBytes({
       pause: () => {
         this.disarm();
         controller.pause();

@@ -2,6 +2,7 @@ import type { GuestState } from '../guest.js';
 import { BodyWriter, type BodyDestination } from '../http/body-writer.js';
 import type { ErrorCode } from '../http/error-code.js';
 import { slotOf, type Stoppable } from '../slot.js';
+import { noteProhibited } from './dial-failure.js';
 import { agentOf } from './http-agent.js';
 import { Loopback } from './loopback.js';
 import { NetworkExchange } from './network-exchange.js';
@@ -112,11 +113,9 @@ function noting(state: GuestState, done: (outcome: OutboundOutcome) => void): (o
   const { invocation } = state;
   return (outcome) => {
     if ('tag' in outcome && outcome.tag === 'connection-limit-reached') {
-      invocation.struck?.('COMPONENT_CONNECTION_LIMIT', `the component has ${state.grant.limits.outboundConnections} connections in this runner already`);
+      invocation.struck?.('COMPONENT_CONNECTION_LIMIT', 'the component, or its app, has as many connections in this runner as it may have');
     }
-    if ('tag' in outcome && outcome.tag === 'destination-IP-prohibited') {
-      invocation.note('A component tried to make an outbound network connection to an address that the platform does not allow (private, loopback, link-local or reserved).');
-    }
+    if ('tag' in outcome && outcome.tag === 'destination-IP-prohibited') noteProhibited(invocation);
     done(outcome);
   };
 }

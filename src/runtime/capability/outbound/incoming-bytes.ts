@@ -4,8 +4,8 @@ import { PIECE_BYTES, type HostMemory } from '../host-memory.js';
 /** Kept for a guest that reads slowly before the socket is paused. */
 const HIGH_WATER_BYTES = 256 * 1024;
 
-/** The body of a response from the network. `control` pauses and stops the socket. */
-export class ResponseBody implements ByteSource {
+/** Bytes that come from the network: the body of a response, or all that a socket gives. `control` pauses and stops the socket. */
+export class IncomingBytes implements ByteSource {
   onReadable: (() => void) | null = null;
   private readonly queue: Uint8Array[] = [];
   private queuedBytes = 0;
@@ -57,15 +57,25 @@ export class ResponseBody implements ByteSource {
     return chunk;
   }
 
+  /** Whoever reads sees the end now; what has not been read is dropped. */
+  close(): void {
+    this.clear();
+    this.end([]);
+  }
+
   cancel(): void {
-    this.queue.length = 0;
-    this.keep(-this.queuedBytes);
+    this.clear();
     if (this.ended || this.failure) return;
     this.control.cancel();
   }
 
   trailers(): Headers | null {
     return this.trailerFields;
+  }
+
+  private clear(): void {
+    this.queue.length = 0;
+    this.keep(-this.queuedBytes);
   }
 
   private keep(bytes: number): void {

@@ -14,7 +14,7 @@ const SETS = {
   ],
   environment: ['wasi:cli/environment'],
   files: ['wasi:filesystem/preopens'],
-  key_value_stores: ['fermyon:spin/key-value', 'spin:key-value/key-value', 'wasi:keyvalue/atomics', 'wasi:keyvalue/batch', 'wasi:keyvalue/store', 'whorl:key-value/extended'],
+  key_value_stores: ['fermyon:spin/key-value', 'wasi:blobstore/blobstore', 'spin:key-value/key-value', 'wasi:keyvalue/atomics', 'wasi:keyvalue/batch', 'wasi:keyvalue/store', 'whorl:key-value/extended'],
   sqlite_databases: ['fermyon:spin/sqlite', 'spin:sqlite/sqlite'],
   variables: ['fermyon:spin/config', 'fermyon:spin/variables', 'spin:variables/variables', 'wasi:config/store'],
 } as const satisfies Record<string, readonly string[]>;

@@ -59,6 +59,8 @@ export const SUPPORTED_INTERFACES: readonly SupportedInterface[] = [
   { name: 'spin:mysql/mysql', version: '3.0.0' },
   { name: 'spin:key-value/key-value', version: '3.0.0' },
   ...['store', 'batch', 'atomics'].map((name) => ({ name: `wasi:keyvalue/${name}`, version: '0.2.0-draft2' })),
+  ...['blobstore', 'container', 'types'].map((name) => ({ name: `wasi:blobstore/${name}`, version: '0.2.0-draft' })),
+  { name: 'wasi:logging/logging', version: '0.1.0-draft' },
   { name: 'whorl:key-value/extended', version: '0.1.0' },
 ];
 

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, describe, expect, it } from '@jest/globals';
 import { Err, LimitTrap } from '#engine/run/host.js';
+import { NO_GUEST_SETTINGS } from '#runtime/capability/guest-settings.js';
 import type { GuestGrant, Invocation } from '#runtime/capability/guest.js';
 import type { WitValue } from '#runtime/capability/sqlite/guest-connections.js';
 import { openSqliteDatabase } from '#runtime/capability/sqlite/open.js';
@@ -242,7 +243,7 @@ describe('SQL of a guest', () => {
   });
 
   it('fills a database up to its size and no further', async () => {
-    const { run, rows, fault } = connect(guestWith({ settings: { tmpBytes: 0, sqliteBytes: 1024 * 1024 } }));
+    const { run, rows, fault } = connect(guestWith({ settings: { ...NO_GUEST_SETTINGS, sqliteBytes: 1024 * 1024 } }));
     await run('CREATE TABLE t (x)');
     expect(await fault('INSERT INTO t VALUES (zeroblob(2000000))')).toEqual({ tag: 'database-full' });
     await run('INSERT INTO t VALUES (zeroblob(500000))');

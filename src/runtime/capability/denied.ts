@@ -40,6 +40,9 @@ const ANSWERS: Readonly<Record<string, Readonly<Record<string, HostFunction>>>> 
   'spin:redis/redis': { '[static]connection.open': other('spin:redis/redis') },
   'spin:sqlite/sqlite': { '[static]connection.open': accessDenied, '[static]connection.open-async': accessDenied },
   'spin:variables/variables': { get: undefinedVariable },
+  'wasi:blobstore/blobstore': Object.fromEntries(
+    ['create-container', 'get-container', 'delete-container', 'container-exists', 'copy-object', 'move-object'].map((name) => [name, () => new Err(notPermitted('wasi:blobstore/blobstore'))]),
+  ),
   'wasi:cli/environment': { 'get-environment': () => [], 'get-arguments': () => [], 'initial-cwd': () => undefined, 'get-initial-cwd': () => undefined },
   'wasi:config/store': { get: io('wasi:config/store'), 'get-all': io('wasi:config/store') },
   'wasi:filesystem/preopens': { 'get-directories': () => [] },

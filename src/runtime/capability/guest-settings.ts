@@ -4,7 +4,9 @@ export interface GuestSettings {
   tmpBytes: number;
   /** What a SQLite database in a file may grow to, its log not counted. */
   sqliteBytes: number;
+  /** What an app may keep in its blobstore on this node; 0: there is none. */
+  blobstoreBytes: number;
 }
 
 /** What stands in the configuration when nobody sets anything. */
-export const NO_GUEST_SETTINGS: GuestSettings = { tmpBytes: 0, sqliteBytes: 1024 * 1024 * 1024 };
+export const NO_GUEST_SETTINGS: GuestSettings = { tmpBytes: 0, sqliteBytes: 1024 * 1024 * 1024, blobstoreBytes: 0 };

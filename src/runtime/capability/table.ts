@@ -1,6 +1,7 @@
 import type { HandlerKind } from '#contract/artifact.js';
 import type { HostBinding, HostResolver } from '#engine/run/host.js';
 import type { Capability } from './capability.js';
+import { BLOBSTORE_DRAFT } from './blobstore/blobstore.capability.js';
 import { CLI } from './cli/cli.capability.js';
 import { CLOCKS } from './clocks.capability.js';
 import { deniedBinding } from './denied.js';
@@ -12,6 +13,7 @@ import { HTTP_03 } from './http/http-03.capability.js';
 import { IO_ERROR, POLL } from './io/poll.capability.js';
 import { STREAMS, STREAMS_AT_ONCE } from './io/streams.capability.js';
 import { KEY_VALUE } from './key-value/key-value.capability.js';
+import { LOGGING } from './logging/logging.capability.js';
 import { MQTT } from './mqtt/mqtt.capability.js';
 import { MYSQL } from './mysql/mysql.capability.js';
 import { POSTGRES_4 } from './postgres/postgres-4.capability.js';
@@ -27,6 +29,7 @@ import { VARIABLES } from './variables/variables.capability.js';
 
 /** Everything a guest may import. A new capability is one file and one line here, and its interfaces in `#contract/interfaces.js`. */
 export const CAPABILITIES: readonly Capability[] = [
+  ...BLOBSTORE_DRAFT,
   ...CLI,
   ...CLOCKS,
   ...FILESYSTEM,
@@ -47,6 +50,7 @@ export const CAPABILITIES: readonly Capability[] = [
   ...MQTT,
   ...REDIS,
   ...LLM,
+  LOGGING,
   ...SQLITE,
   ...VARIABLES,
 ];

@@ -105,7 +105,7 @@ export class Agent {
         publicPort: config.WHORL_HTTP_PORT,
         limits: toPlatformLimits(config),
         allowPrivateHosts: config.WHORL_ALLOW_PRIVATE_HOSTS,
-        settings: { tmpBytes: config.WHORL_GUEST_TMP_BYTES, sqliteBytes: config.WHORL_SQLITE_BYTES },
+        settings: { tmpBytes: config.WHORL_GUEST_TMP_BYTES, sqliteBytes: config.WHORL_SQLITE_BYTES, blobstoreBytes: config.WHORL_BLOBSTORE_BYTES },
         verifyResetEvery: config.WHORL_VERIFY_RESET_EVERY,
         loaded: {
           idleAfterMs: config.WHORL_IDLE_AFTER_MS,

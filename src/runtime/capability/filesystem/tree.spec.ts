@@ -1,9 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
-import { buildTree, walk, type DirectoryNode } from './tree.js';
+import { buildTree, walk, type DirectoryNode, type FileNode } from './tree.js';
 
 const root = buildTree(['/a.txt', '/assets/logo.png', '/assets/css/site.css'].map((path) => ({ path, localPath: `/blobs${path}`, bytes: 1 })));
 const found = (path: string, from: DirectoryNode = root) => {
-  const node = walk(from, path);
+  const node = walk<FileNode, DirectoryNode>(from, path);
   return typeof node === 'string' ? node : node.path;
 };
 

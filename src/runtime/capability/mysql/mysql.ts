@@ -5,6 +5,7 @@ import { canonicalHost } from '../outbound/outbound-policy.js';
 import { SessionRegistry } from '../rdbms/app-sessions.js';
 import { Connection, type SessionAccess } from '../rdbms/connection.js';
 import { MAX_RESULT_BYTES, ResultBudget, VALUE_BYTES } from '../rdbms/result-budget.js';
+import { rightsKey } from '../rdbms/rights-key.js';
 import { RowStream } from '../rdbms/row-stream.js';
 import { parseMysqlAddress, type MysqlAddress } from './address.js';
 import { MysqlFailure, statementError } from './failure.js';
@@ -44,7 +45,7 @@ function accessOf(state: GuestState, text: string, address: MysqlAddress): Sessi
     sessions: registry.of(grant),
     source: {
       grant,
-      key: JSON.stringify([text, grant.allowPrivateHosts, grant.runtime.clientTls.length > 0 ? grant.component : null]),
+      key: JSON.stringify([text, rightsKey(grant)]),
       open: async () => (await import('./session.js')).MysqlSession.open(address, grant, MAX_RESULT_BYTES),
     },
   };

@@ -42,6 +42,8 @@ export class MysqlSession implements PooledSession {
   isUsable = true;
   /** A request to stop that is under way: what comes after it must not be hit. */
   private cancelling: Promise<void> | null = null;
+  /** What waits for the server. The library forgets some of it when the connection ends. */
+  private readonly waiting = new Set<(reason: Error) => void>();
   /** Bytes since the last row: a row that is too large never becomes whole. */
   private unread = 0;
 
@@ -52,7 +54,7 @@ export class MysqlSession implements PooledSession {
     private readonly address: MysqlAddress,
     maxRowBytes: number,
   ) {
-    client.on('error', () => this.close());
+    client.on('error', (error) => this.close(error));
     client.on('end', () => this.close());
     this.stream.on('data', (chunk) => {
       this.unread += chunk.length;
@@ -110,8 +112,12 @@ export class MysqlSession implements PooledSession {
     this.client.resume();
     if (this.cancelling) await this.cancelling;
     const { user, password, database } = this.address;
-    await new Promise<void>((resolve, reject) => {
+    await this.whileOpen<void>((resolve, reject) => {
       this.client.changeUser({ user, password, database }, (error) => (error ? reject(error) : resolve()));
+    });
+    // MariaDB keeps the character set
+    await this.whileOpen<void>((resolve, reject) => {
+      this.client.query('SET NAMES utf8mb4 COLLATE utf8mb4_unicode_ci', (error) => (error ? reject(error) : resolve()));
     });
   }
 
@@ -122,10 +128,11 @@ export class MysqlSession implements PooledSession {
     this.cancelling = this.kill(threadId).finally(() => { this.cancelling = null; });
   }
 
-  close(): void {
+  close(reason: Error = new Error('connection closed')): void {
     if (!this.isUsable) return;
     this.isUsable = false;
     this.client.destroy();
+    for (const fail of this.waiting) fail(reason);
   }
 
   private get stream(): Socket {
@@ -136,23 +143,30 @@ export class MysqlSession implements PooledSession {
     try {
       const other = await this.reopen();
       const timer = setTimeout(() => other.close(), CANCEL_TIMEOUT_MS);
-      await new Promise((resolve) => { other.client.query(`KILL QUERY ${threadId}`, resolve); });
-      clearTimeout(timer);
+      await other.whileOpen((resolve) => other.client.query(`KILL QUERY ${threadId}`, resolve)).finally(() => clearTimeout(timer));
       other.close();
     } catch {
       // the session is closed by whoever asked, or goes on to the end of its answer
     }
   }
 
+  /** A promise that rejects when the connection ends before. */
+  private whileOpen<T>(work: (resolve: (value: T) => void, reject: (reason: Error) => void) => void): Promise<T> {
+    const { promise, resolve, reject } = Promise.withResolvers<T>();
+    this.waiting.add(reject);
+    work(resolve, reject);
+    return promise.finally(() => this.waiting.delete(reject));
+  }
+
   private prepare(statement: string): Promise<mysql.PrepareStatementInfo> {
-    return new Promise((resolve, reject) => {
+    return this.whileOpen((resolve, reject) => {
       this.client.prepare(statement, (error, prepared) => (error ? reject(error) : resolve(prepared)));
     });
   }
 
   /** Only the first of several results counts (a procedure gives one for each statement in it). */
   private execute(prepared: mysql.PrepareStatementInfo, values: unknown[], sink: RowSink): Promise<void> {
-    return new Promise((resolve, reject) => {
+    return this.whileOpen((resolve, reject) => {
       let failure: Error | null = null;
       const guarded = (work: () => void) => {
         if (failure) return;

@@ -7,6 +7,7 @@ import { canonicalHost } from '../outbound/outbound-policy.js';
 import { SessionRegistry } from '../rdbms/app-sessions.js';
 import { Connection, type SessionAccess } from '../rdbms/connection.js';
 import { MAX_RESULT_BYTES, ResultBudget, VALUE_BYTES } from '../rdbms/result-budget.js';
+import { rightsKey } from '../rdbms/rights-key.js';
 import { RowStream } from '../rdbms/row-stream.js';
 import { parsePgAddress, type PgAddress } from './address.js';
 import { PgFailure, statementError } from './failure.js';
@@ -62,7 +63,7 @@ function accessOf(state: GuestState, text: string, address: PgAddress, caRoot: s
     sessions: registry.of(grant),
     source: {
       grant,
-      key: JSON.stringify([text, caRoot, grant.allowPrivateHosts, grant.runtime.clientTls.length > 0 ? grant.component : null]),
+      key: JSON.stringify([text, caRoot, rightsKey(grant)]),
       open: async () => (await import('./session.js')).PgSession.open(address, route, MAX_RESULT_BYTES),
     },
   };

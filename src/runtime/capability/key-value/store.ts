@@ -1,6 +1,7 @@
 import { isAbsolute, join, relative } from 'node:path';
 import type { KeyValueBackend } from '#contract/runtime-grant.js';
 import { BoundedStore } from './bounded-store.js';
+import { CosmosStore } from './cosmos-store.js';
 import { DynamoStore } from './dynamo-store.js';
 import { FileStore } from './file-store.js';
 import { PostgresStore } from './postgres-store.js';
@@ -26,7 +27,7 @@ function driverFor(backend: KeyValueBackend, orgDir: string): KeyValueStore {
     case 'redis': return new RedisStore(backend.url);
     case 'postgres': return new PostgresStore(backend.url);
     case 'aws_dynamo': return new DynamoStore(backend);
-    default: throw new StoreError(`stores of type ${backend.type} cannot be opened here`);
+    case 'azure_cosmos': return new CosmosStore(backend);
   }
 }
 

@@ -43,6 +43,7 @@ export const SUPPORTED_INTERFACES: readonly SupportedInterface[] = [
   { name: 'fermyon:spin/sqlite', version: '2.0.0' },
   ...['3.0.0', '3.1.0'].map((version) => ({ name: 'spin:sqlite/sqlite', version })),
   { name: 'fermyon:spin/config', version: null },
+  ...['fermyon:spin/http-types', 'fermyon:spin/http'].map((name) => ({ name, version: null })),
   { name: 'fermyon:spin/variables', version: '2.0.0' },
   { name: 'spin:variables/variables', version: '3.0.0' },
   { name: 'wasi:config/store', version: '0.2.0-draft-2024-09-27' },

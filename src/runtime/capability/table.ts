@@ -25,6 +25,7 @@ import { LLM } from './llm/llm.capability.js';
 import { SQLITE } from './sqlite/sqlite.capability.js';
 import { SOCKETS_02 } from './sockets/sockets-02.capability.js';
 import { SOCKETS_03 } from './sockets/sockets-03.capability.js';
+import { SPIN_HTTP } from './spin-http/spin-http.capability.js';
 import { VARIABLES } from './variables/variables.capability.js';
 
 /** Everything a guest may import. A new capability is one file and one line here, and its interfaces in `#contract/interfaces.js`. */
@@ -45,6 +46,7 @@ export const CAPABILITIES: readonly Capability[] = [
   ...RANDOM,
   ...SOCKETS_02,
   ...SOCKETS_03,
+  ...SPIN_HTTP,
   ...RDBMS_TYPES,
   ...KEY_VALUE,
   ...MQTT,

@@ -11,6 +11,9 @@ export const MAX_BROWSED_BYTES = 8 * 1024 * 1024;
 /** Rows of one answer together. */
 export const MAX_ROWS_BYTES = 4 * 1024 * 1024;
 
+/** What a node may take for one request. */
+export const MAX_STORE_WORK_MS = 15_000;
+
 const Base64 = z.base64();
 
 /** An INTEGER that JSON would round has its digits in a text, a BLOB is in base64. */

@@ -164,7 +164,7 @@ describe('stores', () => {
     });
 
     it('with SQL that never ends, which is stopped and holds nobody up', async () => {
-      const endless = fixture.call('POST', '/v1/stores/files/sql', { body: { sql: 'WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n' } });
+      const endless = fixture.call('POST', '/v1/stores/files/sql', { body: { sql: 'WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n', timeoutMs: 500 } });
       expect((await fixture.call('GET', keys)).status).toBe(200);
       expect(await endless).toMatchObject({ status: 504, body: { code: 'API_STORE_TIMEOUT' } });
     });
@@ -195,6 +195,21 @@ describe('stores', () => {
         expect(pushed.body.warnings).toEqual([expect.stringContaining('[key_value_store.default]'), expect.stringContaining('[sqlite_database.default]')]);
       } finally {
         await second.stop();
+      }
+    });
+
+    it('by a node that is connected to another replica', async () => {
+      const replica = await fixture.startReplica();
+      const elsewhere = fixture.node('elsewhere', replica);
+      await until(async () => (await fixture.sql(`SELECT 1 FROM node WHERE name = 'elsewhere'`)).length === 1);
+      const there = new StoreNode(elsewhere);
+      try {
+        expect(await fixture.call('PUT', `${keys}/there?node=elsewhere`, { body: Buffer.from('1'), headers: RAW })).toMatchObject({ status: 204 });
+        expect((await fixture.call<{ items: string[] }>('GET', `${keys}?node=elsewhere`)).body.items).toEqual(['there']);
+      } finally {
+        await there.stop();
+        await elsewhere.stop();
+        await fixture.stopReplica(replica);
       }
     });
 

@@ -55,7 +55,7 @@ const DeleteKey = endpoint({
 
 const RunSql = endpoint({
   summary: 'Run a statement against a database',
-  description: 'In a connection of its own. What it may change is nothing unless `readOnly` is false; one that takes long is stopped.',
+  description: 'In a connection of its own. What it may change is nothing unless `readOnly` is false; one that takes longer than it may is stopped.',
   tag,
   params: StoreParams,
   query: OnNode,

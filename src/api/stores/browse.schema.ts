@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { NodeName } from '#contract/ids.js';
-import { SqlJson } from '#contract/store-request.js';
+import { MAX_STORE_WORK_MS, SqlJson } from '#contract/store-request.js';
 import { PageQuery } from '#platform/http/page.js';
 import { StoreParams } from './store.schema.js';
 
@@ -31,6 +31,7 @@ export const SqlRequest = z.strictObject({
   sql: z.string().min(1).max(MAX_SQL).describe('One statement.'),
   params: z.array(Param).max(MAX_PARAMS).default([]).describe('Of its placeholders, in order. A BLOB is {"base64": "…"}, an INTEGER that JSON would round {"integer": "…"}.'),
   readOnly: z.boolean().default(true).describe('The statement may change nothing.'),
+  timeoutMs: z.int().min(1).max(MAX_STORE_WORK_MS).default(MAX_STORE_WORK_MS).describe('One that takes longer is stopped.'),
 });
 export type SqlRequest = z.infer<typeof SqlRequest>;
 

@@ -20,28 +20,28 @@ export class BrowseService {
 
   async keys(name: string, { prefix, cursor, limit, node }: KeysQuery): Promise<Page<string>> {
     const backend = await this.keyValue(name);
-    const { keys, cursor: next } = expect('keys', await this.requests.ask(name, { op: 'keys', backend, prefix, cursor, limit }, node));
+    const { keys, cursor: next } = expect('keys', await this.requests.ask(name, { op: 'keys', backend, prefix, cursor, limit }, { node }));
     return { items: keys, next };
   }
 
   /** Throws API_STORE_KEY_NOT_FOUND. */
   async get(name: string, key: string, node: string | undefined): Promise<Buffer> {
-    const { value } = expect('value', await this.requests.ask(name, { op: 'get', backend: await this.keyValue(name), key }, node));
+    const { value } = expect('value', await this.requests.ask(name, { op: 'get', backend: await this.keyValue(name), key }, { node }));
     if (value === null) throw new WhorlError('API_STORE_KEY_NOT_FOUND', `${name} has no key ${JSON.stringify(key)}`);
     return Buffer.from(value, 'base64');
   }
 
   async set(name: string, key: string, value: Uint8Array, { node, ttlMs }: SetQuery): Promise<void> {
     const backend = await this.keyValue(name);
-    await this.requests.ask(name, { op: 'set', backend, key, value: Buffer.from(value).toString('base64'), ttlMs }, node);
+    await this.requests.ask(name, { op: 'set', backend, key, value: Buffer.from(value).toString('base64'), ttlMs }, { node });
   }
 
   async remove(name: string, key: string, node: string | undefined): Promise<void> {
-    await this.requests.ask(name, { op: 'delete', backend: await this.keyValue(name), key }, node);
+    await this.requests.ask(name, { op: 'delete', backend: await this.keyValue(name), key }, { node });
   }
 
-  async sql(name: string, { sql, params, readOnly }: SqlRequest, node: string | undefined): Promise<SqlView> {
-    const { result: _result, ...view } = expect('rows', await this.requests.ask(name, { op: 'sql', backend: await this.sqlite(name), sql, params, readOnly }, node));
+  async sql(name: string, { sql, params, readOnly, timeoutMs }: SqlRequest, node: string | undefined): Promise<SqlView> {
+    const { result: _result, ...view } = expect('rows', await this.requests.ask(name, { op: 'sql', backend: await this.sqlite(name), sql, params, readOnly }, { node, timeoutMs }));
     return view;
   }
 

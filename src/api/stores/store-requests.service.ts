@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { WhorlError } from '#contract/errors.js';
 import { DEFAULT_ORG } from '#contract/ids.js';
-import { StoreAnswer, type StoreOperation, StoreRequest } from '#contract/store-request.js';
+import { MAX_STORE_WORK_MS, StoreAnswer, type StoreOperation, StoreRequest } from '#contract/store-request.js';
 import type { Db } from '#platform/prisma/prisma.service.js';
 import { Wakeups } from '#platform/wakeups.js';
 import { FleetService } from '../nodes/fleet.service.js';
@@ -10,9 +10,14 @@ import { storeAnswerTopic, storeRequestsTopic } from '../topics.js';
 import { SecretBox } from '../variables/secret-box.js';
 import { StoreRequestRepository } from './store-request.repository.js';
 
-/** For the node, and for the way to it and back. */
-const WORK_MS = 15_000;
-const DEADLINE_MS = 20_000;
+/** The way to a node and back. */
+const WAY_MS = 5_000;
+
+export interface AskOptions {
+  /** The node that is asked. */
+  node?: string | undefined;
+  timeoutMs?: number;
+}
 
 /** What a node answers when it did what it was asked. */
 export type StoreResult = Exclude<StoreAnswer, { result: 'failed' }>;
@@ -31,12 +36,13 @@ export class StoreRequestsService {
    * Has a node do something with a store: the one named, else any that reaches it. Throws API_STORE_NODE_UNCLEAR for a file when there are
    * several nodes, API_STORE_UNREACHABLE when none answers, API_STORE_FAILED, API_SQL_INVALID or API_STORE_TIMEOUT for what it answers.
    */
-  async ask(name: string, operation: Exclude<StoreOperation, { op: 'remove' }>, node?: string): Promise<StoreResult> {
+  async ask(name: string, operation: Exclude<StoreOperation, { op: 'remove' }>, { node, timeoutMs = MAX_STORE_WORK_MS }: AskOptions = {}): Promise<StoreResult> {
     const chosen = await this.choose(name, operation.backend.type === 'spin', node);
     const id = randomUUID();
+    const deadlineMs = timeoutMs + WAY_MS;
     try {
-      await this.repository.put(chosen, { id, request: this.seal({ id, org: DEFAULT_ORG, timeoutMs: WORK_MS, operation }) }, DEADLINE_MS);
-      const sealed = await this.wakeups.wait([storeAnswerTopic(id)], () => this.repository.findAnswer(id), { timeoutMs: DEADLINE_MS });
+      await this.repository.put(chosen, { id, request: this.seal({ id, org: DEFAULT_ORG, timeoutMs, operation }) }, deadlineMs);
+      const sealed = await this.wakeups.wait([storeAnswerTopic(id)], () => this.repository.findAnswer(id), { timeoutMs: deadlineMs });
       if (sealed === undefined) throw new WhorlError('API_STORE_UNREACHABLE', `node ${chosen} did not answer for the store ${name} in time`);
       return resultOf(name, StoreAnswer.parse(JSON.parse(this.box.open(sealed, contextOf(id)))));
     } finally {
@@ -48,7 +54,7 @@ export class StoreRequestsService {
   async removeFile(db: Db, file: string): Promise<void> {
     for (const node of await this.repository.nodes(db)) {
       const id = randomUUID();
-      await this.repository.put(node, { id, request: this.seal({ id, org: DEFAULT_ORG, timeoutMs: WORK_MS, operation: { op: 'remove', file } }) }, null, db);
+      await this.repository.put(node, { id, request: this.seal({ id, org: DEFAULT_ORG, timeoutMs: MAX_STORE_WORK_MS, operation: { op: 'remove', file } }) }, null, db);
     }
   }
 

@@ -1,6 +1,6 @@
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, describe, expect, it } from '@jest/globals';
-import { isShortRead, type Instruction } from './read-program.js';
+import { isPlainSelect, isShortRead, type Instruction } from './read-program.js';
 
 const db = new DatabaseSync(':memory:');
 db.exec('CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT UNIQUE, n INT); CREATE INDEX by_n ON t (n); CREATE TABLE w (a, b, PRIMARY KEY (a, b)) WITHOUT ROWID; CREATE TABLE g (id INTEGER PRIMARY KEY, x TEXT, y AS (x LIKE x)); CREATE VIEW v AS SELECT * FROM t');
@@ -34,5 +34,25 @@ describe(isShortRead, () => {
     expect(isShortRead(program.with(2, line('If', 4)))).toBe(false);
     expect(isShortRead(program.with(0, line('Init', 1)))).toBe(false);
     expect(isShortRead([])).toBe(false);
+  });
+});
+
+describe(isPlainSelect, () => {
+  it('lets through one SELECT of tables', () => {
+    expect(isPlainSelect('SELECT * FROM t WHERE id = ?', [])).toBe(true);
+    expect(isPlainSelect(' select a, b from t join u on u.id = t.id', ['recent', 'other'])).toBe(true);
+  });
+
+  it.each([
+    ['a common table', 'WITH a AS (VALUES (1)) SELECT * FROM a', []],
+    ['a common table inside', 'SELECT (WITH a AS (VALUES (1)) VALUES (1))', []],
+    ['a subquery', 'SELECT * FROM (SELECT 1)', []],
+    ['a view', 'SELECT * FROM "Recent"', ['recent']],
+    ['a view whose name could be written in several ways', 'SELECT * FROM "a""b"', ['a"b']],
+    ['one of too many views', 'SELECT 1', Array.from({ length: 101 }, (_, i) => `v${i}`)],
+    ['something else', 'INSERT INTO t VALUES (1)', []],
+    ['more than anybody writes by hand', `SELECT '${'x'.repeat(5_000)}'`, []],
+  ])('keeps out %s', (_, sql, views) => {
+    expect(isPlainSelect(sql, views)).toBe(false);
   });
 });

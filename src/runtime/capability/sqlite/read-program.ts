@@ -46,3 +46,21 @@ export function isShortRead(program: readonly Instruction[]): boolean {
     return p2 > at && (at < setUp ? p2 < setUp : p2 < program.length);
   });
 }
+
+const MAX_SQL_LENGTH = 4_096;
+/** Views whose names are looked for in a statement; with more of them none is taken for short. */
+const MAX_VIEWS = 100;
+
+/**
+ * Whether making the program of a statement surely takes little time: one SELECT of tables alone. SQLite puts views, subqueries and common
+ * tables in where they are named, so that each level may double what is to be done.
+ *
+ * @param views names of all views of the database, in lower case
+ */
+export function isPlainSelect(sql: string, views: readonly string[]): boolean {
+  if (sql.length > MAX_SQL_LENGTH || views.length > MAX_VIEWS || !/^\s*select\b/i.test(sql)) return false;
+  const text = sql.toLowerCase();
+  if (text.includes('with') || text.indexOf('select') !== text.lastIndexOf('select')) return false;
+  // A name with other signs could be written in several ways.
+  return views.every((name) => /^[a-z0-9_]+$/.test(name) && !text.includes(name));
+}

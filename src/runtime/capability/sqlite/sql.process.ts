@@ -51,6 +51,7 @@ class Connection {
   /** Has what another connection would not: temporary tables, settings. */
   private hasState = false;
   private changesSchema = false;
+  private analyzes = false;
   /** The platform's own statements, at opening. */
   private trusted = true;
   private readonly statements = new Map<string, StatementSync>();
@@ -97,6 +98,7 @@ class Connection {
       return known;
     }
     this.changesSchema = false;
+    this.analyzes = false;
     const statement = this.db.prepare(sql);
     if (!isBlank(sql.slice(statement.sourceSQL.length))) throw new Fault('Multiple statements provided');
     if (this.changesSchema && (this.own(() => this.schemaSize.get()) as { bytes: number }).bytes + sql.length > MAX_SCHEMA_BYTES) {
@@ -104,6 +106,8 @@ class Connection {
     }
     statement.setReadBigInts(true);
     statement.setReturnArrays(true);
+    // It is to be looked at again each time.
+    if (this.changesSchema) return statement;
     this.statements.set(sql, statement);
     if (this.statements.size > MAX_CACHED_STATEMENTS) this.statements.delete(this.statements.keys().next().value!);
     return statement;
@@ -124,6 +128,13 @@ class Connection {
     if (SCHEMA_ACTIONS.has(action)) this.changesSchema = true;
     if (TEMP_ACTIONS.has(action)) this.hasState = true;
     switch (action) {
+      case sqlite.SQLITE_ANALYZE:
+        this.analyzes = true;
+        return sqlite.SQLITE_OK;
+      case sqlite.SQLITE_INSERT:
+      case sqlite.SQLITE_UPDATE:
+        // What ANALYZE has found is read with the schema, and must not be as long as a guest likes.
+        return !this.analyzes && first!.toLowerCase().startsWith('sqlite_stat') ? sqlite.SQLITE_DENY : sqlite.SQLITE_OK;
       case sqlite.SQLITE_ATTACH:
         // VACUUM attaches an empty name, which is a database in memory.
         this.hasState = true;

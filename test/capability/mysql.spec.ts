@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { expandTemplate } from '#contract/bundle/template.js';
 import { LimitTrap, Trap } from '#engine/run/host.js';
 import { NO_RUNTIME_GRANT } from '#contract/runtime-grant.js';
 import type { GuestGrant } from '#runtime/capability/guest.js';
@@ -121,6 +122,12 @@ suite(title('where spin:mysql may connect'), () => {
     expect(await guest.calls('fermyon:spin/mysql')('execute', address, 'SELECT 1', [])).toMatchObject({ payload: { tag: 'connection-failed', val: `address ${address} is not permitted` } });
     expect(guest.notes).toContain("A component tried to make an outbound network connection to disallowed destination 'mysql://localhost:3306'.");
     ok(await guestOf({ allowedOutboundHosts: ['*://localhost:*'] }).calls(V2)('[static]connection.open', server.url()));
+  });
+
+  it('may be said by a variable', async () => {
+    const allowed = (host: string) => [expandTemplate(`mysql://{{ db_host }}:${server.port}`, { db_host: host })];
+    ok(await guestOf({ allowedOutboundHosts: allowed('localhost') }).calls(V2)('[static]connection.open', server.url()));
+    expect(await guestOf({ allowedOutboundHosts: allowed('elsewhere') }).calls(V2)('[static]connection.open', server.url())).toMatchObject({ payload: { tag: 'connection-failed' } });
   });
 
   it('does not reach private addresses unless the operator lets it', async () => {

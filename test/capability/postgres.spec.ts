@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { expandTemplate } from '#contract/bundle/template.js';
 import { LimitTrap, Trap } from '#engine/run/host.js';
 import { NO_RUNTIME_GRANT } from '#contract/runtime-grant.js';
 import type { GuestGrant } from '#runtime/capability/guest.js';
@@ -224,6 +225,12 @@ describe('where spin:postgres may connect', () => {
     expect(await open('host=localhost user=x')).toEqual({ tag: 'connection-failed', val: 'address postgres://localhost is not permitted' });
     expect(guest.notes).toContain("A component tried to make an outbound network connection to disallowed destination 'postgres://localhost:5432'.");
     expect(await guestOf({ allowedOutboundHosts: [] }).calls('fermyon:spin/postgres')('query', 'host=a user=x', 'SELECT 1', [])).toMatchObject({ payload: { tag: 'connection-failed', val: 'address postgres://a is not permitted' } });
+  });
+
+  it('may be said by a variable', async () => {
+    const allowed = (host: string) => [expandTemplate(`postgres://{{ pg_host }}:${server.port}`, { pg_host: host })];
+    ok(await guestOf({ allowedOutboundHosts: allowed('localhost') }).calls(V4)('[static]connection.open', server.address()));
+    expect(await guestOf({ allowedOutboundHosts: allowed('elsewhere') }).calls(V4)('[static]connection.open', server.address())).toMatchObject({ payload: { tag: 'connection-failed' } });
   });
 
   it('counts by the scheme postgres, and by every host of an address', async () => {

@@ -22,7 +22,12 @@ export class MysqlFailure extends Error {
 export function connectionError(error: unknown, { invocation }: GuestState): MysqlError {
   if (error instanceof Trap) throw error;
   if (error instanceof MysqlFailure) return error.error;
-  return { tag: 'connection-failed', val: isServerError(error) ? textOf(error) : toDialFailure(invocation, error).message };
+  if (isServerError(error)) return { tag: 'connection-failed', val: textOf(error) };
+  // the library's code takes the place of what TLS said; behind the semicolon is advice for whoever runs the process
+  if ((error as NodeJS.ErrnoException).code === 'HANDSHAKE_SSL_ERROR') {
+    return { tag: 'connection-failed', val: `no secure connection could be made: ${(error as Error).message.split(';')[0]}` };
+  }
+  return { tag: 'connection-failed', val: toDialFailure(invocation, error).message };
 }
 
 /** What went wrong with a statement. A trap goes on as one. */

@@ -70,6 +70,8 @@ export class MysqlSession implements PooledSession {
     const { host, user, password, database, tls } = address;
     const lease = await takeLease(grant, kind);
     const socket = await dialLeased(grant, { host, port: address.port ?? DEFAULT_MYSQL_PORT }, lease);
+    // the library names the server to TLS only when it has a name; by this a certificate is checked against an address (node:tls, `connect`)
+    Object.assign(socket, { _host: host });
     const client = mysql.createConnection({
       ...CLIENT_OPTIONS, stream: socket, host, user, password, database,
       ...(tls && { ssl: { ...(clientTlsMaterial(grant, canonicalHost(host)) as mysql.SslOptions | null), rejectUnauthorized: true, verifyIdentity: true } }),

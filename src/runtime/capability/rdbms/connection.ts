@@ -16,7 +16,8 @@ export interface SessionAccess<S extends PooledSession> {
 export class Connection<S extends PooledSession> {
   private session: S | null = null;
   private from: SessionAccess<S> | null = null;
-  private readonly holders = new Set<Invocation>();
+  /** Those that use it, with what waits for their end. */
+  private readonly holders = new Map<Invocation, () => void>();
   /** The invocation that waits for the server's answer now. */
   private running: Invocation | null = null;
   private turns: Promise<unknown> = Promise.resolve();
@@ -45,7 +46,7 @@ export class Connection<S extends PooledSession> {
   /** The guest dropped its handle. What is under way ends first. */
   drop(): void {
     this.isDropped = true;
-    if (!this.running) this.giveBack();
+    if (!this.running) this.leave();
   }
 
   private turn<T>(state: GuestState, work: (session: S) => Promise<T>, restOf: ((result: T) => Promise<unknown>) | null): Promise<T> {
@@ -76,17 +77,25 @@ export class Connection<S extends PooledSession> {
 
   private hold(invocation: Invocation): void {
     if (this.holders.has(invocation)) return;
-    this.holders.add(invocation);
-    invocation.ending.on(() => {
+    const over = () => {
       this.holders.delete(invocation);
       if (this.running === invocation) this.session?.cancel();
       if (this.holders.size === 0 || this.isDropped) this.giveBack();
-    });
+    };
+    this.holders.set(invocation, over);
+    invocation.ending.on(over);
   }
 
   private done(): void {
     this.running = null;
-    if (this.isDropped || this.holders.size === 0) this.giveBack();
+    if (this.isDropped) this.leave();
+    else if (this.holders.size === 0) this.giveBack();
+  }
+
+  private leave(): void {
+    for (const [invocation, over] of this.holders) invocation.ending.off(over);
+    this.holders.clear();
+    this.giveBack();
   }
 
   private giveBack(): void {

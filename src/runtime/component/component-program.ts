@@ -8,6 +8,7 @@ import { Program, type CpuClock } from '#engine/run/program.js';
 import type { Log } from '#platform/log.js';
 import { HostMemoryTotal } from '#runtime/capability/host-memory.js';
 import { resolverFor } from '#runtime/capability/table.js';
+import { withKnownVariables } from '#runtime/capability/variables/known-variables.js';
 import type { VariableSource } from '#runtime/capability/variables/variable-source.js';
 import type { Meter, MeterSource, UsageCounter } from '#runtime/meter/meter.js';
 import type { Admission } from './admission.js';
@@ -76,9 +77,11 @@ export class ComponentProgram {
   /** CPU of an invocation, the newer ones counting more; nothing is known of the first. */
   private typicalCpuMs = Infinity;
   private readonly handlers = new Map<string, { handler: Handler; context: RunContext }>();
+  private readonly asksForVariables: boolean;
 
   private constructor(private readonly program: Program<SlotState>, private readonly host: ComponentHost, private readonly source: ComponentSource) {
     const { limits, reuse, build } = source;
+    this.asksForVariables = source.grant.asksForVariables;
     this.hostMemory = new HostMemoryTotal(limits.hostBytes * HOST_MEMORY_SHARES);
     const startCpuMs = Math.min(limits.cpuMs, SHARED_LANE_CPU_MS);
     this.pool = new SlotPool(program, source.grant, BigInt(startCpuMs) * 1_000_000n, (error) => this.notRenewed(error), reuse !== null);
@@ -117,8 +120,10 @@ export class ComponentProgram {
     this.handlers.set(id, { handler, context: this.contextOf(this.poolFor(kind), this.host.meter.counter(this.source.meterSource, id)) });
   }
 
-  setValues(values: VariableSource, runtime: RuntimeGrant): void {
+  /** False: it has to be loaded anew for these values. It was made ready when no provider had to be asked for them, and cannot wait. */
+  setValues(values: VariableSource, runtime: RuntimeGrant): boolean {
     this.source.grant.setValues(values, runtime);
+    return this.asksForVariables || !this.source.grant.asksForVariables;
   }
 
   /** Starts an invocation for a trigger that was bound; it may be over when this returns. */
@@ -193,10 +198,10 @@ export class ComponentProgram {
   }
 }
 
-function makeProgram(plan: Plan, modules: WebAssembly.Module[], host: ComponentHost, { build, limits, reuse }: ComponentSource): Program<SlotState> {
+function makeProgram(plan: Plan, modules: WebAssembly.Module[], host: ComponentHost, { build, grant, limits, reuse }: ComponentSource): Program<SlotState> {
   try {
     return new Program<SlotState>(plan, modules, {
-      resolve: resolverFor(build),
+      resolve: grant.asksForVariables ? resolverFor(build) : withKnownVariables(resolverFor(build)),
       clock: host.clock,
       maxMemoryBytes: limits.memoryBytes,
       verifyEvery: host.verifyResetEvery,

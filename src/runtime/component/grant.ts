@@ -86,6 +86,11 @@ export class ComponentGrant implements GuestGrant {
     this.allowedOutboundHosts = this.hosts.known;
   }
 
+  /** Whether a provider has to be asked for some variable. */
+  get asksForVariables(): boolean {
+    return [...this.variables.values()].some((answer) => typeof answer !== 'string');
+  }
+
   /**
    * Before an invocation: a promise when entries of `allowedOutboundHosts` hold values that a provider has to be asked for; null: all is
    * there. An entry whose values cannot be had allows nothing.

@@ -74,7 +74,7 @@ export class AppVersion implements Unloadable {
   /** New values of the app's variables, and another runtime configuration. Throws COMPONENT_VARIABLE_MISSING. */
   setLane(lane: AppLane): void {
     this.lane = lane;
-    this.loaded?.setValues(lane);
+    if (this.loaded && !this.loaded.setValues(lane)) this.replace();
   }
 
   /** Only of one that is loaded, like everything below that answers requests. */
@@ -124,6 +124,14 @@ export class AppVersion implements Unloadable {
     this.among.delete(this);
   }
 
+  /** Loads it anew; what is there serves on until then, and what runs in it runs to its end. A failure is in the app's log. */
+  private replace(): void {
+    this.loading ??= this.read().finally(() => {
+      this.loading = null;
+    });
+    this.loading.catch(() => undefined);
+  }
+
   private letGo(): void {
     this.loaded?.close();
     this.loaded = null;
@@ -132,15 +140,9 @@ export class AppVersion implements Unloadable {
 
   private async read(): Promise<void> {
     try {
-      const { lane } = this;
-      const loaded = await this.fromDisk(lane).catch(async (error: unknown) => {
-        if (!(error instanceof WhorlError && error.code === 'NODE_BLOB_CORRUPT')) throw error;
-        await this.host.mend(lane, this.stored);
-        return this.fromDisk(lane);
-      });
-      // They may have changed meanwhile.
-      if (this.lane !== lane) loaded.setValues(this.lane);
+      const loaded = await this.fitting();
       if (this.closed) return loaded.close();
+      this.loaded?.close();
       this.loaded = loaded;
       this.failure = null;
       this.usedAtMs = Date.now();
@@ -150,6 +152,20 @@ export class AppVersion implements Unloadable {
       this.failure = { error, atMs: Date.now() };
       this.note(error);
       throw error;
+    }
+  }
+
+  /** Values may change while it is loaded, and then it may have to be loaded anew. */
+  private async fitting(): Promise<LoadedVersion> {
+    for (;;) {
+      const { lane } = this;
+      const loaded = await this.fromDisk(lane).catch(async (error: unknown) => {
+        if (!(error instanceof WhorlError && error.code === 'NODE_BLOB_CORRUPT')) throw error;
+        await this.host.mend(lane, this.stored);
+        return this.fromDisk(lane);
+      });
+      if (this.closed || this.lane === lane || loaded.setValues(this.lane)) return loaded;
+      loaded.close();
     }
   }
 

@@ -83,10 +83,10 @@ export class LoadedVersion {
     return new LoadedVersion(artifact, new Map(await Promise.all([...chainable].map(load))), occupied);
   }
 
-  /** New values of the app's variables, and another runtime configuration; the same rules as for `load`. */
-  setValues({ variables, runtime }: Pick<AppLane, 'variables' | 'runtime'>): void {
+  /** New values of the app's variables, and another runtime configuration; the same rules as for `load`. False: it has to be loaded anew for them. */
+  setValues({ variables, runtime }: Pick<AppLane, 'variables' | 'runtime'>): boolean {
     const values = toVariableSource(this.artifact.app, variables, runtime);
-    for (const program of this.programs.values()) program.setValues(values, runtime);
+    return [...this.programs.values()].map((program) => program.setValues(values, runtime)).every((isFit) => isFit);
   }
 
   match(path: string): RouteMatch<RouteTarget> | undefined {

@@ -61,6 +61,7 @@ export const SUPPORTED_INTERFACES: readonly SupportedInterface[] = [
   { name: 'spin:key-value/key-value', version: '3.0.0' },
   ...['store', 'batch', 'atomics'].map((name) => ({ name: `wasi:keyvalue/${name}`, version: '0.2.0-draft2' })),
   ...['blobstore', 'container', 'types'].map((name) => ({ name: `wasi:blobstore/${name}`, version: '0.2.0-draft' })),
+  ...['types', 'tracing', 'metrics', 'logs'].map((name) => ({ name: `wasi:otel/${name}`, version: '0.2.0-rc.2' })),
   { name: 'wasi:logging/logging', version: '0.1.0-draft' },
   { name: 'whorl:key-value/extended', version: '0.1.0' },
 ];

@@ -113,6 +113,8 @@ const node = {
   WHORL_GUEST_TMP_BYTES: z.coerce.number().int().min(0).default(0),
   /** What one app may keep in its blobstore on this node, names included; 0: apps have none. */
   WHORL_BLOBSTORE_BYTES: z.coerce.number().int().min(0).default(0),
+  /** Base URL of an OpenTelemetry collector (OTLP over HTTP) that gets what components tell by wasi:otel; without it nobody does. */
+  WHORL_OTEL_ENDPOINT: z.url({ protocol: /^https?$/ }).optional(),
   /** After every so many resets in place of a component, compare its whole memory with what it must be; 0 never does. */
   WHORL_VERIFY_RESET_EVERY: z.coerce.number().int().min(0).default(10_000),
   /** Requests that one instance may serve where an app asks for reuse; 1 gives each a fresh one all the same. */

@@ -69,6 +69,8 @@ export interface Invocation {
   struck?(code: LimitCode, message: string): void;
   /** CPU that another process has used for the invocation, in ms: it is metered. What the invocation may use there besides, in ms; none is left at 0 and below. */
   used?(cpuMs: number): number;
+  /** The first field of this name (lower case) of the request that is answered; undefined: there is none. */
+  requestHeader?(name: string): string | undefined;
   /** Wall-clock end, ms since the epoch; every wait of a capability settles by then. */
   readonly deadlineAt: number;
   /** At the deadline, when the client hung up and when the slot is reset: outbound work stops. */

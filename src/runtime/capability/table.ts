@@ -16,6 +16,7 @@ import { KEY_VALUE } from './key-value/key-value.capability.js';
 import { LOGGING } from './logging/logging.capability.js';
 import { MQTT } from './mqtt/mqtt.capability.js';
 import { MYSQL } from './mysql/mysql.capability.js';
+import { OTEL } from './otel/otel.capability.js';
 import { POSTGRES_4 } from './postgres/postgres-4.capability.js';
 import { POSTGRES_OLDER } from './postgres/postgres-older.capability.js';
 import { RANDOM } from './random.capability.js';
@@ -53,6 +54,7 @@ export const CAPABILITIES: readonly Capability[] = [
   ...REDIS,
   ...LLM,
   LOGGING,
+  ...OTEL,
   ...SQLITE,
   ...VARIABLES,
 ];

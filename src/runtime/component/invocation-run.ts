@@ -94,6 +94,10 @@ export class InvocationRun implements Occupant, HandlerRun, HandlerEvents, Entra
     this.deadlineAt = Date.now() + context.limits.wallMs;
   }
 
+  requestHeader(name: string): string | undefined {
+    return this.exchange.headers.find(([each]) => each.toLowerCase() === name)?.[1];
+  }
+
   get requestId(): string {
     return this.request.requestId;
   }

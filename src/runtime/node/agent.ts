@@ -105,7 +105,7 @@ export class Agent {
         publicPort: config.WHORL_HTTP_PORT,
         limits: toPlatformLimits(config),
         allowPrivateHosts: config.WHORL_ALLOW_PRIVATE_HOSTS,
-        settings: { tmpBytes: config.WHORL_GUEST_TMP_BYTES, sqliteBytes: config.WHORL_SQLITE_BYTES, blobstoreBytes: config.WHORL_BLOBSTORE_BYTES },
+        settings: { tmpBytes: config.WHORL_GUEST_TMP_BYTES, sqliteBytes: config.WHORL_SQLITE_BYTES, blobstoreBytes: config.WHORL_BLOBSTORE_BYTES, otelEndpoint: config.WHORL_OTEL_ENDPOINT ?? null },
         verifyResetEvery: config.WHORL_VERIFY_RESET_EVERY,
         loaded: {
           idleAfterMs: config.WHORL_IDLE_AFTER_MS,
@@ -132,6 +132,7 @@ export class Agent {
       answer: (id, answer) => client.answerStore(id, answer),
       process: new StoreProcess(options.environment),
       stateDir: dir.state,
+      sqliteBytes: config.WHORL_SQLITE_BYTES,
       log,
     });
     this.runners = {

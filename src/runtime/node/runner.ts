@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { WhorlError } from '#contract/errors.js';
 import type { Digest } from '#contract/ids.js';
 import { Log } from '#platform/log.js';
+import { flushTelemetry } from '#runtime/capability/otel/otlp-exporter.js';
 import { Journal } from '#runtime/meter/journal.js';
 import { Meter } from '#runtime/meter/meter.js';
 import { UsageTally } from '#runtime/meter/usage-tally.js';
@@ -91,6 +92,7 @@ async function run(command: RunnerCommand): Promise<number | undefined> {
     case 'listen': return listen(front, command.target);
     case 'drain':
       await front.drain(command.timeoutMs);
+      await flushTelemetry();
       meter?.close();
       return undefined;
   }

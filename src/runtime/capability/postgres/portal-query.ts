@@ -21,16 +21,11 @@ interface Answered {
   handleError(error: Error): void;
 }
 
-type Plain = Record<string, (message?: unknown) => void> & { stream: { cork(): void; uncork(): void } };
+/** Of the library's connection, and of the one that it is given here. */
+type Plain = Record<string, (message?: unknown) => void>;
 
 function inOneWrite(connection: Connection, write: (to: Plain) => void): void {
-  const to = connection as unknown as Plain;
-  to.stream.cork();
-  try {
-    write(to);
-  } finally {
-    to.stream.uncork();
-  }
+  (connection as unknown as { inOneWrite(write: (to: Plain) => void): void }).inOneWrite(write);
 }
 
 /**

@@ -21,6 +21,30 @@ class RawConnection extends pg.Connection {
     Object.assign(this, { _connecting: true });
   }
 
+  /** The messages that are to leave in one write. */
+  private batch: Buffer[] | null = null;
+
+  /** One write for all that `write` sends: with several the server would begin before it has all. */
+  inOneWrite(write: (to: this) => void): void {
+    this.batch = [];
+    try {
+      write(this);
+    } finally {
+      const bytes = Buffer.concat(this.batch);
+      this.batch = null;
+      this._send(bytes);
+    }
+  }
+
+  /** Called by the library for each message. */
+  _send(bytes: Buffer): boolean {
+    if (this.batch) {
+      this.batch.push(bytes);
+      return true;
+    }
+    return this.socket.writable && this.socket.write(bytes);
+  }
+
   /** Called by the library. */
   connect(): void {
     const { socket } = this;

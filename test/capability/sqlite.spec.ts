@@ -88,6 +88,15 @@ describe('fermyon:spin/sqlite', () => {
     expect(await read()).toEqual(new Err({ tag: 'io', val: 'no such column: name' }));
   });
 
+  it('lets no statement overtake another of its connection', async () => {
+    const guest = guestWith();
+    const { run, connection } = connect(guest);
+    await run('CREATE TABLE t (id INTEGER PRIMARY KEY)');
+    const call = (sql: string): Promise<unknown> => guest.calls(IFACE)('[method]connection.execute', connection, sql, []);
+    const answers = await Promise.all([call('BEGIN'), call('INSERT INTO t VALUES (1)'), call('SELECT id FROM t WHERE id = 1'), call('ROLLBACK'), call('SELECT id FROM t WHERE id = 1')]);
+    expect(answers.slice(2)).toEqual([{ columns: ['id'], rows: [{ values: [integer(1)] }] }, { columns: [], rows: [] }, { columns: ['id'], rows: [] }]);
+  });
+
   it('leaves the thread when a schema change makes a look-up a walk', async () => {
     const { run, rows, connection } = connect(guestWith());
     await run('CREATE TABLE t (name TEXT)');
@@ -95,10 +104,14 @@ describe('fermyon:spin/sqlite', () => {
     await run('INSERT INTO t VALUES (\'one\')');
     const read = () => guests[0]!.calls(IFACE)('[method]connection.execute', connection, 'SELECT count(*) FROM t a WHERE name = ?', [textValue('one')]);
     const lookUp = () => guests[0]!.calls(IFACE)('[method]connection.execute', connection, 'SELECT name FROM t WHERE name = ?', [textValue('one')]);
-    expect(read()).toBeInstanceOf(Promise);
+    const walk = read();
+    expect(walk).toBeInstanceOf(Promise);
+    await walk;
     expect(lookUp()).not.toBeInstanceOf(Promise);
     await run('DROP INDEX by_name');
-    expect(lookUp()).toBeInstanceOf(Promise);
+    const walked = lookUp();
+    expect(walked).toBeInstanceOf(Promise);
+    await walked;
     expect(await rows('SELECT name FROM t WHERE name = ?', textValue('one'))).toEqual([['one']]);
   });
 

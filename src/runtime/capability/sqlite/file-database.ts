@@ -31,6 +31,8 @@ class FileConnection implements SqlConnection {
   private readonly id = ++lastConnection;
   private process: SqlProcess | null = null;
   private keep = false;
+  /** Statements that are not answered yet: none overtakes them. */
+  private pending = 0;
   private isClosed = false;
   private reads: ShortReads | null = null;
   private hasLooked = false;
@@ -41,13 +43,14 @@ class FileConnection implements SqlConnection {
   constructor(private readonly options: FileOptions) {}
 
   execute(sql: string, params: readonly SqlValue[], { maxResultBytes = MAX_RESULT_BYTES, charge }: ExecuteOptions = {}): SqlResult | Promise<SqlResult> {
-    if (!this.keep) {
+    if (!this.keep && this.pending === 0) {
       const { lastInsertRowid, changes } = this;
       const result = this.shortReads()?.read(sql, params);
       if (result) return { ...result, lastInsertRowid, changes };
     }
     const { path, readOnly, maxBytes } = this.options;
-    return this.ask({ connection: this.id, path, readOnly, maxBytes, maxResultBytes, sql, params }, charge);
+    this.pending++;
+    return this.ask({ connection: this.id, path, readOnly, maxBytes, maxResultBytes, sql, params }, charge).finally(() => { this.pending--; });
   }
 
   close(): void {

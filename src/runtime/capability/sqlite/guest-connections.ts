@@ -1,8 +1,8 @@
 import { Err, LimitTrap } from '#engine/run/host.js';
-import type { GuestState } from '../guest.js';
+import type { GuestGrant, GuestState } from '../guest.js';
 import { slotOf } from '../slot.js';
 import { settle } from '../wait.js';
-import type { SqlConnection } from './database.js';
+import type { SqlConnection, SqlDatabase } from './database.js';
 import { grantedDatabase } from './granted-database.js';
 import { MAX_RESULT_BYTES, SqlError, SqlLimit, type SqlResult, type SqlValue } from './sql.js';
 
@@ -48,6 +48,15 @@ export class GuestConnection {
   }
 }
 
+function databaseOf(grant: GuestGrant, label: string): SqlDatabase | Err {
+  try {
+    const database = grantedDatabase(grant, label);
+    return typeof database === 'string' ? new Err({ tag: database }) : database;
+  } catch (error) {
+    return toErr(error);
+  }
+}
+
 /** What one invocation has open, in one table for all versions of the interface. */
 class GuestConnections {
   private readonly open = new Map<number, GuestConnection>();
@@ -56,8 +65,8 @@ class GuestConnections {
   constructor(private readonly state: GuestState) {}
 
   add(label: string): [number, GuestConnection] | Err {
-    const database = grantedDatabase(this.state.grant, label);
-    if (typeof database === 'string') return new Err({ tag: database });
+    const database = databaseOf(this.state.grant, label);
+    if (database instanceof Err) return database;
     if (this.open.size >= MAX_CONNECTIONS) return io('too many connections opened');
     const connection = new GuestConnection(this.state, database.connect());
     if (this.open.size === 0) this.state.defer(() => this.closeAll());

@@ -131,23 +131,31 @@ let watch: NodeJS.Timeout | null = null;
 
 /** Those of the file at `path`; null: there is none yet. To be asked for by each new connection, since the file may have been replaced. */
 export function shortReadsAt(path: string): ShortReads | null {
-  const stat = statSync(path, { bigint: true, throwIfNoEntry: false });
+  const inode = inodeOf(path);
   const known = open.get(path);
   if (known) {
     open.delete(path);
-    if (known.inode === stat?.ino) {
+    if (known.inode === inode) {
       open.set(path, known);
       return known;
     }
     known.close();
   }
-  if (!stat) return null;
+  if (inode === null) return null;
   try {
-    const made = new ShortReads(path, stat.ino);
+    const made = new ShortReads(path, inode);
     open.set(path, made);
     watch ??= setInterval(sweep, SWEEP_MS).unref();
     if (open.size > MAX_OPEN) drop(open.keys().next().value!);
     return made;
+  } catch {
+    return null;
+  }
+}
+
+function inodeOf(path: string): bigint | null {
+  try {
+    return statSync(path, { bigint: true }).ino;
   } catch {
     return null;
   }

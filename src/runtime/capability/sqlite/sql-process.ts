@@ -73,7 +73,6 @@ export class SqlProcess {
     channel.on('data', (chunk: Buffer) => this.take(chunk));
     channel.on('error', () => undefined);
     this.child.on('exit', () => this.end(new SqlError('io', 'the process that ran the statement ended')));
-    this.child.unref();
     this.rest();
     try {
       setPriority(this.child.pid!, NICENESS);

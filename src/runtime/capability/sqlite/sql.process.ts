@@ -9,7 +9,7 @@ import type { SqlValue } from './sql.js';
 /**
  * The program of a process that runs SQL of one app. SQLite knows no limit of time or memory here and cannot be interrupted: whoever
  * started this process ends it instead (docs/adr/0016). It reads a request, runs it, writes the reply, and holds nothing else: no
- * event loop, no network, no secret. It imports nothing but the platform's own modules, so that it starts fast.
+ * event loop, no network, no secret. It imports nothing but Node's own modules, so that it starts fast.
  */
 
 const CHANNEL = 3;
@@ -174,6 +174,7 @@ function openShared(path: string, readOnly: boolean, maxResultBytes: number): Da
   }
 }
 
+/** As `rowBytes` of sql.ts. */
 function sizeOf(row: readonly SqlValue[]): number {
   let bytes = 0;
   for (const value of row) bytes += VALUE_BYTES + (typeof value === 'string' ? Buffer.byteLength(value) : value instanceof Uint8Array ? value.length : 0);

@@ -23,8 +23,9 @@ export class StoreNode {
         const { status } = await node.request('POST', `store-requests/${id}`, answer);
         if (status !== 204) throw new Error(`answer: ${status}`);
       },
-      process: { run: ({ operation, orgDir, timeoutMs }) => perform(operation, orgDir, timeoutMs), stop: () => {} },
+      process: { run: ({ operation, ...place }) => perform(operation, place), stop: () => {} },
       stateDir: this.stateDir,
+      sqliteBytes: 2 ** 20,
       log: new Log({ process: 'node' }, 'error'),
     });
     this.running = requests.run(this.stopping.signal);

@@ -1,5 +1,5 @@
 import type { ClientTlsConfig, KeyValueStoreConfig, RuntimeConfig, SqliteDatabaseConfig, VariablesProviderConfig } from '#contract/runtime-config.js';
-import { type ClientTls, type KeyValueBackend, RuntimeGrant, type SqliteBackend, type VariablesProvider } from '#contract/runtime-grant.js';
+import { type ClientTls, type KeyValueBackend, NO_RUNTIME_GRANT, RuntimeGrant, type SqliteBackend, type VariablesProvider } from '#contract/runtime-grant.js';
 import { appStoreFile, sharedStoreFile } from '#contract/store-file.js';
 
 /** Stores behind labels, beside what is configured for them. */
@@ -15,6 +15,8 @@ export const NO_STORES: LabelledStores = { keyValueStores: {}, sqliteDatabases: 
  * are taken for labels that no layer names, `links` before everything.
  */
 export function toRuntimeGrant(app: string, layers: readonly RuntimeConfig[], { links = NO_STORES, defaults = NO_STORES }: { links?: LabelledStores; defaults?: LabelledStores } = {}): RuntimeGrant {
+  // Most apps: a look at a thousand of them must cost nothing.
+  if (layers.length === 0 && links === NO_STORES && defaults === NO_STORES) return NO_RUNTIME_GRANT;
   const config = merge(layers);
   const { outbound_networking: networking, outbound_http: http, outbound_mqtt: mqtt, llm_compute: llm } = config;
   return RuntimeGrant.parse({

@@ -22,7 +22,7 @@ export const API_ERRORS = {
   API_VARIABLE_REQUIRED: { status: 422, title: 'A required variable has no value', fault: 'user', hint: 'PUT /v1/apps/{app}/variables with a value for each variable listed in `errors`, then try again.' },
   API_STATE_CHANGED: { status: 412, title: 'It has changed since', fault: 'user', hint: 'GET it for its present state and ETag (that of an app for all that belongs to the app), then decide again.' },
   API_CHANNEL_NOT_FOUND: { status: 404, title: 'No such channel', fault: 'user', hint: 'Use the channel `production`, or leave the channel out.' },
-  API_RUNTIME_CONFIG_INVALID: { status: 422, title: 'The runtime configuration is not valid', fault: 'user', hint: 'Correct the keys listed in `errors`; docs/runtime-config.md has all of them.' },
+  API_RUNTIME_CONFIG_INVALID: { status: 422, title: 'The runtime configuration is not valid', fault: 'user', hint: 'Correct the keys listed in `errors`; docs/guides/runtime-config.md has all of them.' },
   API_STORE_NOT_FOUND: { status: 404, title: 'No such store', fault: 'user', hint: 'GET /v1/stores lists the stores; POST /v1/stores makes one.' },
   API_STORE_EXISTS: { status: 409, title: 'The name of the store is taken', fault: 'user', hint: 'Choose another name, or delete the store that has it.' },
   API_STORE_IN_USE: { status: 409, title: 'The store is in use', fault: 'user', hint: 'Remove its links first (DELETE /v1/stores/{store}/links); that of the label `default` ends when the app is deleted or the label is linked to another store.' },

@@ -14,13 +14,21 @@ type SqlOperation = Extract<StoreOperation, { op: 'sql' }>;
 /** SQLite's own beside a database. */
 const FILE_SUFFIXES = ['', '-wal', '-shm', '-journal'];
 
-/** Does what the control plane asks. What goes wrong is an answer as well. `orgDir`: folder for the data of the org on this node. */
-export async function perform(operation: StoreOperation, orgDir: string, timeoutMs: number): Promise<StoreAnswer> {
+export interface Workplace {
+  /** Folder for the data of the org on this node. */
+  orgDir: string;
+  timeoutMs: number;
+  /** What a database may grow to. */
+  sqliteBytes: number;
+}
+
+/** Does what the control plane asks. What goes wrong is an answer as well. */
+export async function perform(operation: StoreOperation, place: Workplace): Promise<StoreAnswer> {
   try {
     switch (operation.op) {
-      case 'sql': return await runSql(operation, orgDir, timeoutMs);
-      case 'remove': return await removeFile(operation.file, orgDir);
-      default: return await useKeys(operation, openKeyValueStore(operation.backend, orgDir));
+      case 'sql': return await runSql(operation, place);
+      case 'remove': return await removeFile(operation.file, place.orgDir);
+      default: return await useKeys(operation, openKeyValueStore(operation.backend, place.orgDir));
     }
   } catch (error) {
     return toFailure(error);
@@ -52,11 +60,11 @@ async function useKeys(operation: KeyOperation, store: KeyValueStore): Promise<S
   }
 }
 
-async function runSql({ backend, sql, params, readOnly }: SqlOperation, orgDir: string, timeoutMs: number): Promise<StoreAnswer> {
+async function runSql({ backend, sql, params, readOnly }: SqlOperation, { orgDir, timeoutMs, sqliteBytes }: Workplace): Promise<StoreAnswer> {
   const values = params.map(fromSqlJson);
   const { columns, rows, changes, lastInsertRowid } = readOnly && backend.type === 'libsql'
     ? await readRemotely(backend, orgDir, sql, values)
-    : await openSqliteDatabase(backend, orgDir).execute(sql, values, { readOnly, timeoutMs, maxResultBytes: MAX_ROWS_BYTES });
+    : await openSqliteDatabase(backend, orgDir, sqliteBytes).execute(sql, values, { readOnly, timeoutMs, maxResultBytes: MAX_ROWS_BYTES });
   return { result: 'rows', columns, rows: rows.map((row) => row.map(toSqlJson)), changes: Number(changes), lastInsertRowid: toSqlJson(lastInsertRowid) };
 }
 

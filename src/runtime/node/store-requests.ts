@@ -19,6 +19,8 @@ export interface StoreRequestsOptions {
   process: Pick<StoreProcess, 'run' | 'stop'>;
   /** Folder for the data of all apps; an org has a folder in it. */
   stateDir: string;
+  /** What a database may grow to. */
+  sqliteBytes: number;
   log: Log;
 }
 
@@ -54,9 +56,9 @@ export class StoreRequests {
 
   /** Never rejects: who waits for an answer in vain is told so by the control plane. */
   private async perform({ id, org, timeoutMs, operation }: StoreRequest): Promise<void> {
-    const { log, process: stores, stateDir } = this.options;
+    const { log, process: stores, stateDir, sqliteBytes } = this.options;
     try {
-      const answer = await stores.run({ id, orgDir: join(stateDir, org), timeoutMs, operation });
+      const answer = await stores.run({ id, orgDir: join(stateDir, org), timeoutMs, sqliteBytes, operation });
       if (answer.result === 'failed') log.info('a request for a store failed', { operation: operation.op, reason: answer.reason });
       await this.options.answer(id, answer);
     } catch (error) {

@@ -1,6 +1,6 @@
 import type { StoreOperation } from '#contract/store-request.js';
 import { closeSqlProcesses } from '#runtime/capability/sqlite/sql-processes.js';
-import { perform } from './store-operations.js';
+import { perform, type Workplace } from './store-operations.js';
 
 /**
  * A process that looks into stores for the supervisor, so that neither a client library nor what is in a store can hold it up or take it
@@ -8,15 +8,13 @@ import { perform } from './store-operations.js';
  */
 
 /** What the supervisor sends; it answers `{ id, answer }`. */
-export interface StoreJob {
+export interface StoreJob extends Workplace {
   id: string;
-  orgDir: string;
-  timeoutMs: number;
   operation: StoreOperation;
 }
 
-process.on('message', ({ id, orgDir, timeoutMs, operation }: StoreJob) => {
-  void perform(operation, orgDir, timeoutMs).then((answer) => process.send?.({ id, answer }));
+process.on('message', ({ id, operation, ...place }: StoreJob) => {
+  void perform(operation, place).then((answer) => process.send?.({ id, answer }));
 });
 process.on('disconnect', () => {
   closeSqlProcesses();

@@ -41,6 +41,7 @@ export function createAgent(grant: GuestGrant, resolve?: Resolve): Agent {
     factory: (origin, options) => new Pool(origin, { ...options, factory: (at, own) => createClient(grant, at, { ...own, resolve }) }),
     // without it: one request for each connection
     pipelining: connectionPooling ? 1 : 0,
+    // by undici 8.12 over HTTP/2 trailers are lost, and an answer that is cut off looks whole
     allowH2: false,
     headersTimeout: 0,
     bodyTimeout: 0,

@@ -7,4 +7,8 @@ describe('runnerEnvironment', () => {
     const merged = Object.entries({ ...ours, ...runnerEnvironment(ours) }).filter(([, value]) => value !== undefined);
     expect(Object.fromEntries(merged)).toEqual({ TZ: 'UTC', NODE_ENV: 'production' });
   });
+
+  it('leaves the identity of the node at a cloud, which stores without keys of their own are reached by', () => {
+    expect(Object.keys(runnerEnvironment({ AWS_ROLE_ARN: 'arn', AZURE_CLIENT_ID: 'id', MY_AWS_KEY: 'x' }))).toEqual(['MY_AWS_KEY', 'NODE_ENV']);
+  });
 });

@@ -68,6 +68,20 @@ describe('key-value stores in files', () => {
     await store.close();
   });
 
+  it('begin anew when their file was deleted', async () => {
+    const path = join(dir, 'deleted.sqlite');
+    const store = openFileStore(path);
+    await store.set('k', bytes('v'));
+    for (const suffix of ['', '-wal', '-shm']) rmSync(path + suffix, { force: true });
+    const until = Date.now() + 10_000;
+    while ((await store.exists('k')) && Date.now() < until) await new Promise((resolve) => setTimeout(resolve, 50));
+    await store.set('new', bytes('v'));
+    const another = openFileStore(path);
+    expect(await allKeys(another)).toEqual(['new']);
+    await another.close();
+    await store.close();
+  });
+
   it('clear away what is over, bit by bit', async () => {
     const path = join(dir, 'sweep.sqlite');
     const store = new FileStore(path);

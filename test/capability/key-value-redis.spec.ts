@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { RuntimeGrant } from '#contract/runtime-grant.js';
 import { Err } from '#engine/run/host.js';
+import type { Pipe } from '#engine/run/pipe.js';
 import { closeStores } from '#runtime/capability/key-value/store-pool.js';
 import { openKeyValueStore } from '#runtime/capability/key-value/store.js';
 import { Forwarder } from '../fixtures/forwarder.js';
@@ -57,6 +58,12 @@ suite(`key-value stores in Redis${hasRedis ? '' : ' (redis-server is not install
     const streaming = await Forwarder.of('spin:key-value/key-value@3.0.0', guest);
     const again = (await streaming.call('[static]store.open', 'default')).val;
     expect(await streaming.call('[method]store.exists', again, 'from a guest')).toEqual({ tag: 'ok', val: true });
+    const [keys] = (await streaming.call('[method]store.get-keys', again)) as [Pipe];
+    const listed = await new Promise<string[]>((resolve) => {
+      const all: string[] = [];
+      keys.attach({ write: (chunk) => all.push(...(chunk as string[])) > 0, end: () => resolve(all) });
+    });
+    expect(listed).toContain('from a guest');
     const wasi = await Forwarder.of('wasi:keyvalue/store@0.2.0-draft2', guest);
     const bucket = (await wasi.call('open', 'default')).val;
     expect((await wasi.call('[method]bucket.list-keys', bucket, undefined)).val.keys).toContain('from a guest');

@@ -1,6 +1,6 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { FileConnection } from './file-connection.js';
 import { MAX_PAGE_KEYS, MAX_RESULT_BYTES, StoreError, type KeyPage, type KeyValueStore, type ListOptions, type Maybe } from './key-value-store.js';
 
@@ -10,8 +10,11 @@ const MAX_KEY_BYTES = 64 * 1024;
 const BUSY_TIMEOUT_MS = 5_000;
 const MAX_PAUSE_MS = 16;
 
-/** Results of SQLite that pass: another process writes (5), or has changed a table (6, locked in this one). */
+/** Another process holds the file; extended codes keep this one in their low byte (sqlite.org/rescode.html). */
 const SQLITE_BUSY = 5;
+
+/** A store that was deleted through the API is noticed within this time: what is open would go on in a file without a name. */
+const RECHECK_MS = 1_000;
 
 /**
  * A store in a SQLite file that every runner of the node opens. Each call is one transaction on the thread, which takes microseconds. Only
@@ -21,6 +24,8 @@ export class FileStore implements KeyValueStore {
   readonly limits = { keyBytes: MAX_KEY_BYTES, valueBytes: MAX_RESULT_BYTES };
   readonly isLocal = true;
   private connection: FileConnection | null = null;
+  private inode = 0;
+  private checkedAt = 0;
 
   constructor(private readonly path: string) {}
 
@@ -73,7 +78,7 @@ export class FileStore implements KeyValueStore {
   /** Each use leaves nothing behind when it throws, so that it can be tried again from its start. */
   private attempt<T>(use: (file: FileConnection) => T): Maybe<T> {
     try {
-      return use(this.connection ?? this.open());
+      return use(this.connectionNow());
     } catch (error) {
       if (isBusy(error)) return this.tryAgain(use);
       throw toStoreError(error);
@@ -86,7 +91,7 @@ export class FileStore implements KeyValueStore {
       // writers that wait for the same one should not come back together
       await sleep(pauseMs * (0.5 + Math.random()));
       try {
-        return use(this.connection ?? this.open());
+        return use(this.connectionNow());
       } catch (error) {
         if (!isBusy(error)) throw toStoreError(error);
         if (Date.now() >= until) throw new StoreError('the store is busy', { cause: error });
@@ -94,11 +99,22 @@ export class FileStore implements KeyValueStore {
     }
   }
 
-  private open(): FileConnection {
+  private connectionNow(): FileConnection {
+    const { connection } = this;
+    const now = Date.now();
+    if (connection && now - this.checkedAt < RECHECK_MS) return connection;
+    this.checkedAt = now;
+    if (connection && inodeOf(this.path) === this.inode) return connection;
+    connection?.close();
+    this.connection = null;
     mkdirSync(dirname(this.path), { recursive: true });
-    return (this.connection = new FileConnection(this.path));
+    const opened = new FileConnection(this.path);
+    this.inode = inodeOf(this.path);
+    return (this.connection = opened);
   }
 }
+
+const inodeOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.ino ?? 0;
 
 const isBusy = (error: unknown): boolean => ((error as { errcode?: number }).errcode ?? 0) % 256 === SQLITE_BUSY;
 

@@ -17,14 +17,20 @@ function toErr(error: unknown, toError: ToError): Err {
   return new Err(toError(error instanceof StoreError ? error.message : 'the store cannot be reached'));
 }
 
-/** One use of a store, as a host function gives it back: at once when the store answers at once. */
-export function useStore<T>(state: GuestState, place: StorePlace, use: (store: KeyValueStore) => Maybe<T>, toError: ToError = other): Maybe<T | Err> {
+/** One use of a store; what goes wrong is an `Err`. A promise of it never rejects. */
+export function askStore<T>(place: StorePlace, use: (store: KeyValueStore) => Maybe<T>, toError: ToError = other): Maybe<T | Err> {
   try {
     const result = use(place.store());
-    return result instanceof Promise ? settle(state, result.catch((error: unknown) => toErr(error, toError))) : result;
+    return result instanceof Promise ? result.catch((error: unknown) => toErr(error, toError)) : result;
   } catch (error) {
     return toErr(error, toError);
   }
+}
+
+/** The same as a host function gives it back: at once when the store answers at once, else at the latest when the invocation ends. */
+export function useStore<T>(state: GuestState, place: StorePlace, use: (store: KeyValueStore) => Maybe<T>, toError: ToError = other): Maybe<T | Err> {
+  const result = askStore(place, use, toError);
+  return result instanceof Promise ? settle(state, result) : result;
 }
 
 /** Opens a store by label. A file that cannot be opened is said here, as Spin does; a server is first asked with the first call. */

@@ -6,6 +6,8 @@ import { isOperationKey, OPERATION_PREFIX, operationKey } from './operation-key.
 import { REDIS_SCRIPTS } from './redis-scripts.js';
 
 const CONNECT_TIMEOUT_MS = 5_000;
+/** A server that does not answer the farewell is not waited for. */
+const DISCONNECT_TIMEOUT_MS = 200;
 const COMMAND_TIMEOUT_MS = 10_000;
 const MAX_KEY_BYTES = 64 * 1024;
 
@@ -118,6 +120,7 @@ async function connect(url: string): Promise<Commands> {
   const client = new Client(url, {
     lazyConnect: true,
     connectTimeout: CONNECT_TIMEOUT_MS,
+    disconnectTimeout: DISCONNECT_TIMEOUT_MS,
     commandTimeout: COMMAND_TIMEOUT_MS,
     maxRetriesPerRequest: 1,
     scripts: REDIS_SCRIPTS,

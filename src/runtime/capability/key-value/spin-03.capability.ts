@@ -1,15 +1,17 @@
 import { Err } from '#engine/run/host.js';
 import { EOF, hostFuture, hostStream, type Pipe } from '#engine/run/pipe.js';
-import { perSlot, type Capability } from '../capability.js';
-import type { GuestState } from '../guest.js';
-import { openGranted, reading, useStore, writing } from './guest-call.js';
+import { perSlot, plain, type Capability } from '../capability.js';
+import { askStore, openGranted, reading, writing } from './guest-call.js';
 import type { KeyPage } from './key-value-store.js';
 import type { StorePlace } from './store-pool.js';
 
 const OK = { tag: 'ok', val: undefined };
 
-/** The keys as they are read, page by page; nothing is fetched ahead of the guest. */
-function keyStream(state: GuestState, place: StorePlace): [Pipe, Pipe] {
+/**
+ * The keys as they are read, page by page; nothing is fetched ahead of the guest. It does not look at the slot: a stream that was handed on may be
+ * read when the code of another invocation runs.
+ */
+function keyStream(place: StorePlace): [Pipe, Pipe] {
   const result = hostFuture();
   let keys: readonly string[] = [];
   let next = 0;
@@ -31,14 +33,13 @@ function keyStream(state: GuestState, place: StorePlace): [Pipe, Pipe] {
       while (next === keys.length) {
         if (isLast) return EOF;
         if (isFetching) return null;
-        const page = useStore(state, place, (store) => store.list({ cursor }));
+        const page = askStore(place, (store) => store.list({ cursor }));
         if (page instanceof Promise) {
           isFetching = true;
-          // it rejects with the end of the invocation, whose guest reads no more
-          page.then((value) => {
+          void page.then((value) => {
             take(value);
             pipe.more();
-          }, () => undefined);
+          });
           return null;
         }
         take(page);
@@ -62,6 +63,6 @@ export const KEY_VALUE_SPIN_03: Capability = {
     '[method]store.set': writing(perSlot, (store, key, value: Uint8Array) => store.set(key, value)),
     '[method]store.delete': writing(perSlot, (store, key) => store.delete(key)),
     '[method]store.exists': reading(perSlot, (store, key) => store.exists(key)),
-    '[method]store.get-keys': perSlot((state) => (place: StorePlace) => keyStream(state, place)),
+    '[method]store.get-keys': plain(keyStream),
   },
 };

@@ -12,7 +12,7 @@ const PLATFORM = ['deploy', 'rollback', 'runaway'];
 /** As those, but needs no platform. */
 const ENGINE = ['deadline'];
 /** These start what they need; their rows have one value. */
-const ALONE = ['throughput', 'density', 'key-value', 'sqlite'];
+const ALONE = ['throughput', 'density', 'key-value', 'sqlite', 'outbound'];
 const known = [...PLATFORM, ...ENGINE, ...ALONE];
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !known.includes(name));

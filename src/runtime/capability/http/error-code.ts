@@ -24,6 +24,7 @@ export type ErrorCode =
   | { tag: 'HTTP-response-incomplete' }
   | { tag: 'HTTP-response-header-section-size'; val: number | undefined }
   | { tag: 'HTTP-response-body-size'; val: bigint | undefined }
+  | { tag: 'HTTP-response-transfer-coding'; val: string | undefined }
   | { tag: 'HTTP-response-timeout' }
   | { tag: 'HTTP-upgrade-failed' }
   | { tag: 'HTTP-protocol-error' }
@@ -54,6 +55,10 @@ const BY_CODE: Readonly<Record<string, ErrorCode>> = {
   ENETUNREACH: { tag: 'destination-IP-unroutable' },
   EADDRNOTAVAIL: { tag: 'destination-IP-unroutable' },
   EPROTO: { tag: 'TLS-protocol-error' },
+  ENETDOWN: { tag: 'destination-unavailable' },
+  EHOSTDOWN: { tag: 'destination-unavailable' },
+  HPE_HEADER_OVERFLOW: { tag: 'HTTP-response-header-section-size', val: undefined },
+  HPE_INVALID_TRANSFER_ENCODING: { tag: 'HTTP-response-transfer-coding', val: undefined },
   UND_ERR_HEADERS_OVERFLOW: { tag: 'HTTP-response-header-section-size', val: undefined },
   UND_ERR_RES_CONTENT_LENGTH_MISMATCH: { tag: 'HTTP-response-incomplete' },
   UND_ERR_REQ_CONTENT_LENGTH_MISMATCH: { tag: 'HTTP-request-body-size', val: undefined },
@@ -78,12 +83,20 @@ export function errorCodeOf(error: unknown): ErrorCode {
   for (let depth = 0; at && depth < 4; depth += 1) {
     if (at instanceof HttpError) return at.httpCode;
     // undici's parser leaves the code out of some of its errors
-    const found = at.name === 'HTTPParserError' ? PROTOCOL : typeof at.code === 'string' ? byCode(at.code) : null;
+    const found = at.name === 'HTTPParserError' ? PROTOCOL : typeof at.code === 'string' ? (toAlert(at.code, at.message) ?? byCode(at.code)) : null;
     if (found) return found;
     at = (at.errors?.at(-1) ?? at.cause) as Cause | undefined;
   }
   const { message } = (error ?? {}) as Cause;
   return { tag: 'internal-error', val: typeof message === 'string' ? message : String(error) };
+}
+
+/** An alert of the other side, by OpenSSL's name and number of it (`ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE`, `SSL alert number 40`). */
+function toAlert(code: string, message: unknown): ErrorCode | null {
+  const name = /^ERR_SSL_(?:SSLV3|TLSV1|TLSV13)_ALERT_(\w+)$/.exec(code)?.[1];
+  if (name === undefined) return null;
+  const number = /SSL alert number (\d{1,3})/.exec(String(message))?.[1];
+  return { tag: 'TLS-alert-received', val: { alertId: number === undefined ? undefined : Number(number), alertMessage: name.toLowerCase().replaceAll('_', ' ') } };
 }
 
 function byCode(code: string): ErrorCode | null {

@@ -13,7 +13,7 @@ export function errorText(code: ErrorCode): string {
 const RECORDS: ReadonlyMap<string, string> = new Map([['DNS-error', 'DnsErrorPayload'], ['TLS-alert-received', 'TlsAlertReceivedPayload']]);
 /** Cases whose payload is an option, so that it may be absent from the object. */
 const PAYLOADS: ReadonlySet<string> = new Set([
-  'HTTP-request-body-size', 'HTTP-response-header-section-size', 'HTTP-response-body-size', 'internal-error', ...RECORDS.keys(),
+  'HTTP-request-body-size', 'HTTP-response-header-section-size', 'HTTP-response-body-size', 'HTTP-response-transfer-coding', 'internal-error', ...RECORDS.keys(),
 ]);
 
 function payloadText(tag: string, value: unknown): string {

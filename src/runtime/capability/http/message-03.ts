@@ -1,6 +1,6 @@
 import { Err } from '#engine/run/host.js';
 import { EOF as PIPE_EOF, hostFuture, hostStream, type Pipe } from '#engine/run/pipe.js';
-import { EOF, type ByteSource } from '../guest.js';
+import { EOF, type ByteSource, type Headers } from '../guest.js';
 import type { HostMemory } from '../host-memory.js';
 import { NO_MORE } from '../io/output-stream.js';
 import type { BodyWriter } from './body-writer.js';
@@ -8,6 +8,7 @@ import { errorCodeOf, HttpError, type ErrorCode } from './error-code.js';
 import { Fields } from './fields.js';
 import { RequestControl } from './request-control.js';
 import type { RequestOptions } from './request-options.js';
+import { toTrailers } from './trailers.js';
 
 const REFUSED = new Err(undefined);
 const OK = { tag: 'ok' as const, val: undefined };
@@ -78,7 +79,7 @@ export class GuestBody implements Body03 {
       if (!contentsEnded || !trailers || writer.done) return;
       if (trailers.tag === 'err') fail(trailers.val);
       else {
-        const failed = writer.end(trailers.val?.toHeaders());
+        const failed = writer.end(trailers.val && toTrailers(trailers.val.toHeaders()));
         settle(failed ? { tag: 'err', val: failed } : OK);
       }
     };
@@ -158,7 +159,7 @@ export class WireBody implements Body03 {
           const chunk = source.read(PUMP_BYTES);
           if (chunk === null) return;
           if (chunk === EOF) {
-            writer.end(source.trailers() ?? undefined);
+            writer.end(passedTrailers(source));
             return;
           }
           writer.write(chunk);
@@ -175,6 +176,11 @@ export class WireBody implements Body03 {
 }
 
 const PUMP_BYTES = 64 * 1024;
+
+function passedTrailers(source: ByteSource): Headers | undefined {
+  const trailers = source.trailers();
+  return trailers ? toTrailers(trailers) : undefined;
+}
 
 /** `request` of wasi:http/types@0.3. */
 export class Request03 {

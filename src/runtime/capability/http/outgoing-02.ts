@@ -7,6 +7,7 @@ import { BodyWriter } from './body-writer.js';
 import type { ErrorCode } from './error-code.js';
 import { declaredLength, Fields } from './fields.js';
 import { RequestControl } from './request-control.js';
+import { toTrailers } from './trailers.js';
 
 const REFUSED = new Err(undefined);
 
@@ -40,7 +41,7 @@ export class OutgoingBody {
   }
 
   finish(trailers: Fields | undefined): Err<ErrorCode> | undefined {
-    const failed = this.writer.end(trailers?.toHeaders());
+    const failed = this.writer.end(trailers && toTrailers(trailers.toHeaders()));
     return failed && new Err(failed);
   }
 

@@ -12,6 +12,7 @@ const WORDS: Readonly<Record<string, string>> = {
   'connection-limit-reached': 'too many connections',
   'TLS-certificate-error': 'the certificate of the server is not trusted',
   'TLS-protocol-error': 'no secure connection could be made',
+  'TLS-alert-received': 'the server refused the secure connection',
 };
 
 /** Why a connection was not made. */

@@ -7,6 +7,7 @@ import type { Stoppable } from '../slot.js';
 import { IncomingBytes } from './incoming-bytes.js';
 import { StreamedBody, WholeBody } from './request-body.js';
 import type { OutboundOutcome } from './outcome.js';
+import type { TrailerDispatcher, TrailingRequest } from './trailer-dispatcher.js';
 
 export interface NetworkRequest {
   method: string;
@@ -43,7 +44,7 @@ export class NetworkExchange implements BodyDestination, Dispatcher.DispatchHand
   private retried = false;
 
   constructor(
-    private readonly agent: Agent,
+    private readonly agent: Agent | TrailerDispatcher,
     private readonly request: NetworkRequest,
     private readonly done: (outcome: OutboundOutcome) => void,
     private readonly over: () => void,
@@ -126,7 +127,7 @@ export class NetworkExchange implements BodyDestination, Dispatcher.DispatchHand
     const { method, origin, path, headers } = this.request;
     this.arm(this.request.connectMs, { tag: 'connection-timeout' });
     try {
-      this.agent.dispatch({ origin, path, method, headers: headers.flat(), body, headersTimeout: 0, bodyTimeout: 0 }, this);
+      this.agent.dispatch({ origin, path, method, headers: headers.flat(), body, headersTimeout: 0, bodyTimeout: 0, trailers: () => this.requestBody?.trailers } as TrailingRequest & Dispatcher.DispatchOptions, this);
     } catch (error) {
       this.fail(error as Error);
     }

@@ -1,4 +1,4 @@
-import type { GuestState } from '../guest.js';
+import type { GuestState, Headers } from '../guest.js';
 import { BodyWriter, type BodyDestination } from '../http/body-writer.js';
 import type { ErrorCode } from '../http/error-code.js';
 import { slotOf, type Stoppable } from '../slot.js';
@@ -10,6 +10,7 @@ import { OutboundPolicy } from './outbound-policy.js';
 import type { OutboundOutcome, OutboundRequest } from './outcome.js';
 import { DISCARD } from './request-body.js';
 import { routeOf, type Route } from './route.js';
+import { TrailerDispatcher } from './trailer-dispatcher.js';
 
 /** Spin's default for each of the three timeouts; the invocation's deadline is nearer as a rule. */
 const DEFAULT_TIMEOUT_MS = 600_000;
@@ -77,7 +78,7 @@ function open(state: GuestState, request: OutboundRequest, route: Exclude<Route,
   const { invocation } = state;
   if (route.to === 'network') {
     return new NetworkExchange(
-      agentOf(state.grant),
+      announcesTrailers(headers) ? new TrailerDispatcher(state.grant) : agentOf(state.grant),
       {
         method: request.method,
         origin: route.origin,
@@ -100,6 +101,11 @@ function open(state: GuestState, request: OutboundRequest, route: Exclude<Route,
     calls.done,
     calls.over,
   );
+}
+
+/** Where the length is declared, trailers cannot be sent (RFC 9112, section 7.1.2). */
+function announcesTrailers(headers: Headers): boolean {
+  return headers.some(([name]) => name === 'trailer') && !headers.some(([name]) => name === 'content-length');
 }
 
 /** Rounded up, so that no timeout strikes early; 0 ns is at once. */

@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream';
-import type { ByteSink } from '../guest.js';
+import type { ByteSink, Headers } from '../guest.js';
 
 /** A request body on its way to undici while the guest still writes it. */
 export class StreamedBody implements ByteSink {
@@ -7,6 +7,8 @@ export class StreamedBody implements ByteSink {
   onDrain: (() => void) | null = null;
   onClose: (() => void) | null = null;
   readonly readable: Readable;
+  /** Known when the body has ended. */
+  trailers: Headers | undefined;
 
   constructor() {
     this.readable = new Readable({ highWaterMark: 64 * 1024, read: () => this.onDrain?.() });
@@ -19,7 +21,8 @@ export class StreamedBody implements ByteSink {
     return this.closed || chunk.length === 0 || this.readable.push(chunk);
   }
 
-  end(): void {
+  end(trailers?: Headers): void {
+    this.trailers = trailers;
     if (!this.closed) this.readable.push(null);
   }
 

@@ -200,6 +200,15 @@ describe('outbound mqtt, what needs no broker', () => {
     expect(await closed(PUBLISH, ok(closed(OPEN, address, '', '', KEEP_ALIVE_S)), 't', bytes('x'), 'at-least-once')).toMatchObject({ payload: { tag: 'too-many-connections' } });
   });
 
+  it('charges the invocation for messages until the broker has them', async () => {
+    const call = guest.calls(V3);
+    const it = ok(call(OPEN, address, '', '', KEEP_ALIVE_S));
+    const sent = call(PUBLISH, it, 't', new Uint8Array(1_000_000), 'at-least-once');
+    expect(guest.memory.heldBytes).toBeGreaterThan(1_000_000);
+    await sent;
+    expect(guest.memory.heldBytes).toBe(0);
+  });
+
   it('tells the invocation before it publishes', async () => {
     let effects = 0;
     guest.next({ effect: () => { effects++; } });

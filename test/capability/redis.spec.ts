@@ -335,6 +335,24 @@ describe('outbound redis, what needs no server', () => {
     expect(await guest.calls(V2)(method('get'), it, 'k')).toEqual(new Uint8Array(bytes('v')));
   });
 
+  it('charges the invocation for what it sends until it is answered', async () => {
+    const call = guest.calls(V3);
+    const it = ok<object>(await call(OPEN, address));
+    const before = guest.memory.heldBytes;
+    const sent = call(method('set'), it, 'k', new Uint8Array(1_000_000));
+    expect(guest.memory.heldBytes - before).toBeGreaterThan(1_000_000);
+    await sent;
+    expect(guest.memory.heldBytes).toBe(before);
+    expect(() => Array.from({ length: 100 }, () => call(method('set'), it, 'k', new Uint8Array(1_000_000)).catch(() => undefined))).toThrow(LimitTrap);
+  });
+
+  it('refuses to connect again for a guest whose address is not allowed any more', async () => {
+    const it = await opened();
+    guest.next();
+    (guest.grant as { allowedOutboundHosts: readonly string[] }).allowedOutboundHosts = [];
+    expect(await guest.calls(V2)(method('get'), it, 'k')).toMatchObject({ payload: { tag: 'invalid-address' } });
+  });
+
   it('tells the invocation before it changes anything, and not before it only looks', async () => {
     let effects = 0;
     guest.next({ effect: () => { effects++; } });

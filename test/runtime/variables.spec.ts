@@ -126,7 +126,9 @@ describe('allowed hosts with values of a provider', () => {
     expect(logged()).not.toMatch(/an address that the platform does not allow/);
     vault.answer = null;
     vault.secrets.set('secret/data/port', { value: '1' });
-    expect(await get()).toMatchObject({ status: 500 });
-    expect(logged()).toMatch(/an address that the platform does not allow/);
+    for (const end = performance.now() + 10_000; !/an address that the platform does not allow/.test(logged()); await sleep(50)) {
+      expect(performance.now()).toBeLessThan(end);
+      expect(await get()).toMatchObject({ status: 500 });
+    }
   });
 });

@@ -2,6 +2,8 @@ import type { VariableAnswer, VariableQuestion } from '#runtime/capability/varia
 
 /** For so long the answers count as the present ones. */
 const FRESH_MS = 10_000;
+/** So often a provider that fails is asked again: not every request is to wait for it. */
+const RETRY_MS = 1_000;
 
 /** Entries of `allowed_outbound_hosts`, some of which hold values that a provider has to be asked for. */
 export class HostEntries {
@@ -29,7 +31,7 @@ export class HostEntries {
   private async collect(): Promise<readonly string[]> {
     const results = await Promise.allSettled(this.questions.map((question) => question()));
     const entries = [...this.known, ...results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []))];
-    this.freshUntilMs = results.every(({ status }) => status === 'fulfilled') ? performance.now() + FRESH_MS : 0;
+    this.freshUntilMs = performance.now() + (results.every(({ status }) => status === 'fulfilled') ? FRESH_MS : RETRY_MS);
     // the same list as before is the same policy, which is parsed once
     if (entries.join('\n') !== this.latest.join('\n')) this.latest = entries;
     return this.latest;

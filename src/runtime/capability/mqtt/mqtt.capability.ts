@@ -1,6 +1,7 @@
 import { Err, type HostBinding } from '#engine/run/host.js';
 import { perSlot, plain, waiting, type Capability } from '../capability.js';
 import type { GuestState } from '../guest.js';
+import { PIECE_BYTES } from '../host-memory.js';
 import { settle } from '../wait.js';
 import { MqttFault } from './mqtt-fault.js';
 import type { Qos } from './mqtt-link.js';
@@ -14,8 +15,12 @@ function toErr(error: unknown): Err {
 }
 
 function publish(state: GuestState, session: MqttSession, message: { topic: string; payload: Uint8Array; qos: keyof typeof QOS }): Promise<unknown> {
+  const { memory } = state;
+  const heldBytes = message.topic.length + message.payload.length + PIECE_BYTES;
+  memory.take(heldBytes);
   state.invocation.effect?.();
-  return settle(state, session.publish(message.topic, message.payload, QOS[message.qos]).catch(toErr));
+  const sent = session.publish(message.topic, message.payload, QOS[message.qos]).finally(() => memory.give(heldBytes));
+  return settle(state, sent.catch(toErr));
 }
 
 type Bind = (bind: (state: GuestState) => (...args: never[]) => unknown) => HostBinding<GuestState>;

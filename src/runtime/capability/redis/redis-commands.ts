@@ -1,4 +1,5 @@
 import { Err } from '#engine/run/host.js';
+import { PIECE_BYTES } from '../host-memory.js';
 import { RedisFault } from './redis-fault.js';
 import type { RedisArgument } from './redis-link.js';
 import type { RedisSession } from './redis-session.js';
@@ -41,6 +42,11 @@ export const COMMAND_NAMES = Object.keys(COMMANDS) as CommandName[];
 /** The command of that name, with what the guest gave it. */
 export function commandOf(name: CommandName, args: readonly unknown[]): RedisCommand<unknown> {
   return (COMMANDS[name] as (...given: readonly unknown[]) => RedisCommand<unknown>)(...args);
+}
+
+/** What is held outside of the guest until a command is answered. */
+export function heldBytesOf({ command }: RedisCommand<unknown>): number {
+  return command.reduce((sum: number, argument) => sum + PIECE_BYTES + (typeof argument === 'bigint' ? 0 : argument.length), 0);
 }
 
 /** Runs a command. Rejects with a RedisFault. */

@@ -30,6 +30,8 @@ export class RedisSession {
   /** Which connection is the present one: what is still on its way for an earlier one must not take its place. */
   private turn = 0;
   private connecting: Promise<void> | null = null;
+  /** Invocations that have used it and are not over: several where they share an instance. */
+  private readonly users = new Set<Invocation>();
 
   private constructor(private readonly state: GuestState, private readonly address: RedisAddress) {}
 
@@ -39,21 +41,28 @@ export class RedisSession {
    */
   static open(state: GuestState, text: string): RedisSession | Promise<RedisSession> {
     const address = parseRedisAddress(text);
-    if (!address || !isAllowed(state, address)) throw new RedisFault({ tag: 'invalid-address' });
+    if (!address) throw new RedisFault({ tag: 'invalid-address' });
     if (sessionsOf(state).size >= MAX_SESSIONS) throw new RedisFault({ tag: 'too-many-connections' });
     const session = new RedisSession(state, address);
-    const connecting = session.connect();
-    if (!connecting) return session;
-    return connecting.then(() => session, (error: unknown) => {
+    session.use();
+    try {
+      const connecting = session.connect();
+      if (!connecting) return session;
+      return connecting.then(() => session, (error: unknown) => {
+        session.close();
+        throw error;
+      });
+    } catch (error) {
       session.close();
       throw error;
-    });
+    }
   }
 
   /** Sends a command. Rejects with a RedisFault when the connection is lost before the answer; the next command then makes a new one. */
   async send(command: readonly RedisArgument[]): Promise<RedisReply> {
     // several invocations may share the state: whose it is now is not whose it is after a wait
     const { memory } = this.state;
+    this.use();
     if (!this.link?.isOpen) await (this.connecting ?? this.connect());
     const { link } = this;
     if (!link) throw new RedisFault({ tag: 'other', val: 'the connection is closed' });
@@ -62,10 +71,23 @@ export class RedisSession {
     return link.send(command);
   }
 
-  /** The guest dropped it, or the invocation is over. One that is used again later connects again. */
+  /** The guest dropped it, or no invocation that has used it is left. One that is used again later connects again. */
   close(): void {
     sessionsOf(this.state).delete(this);
+    this.users.clear();
     this.letGo();
+  }
+
+  /** The invocation at hand uses it: it stays at least until that is over. */
+  private use(): void {
+    const { state, users } = this;
+    const { invocation } = state;
+    if (users.has(invocation)) return;
+    users.add(invocation);
+    sessionsOf(state).add(this);
+    state.defer(() => {
+      if (users.delete(invocation) && users.size === 0) this.close();
+    });
   }
 
   private letGo(): void {
@@ -81,11 +103,8 @@ export class RedisSession {
   private connect(): Promise<void> | null {
     const { state, address } = this;
     this.letGo();
-    const sessions = sessionsOf(state);
-    if (!sessions.has(this)) {
-      sessions.add(this);
-      state.defer(() => this.close());
-    }
+    // a guest may keep it for longer than it is allowed the address
+    if (!isAllowed(state, address)) throw new RedisFault({ tag: 'invalid-address' });
     const given = acquireLink(state.grant, address);
     if (!(given instanceof Promise)) {
       this.link = given;
@@ -114,9 +133,9 @@ function toFault(invocation: Invocation, error: unknown): Error {
   return new RedisFault(isLimit ? { tag: 'too-many-connections' } : { tag: 'other', val: message });
 }
 
-/** Checked at each opening: a connection that was kept gives no rights. */
+/** Looked at for each connection: one that was kept gives no rights. */
 function isAllowed(state: GuestState, { scheme, host, port }: RedisAddress): boolean {
-  const isAllowed = policyOf(state.grant.allowedOutboundHosts).allows({ scheme, host, port });
-  if (!isAllowed) noteDenied(state, `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}`);
-  return isAllowed;
+  if (policyOf(state.grant.allowedOutboundHosts).allows({ scheme, host, port })) return true;
+  noteDenied(state, `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}`);
+  return false;
 }

@@ -2,7 +2,7 @@ import { Err, type HostBinding } from '#engine/run/host.js';
 import { perSlot, plain, waiting, type Capability } from '../capability.js';
 import type { GuestState } from '../guest.js';
 import { settle } from '../wait.js';
-import { COMMAND_NAMES, commandOf, runCommand, toErr, type CommandName } from './redis-commands.js';
+import { COMMAND_NAMES, commandOf, heldBytesOf, runCommand, toErr, type CommandName, type RedisCommand } from './redis-commands.js';
 import type { RedisFault } from './redis-fault.js';
 import { RedisSession } from './redis-session.js';
 
@@ -17,10 +17,21 @@ function open(state: GuestState, address: string): RedisSession | Err | Promise<
   }
 }
 
+/** What a command is before it is sent: memory of the invocation's, and an effect. Throws a LimitTrap. */
+function begin({ memory, invocation }: GuestState, command: RedisCommand<unknown>): void {
+  memory.take(heldBytesOf(command));
+  if (command.hasEffect) invocation.effect?.();
+}
+
+/** Gives back what `begin` took. */
+function returning<T>({ memory }: GuestState, command: RedisCommand<unknown>, answer: Promise<T>): Promise<T> {
+  return answer.finally(() => memory.give(heldBytesOf(command)));
+}
+
 function run(state: GuestState, name: CommandName, session: RedisSession, args: readonly unknown[]): Promise<unknown> {
   const command = commandOf(name, args);
-  if (command.hasEffect) state.invocation.effect?.();
-  return settle(state, runCommand(session, command).catch((error: unknown) => toErr(error, ownError)));
+  begin(state, command);
+  return settle(state, returning(state, command, runCommand(session, command)).catch((error: unknown) => toErr(error, ownError)));
 }
 
 type Bind = (bind: (state: GuestState) => (...args: never[]) => unknown) => HostBinding<GuestState>;
@@ -35,7 +46,7 @@ const connection = (bind: Bind): Capability['functions'] => ({
 /** The first interface: a connection for each call, no reasons, and a key that is missing is an empty one. */
 function runOnce(state: GuestState, name: CommandName, [address, ...args]: [string, ...unknown[]]): Promise<unknown> {
   const command = commandOf(name, args);
-  if (command.hasEffect) state.invocation.effect?.();
+  begin(state, command);
   const { ending } = state.invocation;
   const answer = async (): Promise<unknown> => {
     const session = await RedisSession.open(state, address);
@@ -47,7 +58,7 @@ function runOnce(state: GuestState, name: CommandName, [address, ...args]: [stri
       session.close();
     }
   };
-  return settle(state, answer().catch((error: unknown) => toErr(error, () => 'error')));
+  return settle(state, returning(state, command, answer()).catch((error: unknown) => toErr(error, () => 'error')));
 }
 
 /** Outbound Redis, in the three forms that Spin has. */

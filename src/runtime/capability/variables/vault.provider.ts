@@ -4,8 +4,8 @@ import { VariableFault } from './variable-fault.js';
 
 const TIMEOUT_MS = 10_000;
 const MAX_CONNECTIONS = 8;
-/** Vault's own limit for a request, and so for a secret. */
-const MAX_ANSWER_BYTES = 32 * 1024 * 1024;
+/** No value of a variable has a reason to be larger. */
+const MAX_ANSWER_BYTES = 4 * 1024 * 1024;
 
 /** Spin's words. */
 const FAULT = 'Failed to check Vault for config';

@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import { expandTemplate } from '#contract/bundle/template.js';
 import { LimitTrap, Trap } from '#engine/run/host.js';
 import { NO_RUNTIME_GRANT } from '#contract/runtime-grant.js';
+import { Ending } from '#runtime/capability/ending.js';
 import type { GuestGrant } from '#runtime/capability/guest.js';
 import { HostMemory } from '#runtime/capability/host-memory.js';
 import { startPostgresServer, type PostgresServer } from '../fixtures/servers/postgres.js';
@@ -329,6 +330,23 @@ describe('sessions of spin:postgres', () => {
     expect(isOpen).toBe(false);
     first.drop();
     expect(await (await second).value('SELECT 1')).toBe(1);
+  });
+
+  it('are shared by the requests of one instance that use a connection at a time, until the last of them is over', async () => {
+    const { guest, value, query } = await connected({ org: 'shared', app: 'x' });
+    const pid = await value(PID);
+    const first = guest.invocation;
+    // the next request begins while the first one has not ended
+    const ending = new Ending();
+    guest.invocation = { ...first, ending };
+    expect(await value(PID)).toBe(pid);
+    const sleep = query('SELECT pg_sleep(0.3), 1');
+    (first.ending as Ending).end();
+    expect(ok(await sleep).rows).toHaveLength(1);
+    expect(await value(PID)).toBe(pid);
+    ending.end();
+    guest.next();
+    expect(await (await connected({ org: 'shared', app: 'y' })).value('SELECT count(*) FROM pg_stat_activity WHERE pid = $1::text::int4', str(String(pid)))).toBe(1n);
   });
 
   it('that the server ended are told to the guest, and replaced', async () => {

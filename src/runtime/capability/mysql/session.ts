@@ -33,8 +33,9 @@ const MAX_STATEMENTS = 64;
  * spaces before parentheses would mean something else than for other clients. No code is generated for rows.
  */
 const CLIENT_OPTIONS: mysql.ConnectionOptions = {
-  flags: ['-LOCAL_FILES', '-IGNORE_SPACE', '-ODBC', '-FOUND_ROWS'], charset: 'UTF8MB4_UNICODE_CI', connectTimeout: CONNECT_TIMEOUT_MS, supportBigNumbers: true, bigNumberStrings: true, dateStrings: true,
-  jsonStrings: true, rowsAsArray: true, disableEval: true, maxPreparedStatements: MAX_STATEMENTS, connectAttributes: {},
+  flags: ['-LOCAL_FILES', '-IGNORE_SPACE', '-ODBC', '-FOUND_ROWS'], charset: 'UTF8MB4_UNICODE_CI', connectTimeout: CONNECT_TIMEOUT_MS,
+  supportBigNumbers: true, bigNumberStrings: true, dateStrings: true, jsonStrings: true, rowsAsArray: true, disableEval: true,
+  maxPreparedStatements: MAX_STATEMENTS, connectAttributes: {},
 };
 
 /** One connection to a MySQL or MariaDB server: prepared statements, one at a time. */

@@ -1,8 +1,7 @@
 import { Err } from '#engine/run/host.js';
 import { perSlot, plain, waiting, type Capability } from '../capability.js';
-import type { GuestState } from '../guest.js';
-import { connectionError, PgFailure, statementError, type PgError } from './failure.js';
-import type { ParameterValue } from './parameter.js';
+import { answering } from '../rdbms/answering.js';
+import { connectionError, PgFailure, statementError } from './failure.js';
 import { checkCaRoot, executePg, openPg, queryPg, streamPg, type PgConnection } from './postgres.js';
 
 /** What `connection-builder` collects. */
@@ -12,22 +11,11 @@ class ConnectionBuilder {
   constructor(readonly address: string) {}
 }
 
-type Attempt<A extends unknown[], T> = (state: GuestState, ...args: A) => Promise<T>;
-
-/** A host function of `attempt`, with its errors in the terms of the interface. */
-const answering = <A extends unknown[], T>(attempt: Attempt<A, T>, toError: (error: unknown, state: GuestState) => PgError) => (state: GuestState) => async (...args: A): Promise<T | Err> => {
-  try {
-    return await attempt(state, ...args);
-  } catch (error) {
-    return new Err(toError(error, state));
-  }
-};
-
 const open = answering((state, address: string) => openPg(state, address), connectionError);
 const build = answering((state, { address, caRoot }: ConnectionBuilder) => openPg(state, address, caRoot), connectionError);
-const query = answering((state, connection: PgConnection, statement: string, params: ParameterValue[]) => queryPg(state, connection, statement, params), statementError);
-const execute = answering((state, connection: PgConnection, statement: string, params: ParameterValue[]) => executePg(state, connection, statement, params), statementError);
-const stream = answering((state, connection: PgConnection, statement: string, params: ParameterValue[]) => streamPg(state, connection, statement, params), statementError);
+const query = answering(queryPg, statementError);
+const execute = answering(executePg, statementError);
+const stream = answering(streamPg, statementError);
 
 const CONNECTION: Capability['functions'] = {
   '[static]connection.open': waiting(open),

@@ -1,6 +1,6 @@
-import { Err } from '#engine/run/host.js';
 import { plain, waiting, type Capability } from '../capability.js';
 import type { GuestState } from '../guest.js';
+import { answering, answeringOnce } from '../rdbms/answering.js';
 import { OlderTypes } from '../rdbms/older-types.js';
 import { connectionError, PgFailure, statementError, type PgError } from './failure.js';
 import type { ParameterValue } from './parameter.js';
@@ -29,66 +29,40 @@ function checkSigned(params: readonly ParameterValue[]): void {
   if (params.some(({ tag }) => tag.startsWith('uint'))) throw new PgFailure({ tag: 'value-conversion-failed', val: 'Postgres does not support unsigned integers' });
 }
 
-/** `connection` of an interface whose types are `types`. */
-function connection(types: OlderTypes): Capability['functions'] {
-  return {
-    '[static]connection.open': waiting((state) => async (address: string) => {
-      try {
-        return await openPg(state, address);
-      } catch (error) {
-        return new Err(older(connectionError(error, state)));
-      }
-    }),
-    '[method]connection.query': waiting((state) => async (it: PgConnection, statement: string, params: ParameterValue[]) => {
-      try {
-        checkSigned(params);
-        return rowSet(await queryPg(state, it, statement, params), types);
-      } catch (error) {
-        return new Err(older(statementError(error)));
-      }
-    }),
-    '[method]connection.execute': waiting((state) => async (it: PgConnection, statement: string, params: ParameterValue[]) => {
-      try {
-        checkSigned(params);
-        return await executePg(state, it, statement, params);
-      } catch (error) {
-        return new Err(older(statementError(error)));
-      }
-    }),
-    '[resource-drop]connection': plain((it: PgConnection) => it.drop()),
-  };
+const query = (types: OlderTypes) => async (state: GuestState, it: PgConnection, statement: string, params: ParameterValue[]) => {
+  checkSigned(params);
+  return rowSet(await queryPg(state, it, statement, params), types);
+};
+
+async function execute(state: GuestState, it: PgConnection, statement: string, params: ParameterValue[]): Promise<bigint> {
+  checkSigned(params);
+  return executePg(state, it, statement, params);
 }
 
-/** A statement on a connection of its own, which then goes back. */
-async function once<T>(state: GuestState, address: string, run: (it: PgConnection) => Promise<T>): Promise<T | Err> {
-  let it: PgConnection;
-  try {
-    it = await openPg(state, address);
-  } catch (error) {
-    return new Err(oldest(connectionError(error, state)));
-  }
-  try {
-    return await run(it);
-  } catch (error) {
-    return new Err(oldest(statementError(error)));
-  } finally {
-    it.drop();
-  }
+const open = (state: GuestState, address: string): Promise<PgConnection> => openPg(state, address);
+
+/** The errors of an interface. */
+const errorsOf = (named: (error: PgError) => OlderError) => ({
+  connection: (error: unknown, state: GuestState) => named(connectionError(error, state)),
+  statement: (error: unknown) => named(statementError(error)),
+});
+
+/** `connection` of an interface whose types are `types`. */
+function connection(types: OlderTypes): Capability['functions'] {
+  const errors = errorsOf(older);
+  return {
+    '[static]connection.open': waiting(answering(open, errors.connection)),
+    '[method]connection.query': waiting(answering(query(types), errors.statement)),
+    '[method]connection.execute': waiting(answering(execute, errors.statement)),
+    '[resource-drop]connection': plain((it: PgConnection) => it.drop()),
+  };
 }
 
 const RDBMS = new OlderTypes();
 
 const WITH_ADDRESS: Capability['functions'] = {
-  query: waiting((state) => (address: string, statement: string, params: ParameterValue[]) =>
-    once(state, address, async (it) => {
-      checkSigned(params);
-      return rowSet(await queryPg(state, it, statement, params), RDBMS);
-    })),
-  execute: waiting((state) => (address: string, statement: string, params: ParameterValue[]) =>
-    once(state, address, async (it) => {
-      checkSigned(params);
-      return executePg(state, it, statement, params);
-    })),
+  query: waiting(answeringOnce(open, query(RDBMS), errorsOf(oldest))),
+  execute: waiting(answeringOnce(open, execute, errorsOf(oldest))),
 };
 
 /** PostgreSQL for guests that were made before `spin:postgres@4`. */

@@ -5,6 +5,8 @@ import pg from 'pg';
 import type { PgAddress } from './address.js';
 import { Frames } from './frames.js';
 
+const SIGN_IN_TIMEOUT_MS = 30_000;
+
 /** As far as the client library's types leave them out. */
 interface Internals {
   attachListeners(stream: EventEmitter): void;
@@ -83,7 +85,7 @@ class Client extends pg.Client {
   constructor({ user, password, database, startup }: PgAddress, socket: Socket, maxMessageBytes: number) {
     super({
       connection: new RawConnection(socket, maxMessageBytes), user, database, host: 'localhost', port: 1, ssl: false, sslnegotiation: 'postgres',
-      enableChannelBinding: socket instanceof TLSSocket,
+      enableChannelBinding: socket instanceof TLSSocket, connectionTimeoutMillis: SIGN_IN_TIMEOUT_MS,
     } as never);
     // an empty one, too: without any the library would look into the machine's password file
     this.password = password ?? '';
@@ -99,6 +101,8 @@ class Client extends pg.Client {
 /** Signs in on a connected socket. Rejects with a DatabaseError of the server's, or the socket's error. */
 export async function signIn(address: PgAddress, socket: Socket, maxMessageBytes: number): Promise<WireClient> {
   const client = new Client(address, socket, maxMessageBytes);
+  // what fails after a failure is nobody's any more, and must not end the process
+  client.on('error', () => undefined);
   await client.connect();
   return client as unknown as WireClient;
 }

@@ -37,6 +37,8 @@ const ADDRESSES_KEPT = 16;
 /** A session is closed when nobody has used it for this long: servers have few. */
 const IDLE_MS = 30_000;
 const ACQUIRE_TIMEOUT_MS = 10_000;
+/** A server that does not answer must not hold a place for ever. */
+const CLEAN_TIMEOUT_MS = 10_000;
 
 interface Address<S> {
   readonly key: string;
@@ -82,10 +84,11 @@ export class AppSessions<S extends PooledSession> {
       this.discard(session);
       return;
     }
+    const timer = setTimeout(() => this.discard(session), CLEAN_TIMEOUT_MS);
     session.clean().then(
       () => this.keep(session, grant),
       () => this.discard(session),
-    );
+    ).finally(() => clearTimeout(timer));
   }
 
   /** Closes a session that was acquired: it may be in the middle of something. */

@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, afterEach, describe, expect, it } from '@jest/globals';
 import { componentEmbed, componentNew, parse } from '@bytecodealliance/jco';
+import { NO_GUEST_SETTINGS } from '#runtime/capability/guest-settings.js';
 import { buildWorld } from '../fixtures/build-world.js';
-import { artifactOf, ask, Blobs, httpTrigger, TestFront } from './front-fixture.js';
+import { artifactOf, ask, Blobs, httpTrigger, LIMITS, STAY_LOADED, TestFront } from './front-fixture.js';
 
 const blobs = new Blobs();
 const fronts: TestFront[] = [];
@@ -68,9 +69,9 @@ const WAGI_ECHO = `(module
       (call $put (i32.const 4096) (i32.load (i32.const 8)))
       (br $more)))))`;
 
-async function serve(wasm: Uint8Array, executor: { type: 'http' } | { type: 'wagi'; argv: string }, limits = {}): Promise<TestFront> {
+async function serve(wasm: Uint8Array, executor: { type: 'http' } | { type: 'wagi'; argv: string }, limits = {}, settings = NO_GUEST_SETTINGS): Promise<TestFront> {
   const built = await blobs.build(wasm);
-  const front = await new TestFront(blobs).listen();
+  const front = await new TestFront(blobs, 'shared', LIMITS, STAY_LOADED, 0, settings).listen();
   fronts.push(front);
   await front.deploy('app', artifactOf(1, { main: built }, [httpTrigger('all', '/...', { component: 'main', executor })], { limits }));
   return front;
@@ -115,8 +116,22 @@ describe('the WAGI executor', () => {
   });
 });
 
+const text = (path: string) => readFileSync(new URL(path, import.meta.url), 'utf8');
+
+describe('the trace of a request', () => {
+  it('is the outer span of the guest that answers it', async () => {
+    const wat = text('../../examples/tiny-wat/tiny.wat')
+      .replace('(module', '(module (import "wasi:otel/tracing@0.2.0-rc.2" "outer-span-context" (func $outer (param i32)))')
+      .replace('(call $print (local.get $stream) (i32.const 1072) (i32.const 18)', '(call $outer (i32.const 128)) (call $print (local.get $stream) (i32.load (i32.const 128)) (i32.load (i32.const 132))');
+    const wasm = await buildWorld(wat, { imports: ['wasi:http/types@0.2.3', 'wasi:io/streams@0.2.3', 'wasi:otel/tracing@0.2.0-rc.2'], exports: ['wasi:http/incoming-handler@0.2.3'] });
+    const front = await serve(wasm, { type: 'http' });
+    const traceId = '4bf92f3577b34da6a3ce929d0e0e4736';
+    expect(await ask(front.port, 'app.localhost', '/', { headers: { Traceparent: `00-${traceId}-00f067aa0ba902b7-01` } })).toMatchObject({ status: 200, body: traceId });
+    expect(await ask(front.port, 'app.localhost')).toMatchObject({ status: 200, body: '0'.repeat(32) });
+  });
+});
+
 describe('the release candidates', () => {
-  const text = (path: string) => readFileSync(new URL(path, import.meta.url), 'utf8');
 
   it('answers by wasi:http/incoming-handler@0.2.0-rc-2023-10-18', async () => {
     const version = '0.2.0-rc-2023-10-18';
@@ -169,5 +184,48 @@ describe('programs under WAGI', () => {
     const front = await serve(wasm, { type: 'wagi', argv: '' });
     expect(await ask(front.port, 'app.localhost')).toMatchObject({ status: 200, body: `by ${version}`, headers: { 'content-type': 'text/plain' } });
     expect(front.usage()).toMatchObject({ requests: 1, errors: 0 });
+  });
+});
+
+describe('a private /tmp', () => {
+  /** A program of preview 1: makes /tmp/a, which must not be there, writes what stands on stdin into it, reads it and prints it. */
+  const KEEPER = `(module
+    (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+    (import "wasi_snapshot_preview1" "fd_read" (func $read (param i32 i32 i32 i32) (result i32)))
+    (import "wasi_snapshot_preview1" "fd_seek" (func $seek (param i32 i64 i32 i32) (result i32)))
+    (import "wasi_snapshot_preview1" "path_open" (func $open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
+    (memory (export "memory") 1)
+    (data (i32.const 1024) "Content-Type: text/plain\\n\\n")
+    (data (i32.const 1060) "a")
+    (func $must (param i32) (if (local.get 0) (then (unreachable))))
+    (func $io (param $at i32) (param $len i32) (i32.store (i32.const 0) (local.get $at)) (i32.store (i32.const 4) (local.get $len)))
+    (func (export "_start")
+      ;; creat, excl; read and write
+      (call $must (call $open (i32.const 3) (i32.const 0) (i32.const 1060) (i32.const 1) (i32.const 5) (i64.const 0x42) (i64.const 0) (i32.const 0) (i32.const 16)))
+      (call $io (i32.const 4096) (i32.const 1000))
+      (call $must (call $read (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 8)))
+      (call $io (i32.const 4096) (i32.load (i32.const 8)))
+      (call $must (call $write (i32.load (i32.const 16)) (i32.const 0) (i32.const 1) (i32.const 8)))
+      (call $must (call $seek (i32.load (i32.const 16)) (i64.const 0) (i32.const 0) (i32.const 24)))
+      (call $io (i32.const 8192) (i32.const 1000))
+      (call $must (call $read (i32.load (i32.const 16)) (i32.const 0) (i32.const 1) (i32.const 12)))
+      (call $io (i32.const 1024) (i32.const 26))
+      (call $must (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)))
+      (call $io (i32.const 8192) (i32.load (i32.const 12)))
+      (call $must (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)))))`;
+  const post = (front: TestFront, body: string) => ask(front.port, 'app.localhost', '/', { method: 'POST', body });
+
+  it('is written and read by a program, and empty for each request', async () => {
+    const front = await serve(await parse(KEEPER), { type: 'wagi', argv: '' }, {}, { ...NO_GUEST_SETTINGS, tmpBytes: 10_000 });
+    expect(await post(front, 'first')).toMatchObject({ status: 200, body: 'first' });
+    expect(await post(front, 'second')).toMatchObject({ status: 200, body: 'second' });
+    const [one, other] = await Promise.all([post(front, 'one'), post(front, 'other')]);
+    expect([one.body, other.body]).toEqual(['one', 'other']);
+    expect(front.usage()).toMatchObject({ requests: 4, errors: 0 });
+  });
+
+  it('is not there where the operator gives none', async () => {
+    const front = await serve(await parse(KEEPER), { type: 'wagi', argv: '' });
+    expect(await post(front, 'first')).toMatchObject({ status: 500 });
   });
 });

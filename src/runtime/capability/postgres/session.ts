@@ -128,8 +128,10 @@ export class PgSession implements PooledSession {
 
   /** Settles when the server has taken the request, which it says by closing the connection. */
   private async sendCancel(request: Buffer): Promise<void> {
+    // the server that the session is at, which the name need not lead to again; asked now, since the session may be closed right after
+    const { remoteAddress } = this.socket;
     try {
-      const socket = await openTransport(this.host, this.route, await takeLease(this.route.grant, null), this.socket.remoteAddress);
+      const socket = await openTransport(this.host, this.route, await takeLease(this.route.grant, null), remoteAddress);
       socket.on('error', () => undefined).setTimeout(CANCEL_TIMEOUT_MS, () => socket.destroy());
       socket.end(request);
       socket.resume();

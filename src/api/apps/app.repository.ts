@@ -77,13 +77,14 @@ export class AppRepository {
     return variablesRevision;
   }
 
-  /** The same for every app; nobody else changes one before the transaction ends. */
-  async raiseAllRevisions(db: Db): Promise<AppRecord[]> {
+  /** The same for several apps, all when no names are given; nobody else changes one before the transaction ends. */
+  async raiseRevisions(db: Db, names: string[] | null): Promise<AppRecord[]> {
+    const which = Prisma.sql`a.deleted_at IS NULL AND a.org_id = ${ORG_ID} AND (${names}::text[] IS NULL OR a.name = ANY(${names}::text[]))`;
     // In one order, so that two who lock several never wait for each other in a ring.
-    await db.$queryRaw`SELECT 1 FROM app a WHERE a.deleted_at IS NULL ORDER BY a.id FOR NO KEY UPDATE`;
-    await db.$executeRaw`UPDATE app SET variables_revision = variables_revision + 1 WHERE deleted_at IS NULL`;
+    await db.$queryRaw`SELECT 1 FROM app a WHERE ${which} ORDER BY a.id FOR NO KEY UPDATE`;
+    await db.$executeRaw`UPDATE app a SET variables_revision = variables_revision + 1 WHERE ${which}`;
     await notify(db, ASSIGNMENTS_TOPIC);
-    return (await db.$queryRaw<AppRow[]>`${SELECT} ORDER BY a.name`).map(toRecord);
+    return (await db.$queryRaw<AppRow[]>`${SELECT} AND (${names}::text[] IS NULL OR a.name = ANY(${names}::text[])) ORDER BY a.name`).map(toRecord);
   }
 
   /** Frees the name. Versions, usage and logs stay under the old identity. */

@@ -64,9 +64,9 @@ export class AppsService {
     return this.repository.raiseRevision(db, app.id);
   }
 
-  /** The same for every app; answers them as they are then. */
-  raiseAllRevisions(db: Db): Promise<AppRecord[]> {
-    return this.repository.raiseAllRevisions(db);
+  /** The same for several apps, all when no names are given; locks them, and answers them as they are then. */
+  raiseRevisions(db: Db, names: string[] | null): Promise<AppRecord[]> {
+    return this.repository.raiseRevisions(db, names);
   }
 
   /** Returns when every live node has the app's values and runtime configuration, where it serves anything. Throws API_SWITCH_TIMEOUT. */

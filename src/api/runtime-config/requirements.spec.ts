@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { NO_RUNTIME_GRANT, RuntimeGrant } from '#contract/runtime-grant.js';
-import { describeUnknown, mayBeProvided, unknownLabels } from './requirements.js';
+import { toRuntimeConfig } from './read-config.js';
+import { describeUnknown, mayBeProvided, takesAway, unknownLabels } from './requirements.js';
 
 const component = { component: 'web', keyValueStores: ['default', 'cache'], sqliteDatabases: ['default', 'books'] };
 const grant = RuntimeGrant.parse({ keyValueStores: { cache: { type: 'redis', url: 'redis://h' } }, sqliteDatabases: { books: { type: 'spin', file: 'f' } } });
@@ -26,5 +27,20 @@ describe(mayBeProvided.name, () => {
     ['the environment of nodes', [{ type: 'env', prefix: 'P' }], true],
   ])('asks %s', (_who, variablesProviders, may) => {
     expect(mayBeProvided(RuntimeGrant.parse({ variablesProviders }), 'key')).toBe(may);
+  });
+});
+
+describe(takesAway.name, () => {
+  const store = { key_value_store: { a: { type: 'redis', url: 'redis://h' } } };
+  const provider = { variables_provider: [{ type: 'static', values: { a: 'x' } }] };
+  it.each<[string, unknown, unknown, boolean]>([
+    ['a new label', {}, store, false],
+    ['another place for a label', store, { key_value_store: { a: { type: 'spin' } } }, false],
+    ['a label that is gone', store, {}, true],
+    ['a new list of providers, before that of a weaker layer', {}, provider, true],
+    ['another provider', provider, { variables_provider: [] }, true],
+    ['another limit', { ...store, outbound_pg: { max_connections: 1 } }, store, false],
+  ])('of %s', (_what, before, after, takes) => {
+    expect(takesAway(toRuntimeConfig(before), toRuntimeConfig(after))).toBe(takes);
   });
 });

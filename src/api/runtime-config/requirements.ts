@@ -1,3 +1,5 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { RuntimeConfig } from '#contract/runtime-config.js';
 import type { RuntimeGrant } from '#contract/runtime-grant.js';
 
 /** The label that exists without configuration. */
@@ -31,4 +33,12 @@ export const describeUnknown = ({ key, label, component }: UnknownLabel): string
 /** Whether a variable may get its value from a provider: only the static ones can be asked beforehand. */
 export function mayBeProvided({ variablesProviders }: Pick<RuntimeGrant, 'variablesProviders'>, name: string): boolean {
   return variablesProviders.some((provider) => provider.type !== 'static' || Object.hasOwn(provider.values, name));
+}
+
+/** Whether something that an app may need is in the first and not in the second any more. */
+export function takesAway(before: RuntimeConfig, after: RuntimeConfig): boolean {
+  const lost = (was: object = {}, is: object = {}): boolean => Object.keys(was).some((label) => !Object.hasOwn(is, label));
+  return lost(before.key_value_store, after.key_value_store) || lost(before.sqlite_database, after.sqlite_database)
+    // A list takes the place of the one that a weaker layer has.
+    || !isDeepStrictEqual(before.variables_provider, after.variables_provider);
 }

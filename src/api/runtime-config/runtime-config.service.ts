@@ -12,6 +12,7 @@ import { type ConfigPlace, placeOf } from './config-place.js';
 import { GrantsService } from './grants.service.js';
 import { loadConfigFile } from './load-config-file.js';
 import { maskConfig } from './mask.js';
+import { takesAway } from './requirements.js';
 import { RequirementsService } from './requirements.service.js';
 import { RuntimeConfigRepository, type SealedLayer } from './runtime-config.repository.js';
 import type { RuntimeConfigView } from './runtime-config.schema.js';
@@ -85,11 +86,13 @@ export class RuntimeConfigService implements OnApplicationBootstrap {
   /** Answers the apps that are touched by it. `check`: whether what they serve has what it needs afterwards. */
   private async changeShared(db: Db, place: 'file' | 'platform', config: RuntimeConfig | undefined, look: (layer: SealedLayer | undefined) => void, check = false): Promise<AppRecord[]> {
     await this.repository.lockShared(db);
-    look(await this.repository.find(place, db));
+    const layer = await this.repository.find(place, db);
+    look(layer);
+    const before = layer && this.grants.open(layer);
     if (!(await this.store(db, place, config))) return [];
     // First the apps, which locks them: what they serve does not change any more.
-    const apps = await this.apps.raiseAllRevisions(db);
-    if (check) for (const app of apps) await this.requirements.requireOfServed(db, app);
+    const apps = await this.apps.raiseRevisions(db, null);
+    if (check && takesAway(before ?? {}, config ?? {})) for (const app of apps) await this.requirements.requireOfServed(db, app);
     return apps;
   }
 

@@ -64,14 +64,16 @@ export class StoresService {
     const store = await this.get(name);
     const settings = readSettings(store.kind, given);
     if (store.file !== null || settings.type === 'spin') throw notMovable(store, settings);
-    const sealed = this.links.seal(store.id, settings);
-    const changed: AppRecord[] = [];
-    // App by app, since each is locked: who comes in between sees the new settings in any case.
-    await this.repository.changeSettings(this.prisma, store.id, settings.type, sealed);
-    for (const app of new Set((await this.linksBy([store])).get(store.id)?.map((link) => link.app))) {
-      changed.push(await this.apps.change(app, {}, async (db, locked) => ({ ...locked, variablesRevision: await this.apps.raiseRevision(db, locked) })));
-    }
-    await this.apps.waitUntilAllTook(changed);
+    const told = await this.prisma.transaction(async (db) => {
+      // Apps are locked before stores, here as everywhere.
+      const apps = await this.apps.raiseRevisions(db, await this.linkedApps(store, db));
+      await this.repository.changeSettings(db, store.id, settings.type, this.links.seal(store.id, settings));
+      return apps;
+    });
+    // One that was linked meanwhile may have been given the settings of before.
+    const missed = (await this.linkedApps(store)).filter((name) => !told.some((app) => app.name === name));
+    if (missed.length > 0) told.push(...(await this.prisma.transaction((db) => this.apps.raiseRevisions(db, missed))));
+    await this.apps.waitUntilAllTook(told);
     return this.view(await this.get(name));
   }
 
@@ -131,6 +133,10 @@ export class StoresService {
 
   private async linksBy(stores: StoreRecord[]): Promise<Map<string, LinkRecord[]>> {
     return Map.groupBy(await this.repository.linksOf(stores.map(({ id }) => id)), ({ storeId }) => storeId);
+  }
+
+  private async linkedApps(store: StoreRecord, db?: Db): Promise<string[]> {
+    return [...new Set((await this.repository.linksOf([store.id], db)).map(({ app }) => app))];
   }
 
   /** The app whose label `default` leads here by itself, while it is there and the label is not linked elsewhere. */

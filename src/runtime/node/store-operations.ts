@@ -92,5 +92,8 @@ function toFailure(error: unknown): StoreAnswer {
   const { message } = error as Error;
   if (error instanceof SqlLimit) return { result: 'failed', reason: error.limit === 'memory' ? 'statement' : 'late', message };
   if (error instanceof SqlError) return { result: 'failed', reason: 'statement', message };
-  return { result: 'failed', reason: 'store', message: error instanceof StoreError ? message : 'the store cannot be reached' };
+  if (error instanceof StoreError) return { result: 'failed', reason: 'store', message };
+  // ECONNREFUSED and its like.
+  const { code } = error as NodeJS.ErrnoException;
+  return { result: 'failed', reason: 'store', message: `the store cannot be reached${typeof code === 'string' && /^E[A-Z_]+$/.test(code) ? ` (${code})` : ''}` };
 }

@@ -156,6 +156,7 @@ describe('stores', () => {
 
     it('with SQL, which changes nothing unless it may', async () => {
       const sql = (body: unknown) => fixture.call<{ rows: unknown[][]; changes: number; columns: string[]; code?: string }>('POST', '/v1/stores/files/sql', { body });
+      expect((await sql({ sql: 'SELECT count(*) FROM sqlite_schema' })).body).toMatchObject({ rows: [[0]] });
       expect((await sql({ sql: 'CREATE TABLE t (a, b)', readOnly: false })).status).toBe(200);
       expect((await sql({ sql: 'INSERT INTO t VALUES (?, ?), (?, ?)', params: [1, 'x', { integer: '9007199254740993' }, { base64: 'AP8=' }], readOnly: false })).body).toMatchObject({ changes: 2 });
       expect((await sql({ sql: 'SELECT a, b FROM t' })).body).toMatchObject({ columns: ['a', 'b'], rows: [[1, 'x'], [{ integer: '9007199254740993' }, { base64: 'AP8=' }]] });

@@ -1,5 +1,5 @@
-import { rm } from 'node:fs/promises';
-import { isAbsolute, join, relative } from 'node:path';
+import { mkdir, open, rm } from 'node:fs/promises';
+import { dirname, isAbsolute, join, relative } from 'node:path';
 import type { SqliteBackend } from '#contract/runtime-grant.js';
 import { MAX_BROWSED_BYTES, MAX_ROWS_BYTES, type StoreAnswer, type StoreOperation } from '#contract/store-request.js';
 import { StoreError, type KeyValueStore } from '#runtime/capability/key-value/key-value-store.js';
@@ -62,6 +62,7 @@ async function useKeys(operation: KeyOperation, store: KeyValueStore): Promise<S
 
 async function runSql({ backend, sql, params, readOnly }: SqlOperation, { orgDir, timeoutMs, sqliteBytes }: Workplace): Promise<StoreAnswer> {
   const values = params.map(fromSqlJson);
+  if (readOnly && backend.type === 'spin') await makeEmpty(pathWithin(orgDir, backend.file));
   const { columns, rows, changes, lastInsertRowid } = readOnly && backend.type === 'libsql'
     ? await readRemotely(backend, orgDir, sql, values)
     : await openSqliteDatabase(backend, orgDir, sqliteBytes).execute(sql, values, { readOnly, timeoutMs, maxResultBytes: MAX_ROWS_BYTES });
@@ -79,12 +80,23 @@ async function readRemotely(backend: SqliteBackend, orgDir: string, sql: string,
   }
 }
 
+/** A database that nothing was written to has no file, and what may only read makes none: an empty file is one without tables. */
+async function makeEmpty(path: string): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  await (await open(path, 'a')).close();
+}
+
 async function removeFile(file: string, orgDir: string): Promise<StoreAnswer> {
+  const path = pathWithin(orgDir, file);
+  for (const suffix of FILE_SUFFIXES) await rm(path + suffix, { force: true });
+  return { result: 'done' };
+}
+
+function pathWithin(orgDir: string, file: string): string {
   const path = join(orgDir, file);
   const below = relative(orgDir, path);
   if (isAbsolute(file) || below === '' || below.startsWith('..')) throw new StoreError('the store lies outside of its folder');
-  for (const suffix of FILE_SUFFIXES) await rm(path + suffix, { force: true });
-  return { result: 'done' };
+  return path;
 }
 
 /** Only what was written for whoever asks is told: anything else may name places of this machine. */

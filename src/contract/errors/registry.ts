@@ -45,6 +45,34 @@ export const REGISTRY_ERRORS = {
     status: 422, title: 'A component\'s source is not what spin.toml says', fault: 'user',
     hint: 'Compare the digest in spin.toml with `sha256sum` of what the URL gives.',
   },
+  REGISTRY_IMAGE_REFERENCE_INVALID: {
+    status: 422, title: 'An image reference cannot be read', fault: 'user',
+    hint: 'Write it as host/repository:tag or host/repository@sha256:…, for example ghcr.io/acme/shop:1.2.0.',
+  },
+  REGISTRY_IMAGE_UNKNOWN: {
+    status: 422, title: 'There is no image with this reference', fault: 'user',
+    hint: 'Check repository and tag; many registries say the same of an image that needs other credentials.',
+  },
+  REGISTRY_IMAGE_DENIED: {
+    status: 422, title: 'The image\'s registry does not give it to us', fault: 'user',
+    hint: 'Make the image public, or have the operator put credentials for the registry into the file that WHORL_REGISTRY_AUTH_FILE names.',
+  },
+  REGISTRY_IMAGE_REFUSED: {
+    status: 422, title: 'An image may not be fetched from there', fault: 'user',
+    hint: 'Use a registry with a public address and https. The operator may allow others: WHORL_REGISTRY_PRIVATE, WHORL_REGISTRY_INSECURE, WHORL_ALLOW_PRIVATE_SOURCES.',
+  },
+  REGISTRY_IMAGE_UNREACHABLE: {
+    status: 502, title: 'The image\'s registry does not answer as it should', fault: 'system',
+    hint: 'Try again; when it stays, see whether the registry works and can be reached from the control plane (proxy, firewall, certificates).',
+  },
+  REGISTRY_IMAGE_MISMATCH: {
+    status: 502, title: 'An image\'s registry sent other bytes than the manifest or the digest says', fault: 'system',
+    hint: 'Push the image again; when it stays, the registry or something on the way to it is damaged.',
+  },
+  REGISTRY_IMAGE_UNSUPPORTED: {
+    status: 422, title: 'An image is of a kind that cannot be used', fault: 'user',
+    hint: 'Push with `spin registry push`, or a WebAssembly component as one layer of type application/wasm.',
+  },
   REGISTRY_BLOB_UNKNOWN: {
     status: 404, title: 'There is no blob with this digest', fault: 'user',
     hint: 'Push the bundle again; a node retries by itself.',

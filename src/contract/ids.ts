@@ -4,6 +4,10 @@ import { z } from 'zod';
 export const Digest = z.string().regex(/^sha256:[0-9a-f]{64}$/, 'expected sha256:<64 hex digits>').brand<'Digest'>();
 export type Digest = z.infer<typeof Digest>;
 
+/** The name of a blob that the registry keeps for clients: SHA-256, or SHA-512 (OCI image-spec, registered algorithms). */
+export const BlobDigest = z.union([Digest, z.string().regex(/^sha512:[0-9a-f]{128}$/, 'expected sha512:<128 hex digits>').brand<'Sha512Digest'>()], 'expected sha256:<64 hex digits> or sha512:<128 hex digits>');
+export type BlobDigest = z.infer<typeof BlobDigest>;
+
 /** An app's name: a DNS label (RFC 1123), since it is the first label of the app's host. */
 export const AppName = z
   .string()

@@ -8,6 +8,7 @@ import type { ControlConfig } from '#platform/config.js';
 import { BlobsController } from './http/blobs.controller.js';
 import { BuildPool } from './service/build-pool.js';
 import { ComponentBuilder } from './service/component-builder.js';
+import { Intake } from './service/intake.js';
 import { RegistryService } from './service/registry.service.js';
 import { SourceClient } from './service/source-client.js';
 import { WorkFolder } from './service/work-folder.js';
@@ -56,7 +57,7 @@ export class RegistryModule implements OnApplicationShutdown {
           provide: Registry,
           inject: [BlobStorage, WorkFolder, BuildPool, SourceClient],
           useFactory: (storage: BlobStorage, work: WorkFolder, pool: BuildPool, sources: SourceClient) =>
-            new RegistryService({ storage, work, sources, builder: new ComponentBuilder(storage, pool), limits: { ...DEFAULT_BUNDLE_LIMITS, bundleBytes: config.WHORL_MAX_BUNDLE_BYTES } }),
+            new RegistryService({ storage, work, intake: new Intake({ storage, sources, builder: new ComponentBuilder(storage, pool) }), limits: { ...DEFAULT_BUNDLE_LIMITS, bundleBytes: config.WHORL_MAX_BUNDLE_BYTES } }),
         },
       ],
       exports: [Registry],

@@ -6,6 +6,7 @@ import { DEFAULT_BUNDLE_LIMITS, type BundleLimits } from '#contract/bundle/limit
 import { type PackEntry, packBundle } from '#contract/bundle/pack.js';
 import { BuildPool, type BuildPoolOptions } from '#registry/service/build-pool.js';
 import { ComponentBuilder } from '#registry/service/component-builder.js';
+import { Intake } from '#registry/service/intake.js';
 import { RegistryService } from '#registry/service/registry.service.js';
 import { SourceClient, type SourceClientOptions } from '#registry/service/source-client.js';
 import { WorkFolder } from '#registry/service/work-folder.js';
@@ -40,7 +41,7 @@ export async function openRegistry({ pool: poolOptions, limits, sources: sourceO
   const work = await WorkFolder.open(join(root, 'work'));
   const pool = new BuildPool({ workers: 2, timeoutMs: 30_000, memoryBytes: 1024 ** 3, workerPath: WORKER_PATH, workFolder: work.root, ...poolOptions });
   const sources = new SourceClient({ maxBytes: 100 * 1024 ** 2, allowPrivate: true, timeoutMs: 10_000, ...sourceOptions });
-  const registry = new RegistryService({ storage, work, builder: new ComponentBuilder(storage, pool), sources, limits: { ...DEFAULT_BUNDLE_LIMITS, ...limits } });
+  const registry = new RegistryService({ storage, work, intake: new Intake({ storage, sources, builder: new ComponentBuilder(storage, pool) }), limits: { ...DEFAULT_BUNDLE_LIMITS, ...limits } });
   return {
     registry, storage, pool, root,
     leftovers: async () => [...(await readdir(work.root)), ...(await readdir(join(root, 'store/v1/partial')))],

@@ -85,4 +85,12 @@ export const REGISTRY_ERRORS = {
     status: 503, title: 'The artifact store cannot be reached', fault: 'system',
     hint: 'Retry; nothing half done is visible. The operator finds the cause in the log of the control plane.',
   },
+  REGISTRY_SIGNATURE_MISSING: {
+    status: 422, title: 'The policy asks for a signature', fault: 'user',
+    hint: 'Sign the image with cosign and deploy it by its reference; GET /v1/trust-policy shows who may sign what.',
+  },
+  REGISTRY_SIGNATURE_UNTRUSTED: {
+    status: 422, title: 'No signature of the image counts', fault: 'user',
+    hint: 'The message says what is wrong with each; GET /v1/trust-policy shows who may sign what.',
+  },
 } as const satisfies Record<string, ErrorEntry>;

@@ -1,0 +1,48 @@
+import { z } from 'zod';
+
+/** One signature of cosign's on an image, and what became of its verification. */
+export const ImageSignature = z.object({
+  /** How it is stored: under the tag `sha256-<hex>.sig`, or as a bundle that refers to the image. */
+  stored: z.enum(['tag', 'bundle']),
+  /** Of the layer or the bundle that holds it. */
+  digest: z.string(),
+  /** It is made by somebody whom the policy names. */
+  verified: z.boolean(),
+  /** Who made it: the name of the policy's key, or the identity in the certificate; absent: not known. */
+  key: z.string().optional(),
+  issuer: z.string().optional(),
+  subject: z.string().optional(),
+  /** By the transparency log. */
+  signedAt: z.iso.datetime().optional(),
+  /** Why it does not count. */
+  reason: z.string().optional(),
+});
+export type ImageSignature = z.infer<typeof ImageSignature>;
+
+/** Something that is attached to an image and speaks of it: provenance, a list of what is in it, any other artifact. */
+export const ImageAttachment = z.object({
+  kind: z.enum(['provenance', 'sbom', 'attestation', 'other']),
+  /** A manifest that refers to the image, or a layer under the tag `sha256-<hex>.att` or `.sbom`. */
+  stored: z.enum(['referrer', 'tag']),
+  digest: z.string(),
+  bytes: z.int().nonnegative(),
+  mediaType: z.string(),
+  artifactType: z.string().optional(),
+  /** Of an in-toto statement. */
+  predicateType: z.string().optional(),
+  annotations: z.record(z.string(), z.string()).optional(),
+});
+export type ImageAttachment = z.infer<typeof ImageAttachment>;
+
+/**
+ * What was found out about an image when a version was made of it. `unchecked`: no policy asks for signatures. `verified`: one signature at
+ * least is by somebody whom the policy names. `unsigned`: there is none at all. `untrusted`: there are, and none counts.
+ */
+export const ImageTrust = z.object({
+  state: z.enum(['unchecked', 'verified', 'unsigned', 'untrusted']),
+  /** Why it is not verified, in a sentence. */
+  reason: z.string().optional(),
+  signatures: z.array(ImageSignature),
+  attachments: z.array(ImageAttachment),
+});
+export type ImageTrust = z.infer<typeof ImageTrust>;

@@ -17,6 +17,16 @@ export interface ImageBlob {
   bytes: number;
 }
 
+/** A manifest that refers to an image by its `subject`, as a list of referrers has it. */
+export interface Referrer {
+  mediaType: string;
+  digest: BlobDigest;
+  /** Its manifest's; `size` in the specification. */
+  bytes: number;
+  artifactType?: string | undefined;
+  annotations?: Record<string, string> | undefined;
+}
+
 /**
  * Where images come from: the built-in registry, or any other one over the network. Every method throws REGISTRY_IMAGE_… errors that name
  * the reference, and the signal's reason when that is aborted.
@@ -35,4 +45,9 @@ export abstract class ImageSource {
    * Writes a blob to `path`, which must not exist. Size and digest are verified: REGISTRY_IMAGE_MISMATCH. On an error there is no file.
    */
   abstract fetchBlob(image: ResolvedImage, blob: ImageBlob, path: string, signal: AbortSignal): Promise<void>;
+  /**
+   * What is attached to the image (OCI distribution-spec, listing referrers; the index under the tag `sha256-<hex>` where the registry has no
+   * such list): signatures, provenance. None is an empty list. Throws as `resolve` does.
+   */
+  abstract referrers(image: ResolvedImage, signal: AbortSignal): Promise<Referrer[]>;
 }

@@ -1,6 +1,6 @@
 // Builds one JavaScript app: source + world -> component -> bundle. Used by the build.mjs of each example.
 import { copyFileSync, cpSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { installPackage } from '../../scripts/lib/install-package.mjs';
 import { whenChanged, writeBundle, writeWhole } from './bundle.mjs';
@@ -9,12 +9,16 @@ const TOOLCHAIN = fileURLToPath(new URL('.', import.meta.url));
 /** The WIT of WASI 0.2.3, the version that the JavaScript engine inside the component is made for. */
 const WASI_WIT = join(TOOLCHAIN, 'node_modules/@spinframework/wasi-http-proxy/wit/wasi-http@0.2.3.wit');
 
-/** `dir`: a folder with `<name>.js` and `wit/` whose world is called `world`. Makes `<name>.wasm` there when something changed, and gives its path. */
-export async function buildJsComponent({ dir, name, world }) {
+/**
+ * `dir`: a folder with `<name>.js` and `wit/` whose world is called `world`. `packages`: folders with WIT packages that it needs besides WASI.
+ * Makes `<name>.wasm` there when something changed, and gives its path.
+ */
+export async function buildJsComponent({ dir, name, world, packages = [] }) {
   const at = (path) => join(dir, path);
   const wasm = at(`${name}.wasm`);
-  const inputs = [at(`${name}.js`), ...filesBelow(dir, 'wit').map(at), join(TOOLCHAIN, 'package-lock.json'), join(TOOLCHAIN, 'build-js.mjs')];
-  await whenChanged(at('.build/component'), { inputs, outputs: [wasm] }, () => componentize(at, { source: at(`${name}.js`), world, wasm }));
+  const wit = packages.flatMap((path) => filesBelow(dirname(path), basename(path)).map((file) => join(dirname(path), file)));
+  const inputs = [at(`${name}.js`), ...filesBelow(dir, 'wit').map(at), ...wit, join(TOOLCHAIN, 'package-lock.json'), join(TOOLCHAIN, 'build-js.mjs')];
+  await whenChanged(at('.build/component'), { inputs, outputs: [wasm] }, () => componentize(at, { source: at(`${name}.js`), world, wasm, packages }));
   return wasm;
 }
 
@@ -34,13 +38,14 @@ export async function buildJsApp({ dir, name, world, assets = [] }) {
   console.log(`${built ? 'built' : 'up to date:'} ${bundle}`);
 }
 
-async function componentize(at, { source, world, wasm }) {
+async function componentize(at, { source, world, wasm, packages }) {
   await installPackage(TOOLCHAIN, { say: () => console.log('installing the guest toolchain') });
   const wit = at('.build/wit');
   rmSync(wit, { recursive: true, force: true });
   cpSync(at('wit'), wit, { recursive: true });
   mkdirSync(join(wit, 'deps'), { recursive: true });
   copyFileSync(WASI_WIT, join(wit, 'deps', 'wasi.wit'));
+  for (const path of packages) cpSync(path, join(wit, 'deps', basename(path)), { recursive: true });
   const { componentize: make } = await import('@bytecodealliance/componentize-js');
   const { component } = await make({ sourcePath: source, witPath: wit, worldName: world });
   writeWhole(wasm, component);

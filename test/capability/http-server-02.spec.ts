@@ -34,13 +34,26 @@ describe('an answer of a 0.2 guest', () => {
     expect(outparam.answered).toBe(false);
     answer(made);
     expect(outparam.answered).toBe(true);
-    expect(io('[method]output-stream.blocking-write-and-flush', stream, bytes('hello '))).toBeUndefined();
-    io('[method]output-stream.blocking-write-and-flush', stream, bytes('world'));
+    expect(io('[method]output-stream.write', stream, bytes('hello '))).toBeUndefined();
+    io('[method]output-stream.write', stream, bytes('world'));
+    expect(io('[method]output-stream.blocking-flush', stream)).toBeUndefined();
     expect(exchange.answer).toBeNull();
     ok(http('[static]outgoing-body.finish', body, undefined));
     expect(exchange.answer).toMatchObject({ status: 201, headers: [['content-type', 'text/plain'], ['content-length', '11']] });
     expect(text(exchange.answer!.body.read(100) as Uint8Array)).toBe('hello world');
     expect(exchange.answer!.body.read(100)).toBe(EOF);
+  });
+
+  it('says no length when the guest wrote through before it knew one, as where it leaves piece by piece', async () => {
+    const { http, io, exchange, response, answer, open } = setUp();
+    const made = response();
+    const { body, stream } = open(made);
+    io('[method]output-stream.blocking-write-and-flush', stream, bytes('hello '));
+    io('[method]output-stream.blocking-write-and-flush', stream, bytes('world'));
+    ok(http('[static]outgoing-body.finish', body, undefined));
+    answer(made);
+    expect(exchange.answer!.headers).toEqual([]);
+    expect(await drain(exchange.answer!.body)).toBe('hello world');
   });
 
   it('may be written before it is set', async () => {

@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { readFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { buildWat } from '../fixtures/build-wat.js';
@@ -7,9 +8,12 @@ import { artifactOf, ask, Blobs, httpTrigger, laneOf, LIMITS, raw, TestFront, ty
 const blobs = new Blobs();
 const fronts: TestFront[] = [];
 let fixture: Built;
+/** Writes its answer with `blocking-write-and-flush`. */
+let tiny: Built;
 
 beforeAll(async () => {
   fixture = await blobs.build(await buildWat('loop'));
+  tiny = await blobs.build(await readFile(join(import.meta.dirname, '../../examples/tiny-wat/tiny-wat.wasm')));
 });
 afterEach(async () => {
   for (const front of fronts.splice(0)) await front.close();
@@ -91,10 +95,21 @@ describe('the front', () => {
     expect(text.split('\r\n\r\n')[1]).toBe('');
   });
 
-  it('closes after an answer for HTTP/1.0', async () => {
+  it('closes after an answer for HTTP/1.0, and sends it no chunks', async () => {
     const front = await setUp();
-    await front.deploy('tiny', version(1));
-    expect(await raw(front.port, 'GET / HTTP/1.0\r\nHost: tiny.localhost\r\nConnection: keep-alive\r\n\r\n')).toMatch(/^HTTP\/1\.1 200 /);
+    await front.deploy('small', artifactOf(1, { main: tiny }, [httpTrigger('all', '/...', { component: 'main' })]));
+    const text = await raw(front.port, 'GET / HTTP/1.0\r\nHost: small.localhost\r\nConnection: keep-alive\r\n\r\n');
+    expect(text).toMatch(/^HTTP\/1\.1 200 [^]*\r\n\r\nhello from tiny 1\n$/);
+    expect(text).not.toMatch(/transfer-encoding/i);
+  });
+
+  it('sends a small answer of a guest that wrote through as one chunk and the end', async () => {
+    const front = await setUp();
+    await front.deploy('small', artifactOf(1, { main: tiny }, [httpTrigger('all', '/...', { component: 'main' })]));
+    const get = (end: string) => `GET / HTTP/1.1\r\nHost: small.localhost\r\n${end}\r\n`;
+    const answers = (await raw(front.port, get('') + get('Connection: close\r\n'))).split(/(?=HTTP\/1\.1 200)/);
+    expect(answers).toHaveLength(2);
+    for (const answer of answers) expect(answer).toMatch(/transfer-encoding: chunked\r\n(?:[^]*\r\n)?\r\n12\r\nhello from tiny 1\n\r\n0\r\n\r\n$/i);
   });
 
   it('answers an empty 500 for a trap, says why in the log, and goes on with a fresh state', async () => {

@@ -71,8 +71,19 @@ export class ResponseSink implements ByteSink, HeldAnswer {
     if (trailers && trailers.length > 0) this.response.addTrailers(trailers.map(([name, value]): [string, string] => [name, value]));
     if (!first) this.response.end();
     // Head and body in one string are one buffer for the system, instead of a list of two: that is the most of what a small answer costs.
-    else if (first.length <= MAX_TEXT_BYTES) this.response.end(asBuffer(first).latin1Slice(), 'latin1');
-    else this.response.end(first);
+    else if (first.length > MAX_TEXT_BYTES) this.response.end(first);
+    else this.endWithText(asBuffer(first).latin1Slice());
+  }
+
+  private endWithText(text: string): void {
+    const { response } = this;
+    if (response.chunkedEncoding && !this.trailers && response.req.method !== 'HEAD') {
+      // The only chunk and the last one (RFC 9112, section 7.1), which Node would write as five pieces.
+      response.chunkedEncoding = false;
+      response.end(`${text.length.toString(16)}\r\n${text}\r\n0\r\n\r\n`, 'latin1');
+    } else {
+      response.end(text, 'latin1');
+    }
   }
 
   /** Before the head has left, nothing of the answer was seen: then it is an empty 500 instead. */

@@ -45,6 +45,11 @@ export class BodyWriter implements HeldBody {
   onDrain: (() => void) | null = null;
   /** The body is complete or broken off. */
   onDone: (() => void) | null = null;
+  /**
+   * The guest did not want to wait for the end: an answer is chunked then, as it is where nothing is kept back, so that it does not depend on how
+   * fast the guest was.
+   */
+  streamed = false;
   private destination: BodyDestination | null = null;
   private sink: ByteSink | null = null;
   private held: Uint8Array[] = [];
@@ -161,10 +166,14 @@ export class BodyWriter implements HeldBody {
   }
 
   private finish(): void {
-    const sink = this.sink ?? this.open(this.destination!, this.trailers ? null : this.heldBytes);
+    const sink = this.sink ?? this.open(this.destination!, this.isLengthSaid ? this.heldBytes : null);
     this.release(sink);
     sink.end(this.trailers);
     this.onDone?.();
+  }
+
+  private get isLengthSaid(): boolean {
+    return !this.trailers && !(this.streamed && this.kind === 'response' && this.heldBytes > 0);
   }
 
   private open(destination: BodyDestination, length: number | null): ByteSink {

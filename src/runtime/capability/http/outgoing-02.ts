@@ -21,6 +21,10 @@ class BodyStream extends OutputStream {
     return this.writer.permit();
   }
 
+  override writesThrough(): void {
+    this.writer.streamed = true;
+  }
+
   put(chunk: Uint8Array): Err<StreamError> | undefined {
     const failed = this.writer.write(chunk);
     this.memory.check();

@@ -15,6 +15,9 @@ export abstract class OutputStream extends Pollable {
   /** Takes at most `permit()` bytes; the view is kept. */
   abstract put(chunk: Uint8Array): Err<StreamError> | undefined;
 
+  /** The guest writes with `blocking-write-and-flush`: the bytes are to go before it is known how many there will be. */
+  writesThrough(): void {}
+
   ready(): boolean {
     return this.permit() !== 0;
   }

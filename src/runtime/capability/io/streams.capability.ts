@@ -72,8 +72,10 @@ const STREAM_FUNCTIONS: Capability['functions'] = {
   '[resource-drop]input-stream': plain((stream: InputStream) => stream.drop()),
   '[method]output-stream.check-write': plain(checkWrite),
   '[method]output-stream.write': plain(write),
-  '[method]output-stream.blocking-write-and-flush': waiting((state) => (stream: OutputStream, contents: Uint8Array) =>
-    blockingWrite(state, stream, contents)),
+  '[method]output-stream.blocking-write-and-flush': waiting((state) => (stream: OutputStream, contents: Uint8Array) => {
+    stream.writesThrough();
+    return blockingWrite(state, stream, contents);
+  }),
   '[method]output-stream.flush': plain((stream: OutputStream) => (stream.permit() === NO_MORE ? CLOSED : undefined)),
   '[method]output-stream.blocking-flush': waiting((state) => (stream: OutputStream) => blockingFlush(state, stream)),
   '[method]output-stream.subscribe': plain((stream: OutputStream) => stream),

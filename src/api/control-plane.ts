@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import type { Server } from 'node:http';
 import { fileURLToPath } from 'node:url';
-import { Module, type ModuleMetadata, type Type } from '@nestjs/common';
+import { type INestApplication, Module, type ModuleMetadata, type Type } from '@nestjs/common';
 import type { ControlConfig } from '#platform/config.js';
 import { createHttpApp } from '#platform/http/http-app.js';
 import { Lifetime } from '#platform/lifetime.js';
@@ -43,31 +43,39 @@ export async function startControlPlane({ config, log, registry }: ControlPlaneO
   @Module({ imports: [PlatformModule.with({ config, log, wakeups, lifetime }), ApiModule.with(registry)] })
   class ControlPlaneModule {}
 
-  const [applied, app] = await Promise.all([
-    migrate(config.DATABASE_URL, MIGRATIONS),
-    createHttpApp(ControlPlaneModule, { log, version: VERSION, lifetime }),
-    wakeups.start(),
-  ]);
-  if (applied.length > 0) log.info('migrated the database', { applied });
-  await app.get(AuthService).registerConfigured();
-  await app.init();
-  const server = app.getHttpServer() as Server;
-  server.listen(config.WHORL_API_PORT, config.WHORL_LISTEN);
-  await once(server, 'listening');
-  return {
-    port: (server.address() as AddressInfo).port,
-    get: (service) => app.get(service),
-    close: async () => {
-      lifetime.end();
-      const stopClosing = closeConnections(server);
-      try {
-        await app.close();
-      } finally {
-        stopClosing();
-        await wakeups.stop();
-      }
-    },
+  let app: INestApplication | undefined;
+  const close = async () => {
+    lifetime.end();
+    const stopClosing = app && closeConnections(app.getHttpServer() as Server);
+    try {
+      await app?.close();
+    } finally {
+      stopClosing?.();
+      await wakeups.stop();
+    }
   };
+  try {
+    const making = createHttpApp(ControlPlaneModule, { log, version: VERSION, lifetime }).then((made) => (app = made));
+    const [applied, made] = await allOf([migrate(config.DATABASE_URL, MIGRATIONS), making, wakeups.start()]);
+    if (applied.length > 0) log.info('migrated the database', { applied });
+    await made.get(AuthService).registerConfigured();
+    await made.init();
+    const server = made.getHttpServer() as Server;
+    server.listen(config.WHORL_API_PORT, config.WHORL_LISTEN);
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    return { port, get: (service) => made.get(service), close };
+  } catch (error) {
+    // What had begun is given back; why it failed is what counts.
+    await close().catch((fault: unknown) => log.warn('could not close what had begun', { error: fault }));
+    throw error;
+  }
+}
+
+/** As `Promise.all`, but waits for all of them when one fails, so that nothing begins after the failure was handled. */
+async function allOf<T extends readonly unknown[]>(works: T): Promise<{ -readonly [K in keyof T]: Awaited<T[K]> }> {
+  await Promise.allSettled(works);
+  return Promise.all(works);
 }
 
 /** A connection that becomes idle after a server was told to close would keep it open until its keep-alive time is up. */

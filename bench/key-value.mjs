@@ -15,7 +15,6 @@ const KEYS = 10_000;
 const ROUNDS = 15;
 const WARM_UP = 5;
 const VALUE_BYTES = 100;
-const BUDGET_NS = 30_000_000_000n;
 
 const WIT = `
   package fermyon:spin@2.0.0;

@@ -5,8 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buildComponent } from '../../dist/engine/build/build-component.js';
 import { NodeConfig } from '../../dist/platform/config.js';
+import { NO_RUNTIME_GRANT } from '../../dist/contract/runtime-grant.js';
 import { EMPTY_SOURCE } from '../../dist/runtime/capability/byte-pipe.js';
 import { NO_GUEST_SETTINGS } from '../../dist/runtime/capability/guest-settings.js';
+import { VariableSource } from '../../dist/runtime/capability/variables/variable-source.js';
 import { Admission } from '../../dist/runtime/component/admission.js';
 import { ComponentProgram } from '../../dist/runtime/component/component-program.js';
 import { Deadlines } from '../../dist/runtime/component/deadlines.js';
@@ -38,11 +40,11 @@ export class Components {
     const built = await buildComponent(wasm, { memoryCapBytes: this.#limits.memoryBytes });
     const build = { ...built, plan: this.#put(Buffer.from(JSON.stringify(built.plan))), modules: built.modules.map((module) => this.#put(module)) };
     const component = {
-      id: 'main', environment: {}, files: [], variables: {}, allowedOutboundHosts: ['http://back.spin.internal'], keyValueStores: [], limits: own,
+      id: 'main', environment: {}, files: [], variables: {}, allowedOutboundHosts: ['http://back.spin.internal'], keyValueStores: [], sqliteDatabases: [], aiModels: [], limits: own,
     };
     const scope = { org: 'bench', app: 'bench', version: 1, stateDir: this.#dir, allowPrivateHosts: false, settings: NO_GUEST_SETTINGS, limits: this.#limits, blobPath: (digest) => this.#path(digest) };
     const grant = new ComponentGrant(component, ['back'], scope);
-    grant.setVariables({});
+    grant.setValues(new VariableSource({}, {}, []), NO_RUNTIME_GRANT);
     const source = { org: 'bench', app: 'bench', channel: 'production', version: 1, component: 'main' };
     const program = await ComponentProgram.load(this.#host, {
       build, grant, limits: toLimits(own, this.#limits), reuse: null, meterSource: source, onStrike: () => {}, onUsed: () => {},

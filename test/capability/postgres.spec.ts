@@ -259,7 +259,7 @@ describe('where spin:postgres may connect', () => {
     guest.next();
     expect(await value('SELECT 1')).toBe(1);
     guest.next();
-    (guest.grant as { allowedOutboundHosts: string[] }).allowedOutboundHosts = [];
+    Object.assign(guest.grant, { allowedOutboundHosts: [] });
     expect(await query('SELECT 1')).toMatchObject({ payload: { tag: 'connection-failed' } });
   });
 });

@@ -18,7 +18,7 @@ const version = (number: number): VersionArtifact => artifactOf(number, { main: 
 /** Asks over kept connections, `lanes` at a time, until `stop`. */
 function load(port: number, host: string, path: string, lanes: number) {
   const agent = new Agent({ keepAlive: true, maxSockets: lanes });
-  const seen: { status: number; body: string; askedAt: number }[] = [];
+  const seen: { status: number; body: string; askedAt: number; answeredAt: number }[] = [];
   const failures: Error[] = [];
   let running = true;
   const one = (): Promise<void> => new Promise((resolve) => {
@@ -27,7 +27,7 @@ function load(port: number, host: string, path: string, lanes: number) {
       let body = '';
       response.on('data', (chunk: Buffer) => { body += chunk.toString(); });
       response.on('end', () => {
-        seen.push({ status: response.statusCode!, body, askedAt });
+        seen.push({ status: response.statusCode!, body, askedAt, answeredAt: performance.now() });
         resolve();
       });
     });
@@ -82,7 +82,7 @@ describe('a node process', () => {
     await traffic.stop();
     expect(traffic.failures).toEqual([]);
     expect(traffic.seen.every(({ status }) => status === 200)).toBe(true);
-    expect(traffic.seen.some(({ askedAt, body }) => askedAt > reportedAt && askedAt < from && body !== '2')).toBe(false);
+    expect(traffic.seen.some(({ askedAt, answeredAt, body }) => askedAt > reportedAt && answeredAt < from && body !== '2')).toBe(false);
     expect(traffic.seen.some(({ askedAt, body }) => askedAt > rolledBackAt && body !== '1')).toBe(false);
   });
 

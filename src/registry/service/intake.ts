@@ -17,7 +17,7 @@ import type { BlobStat, BlobStorage } from '#registry/storage/blob-storage.js';
 import { buildRefusal, checkHandlers, checkImports, checkMemory } from './component-checks.js';
 import type { BuildRecord, ComponentBuilder } from './component-builder.js';
 import { compositionDigest, dependencyOrders, sourcesOf } from './composed-source.js';
-import { eachAtOnce } from './each-at-once.js';
+import { eachAtOnce } from '#platform/each-at-once.js';
 import type { SourceClient } from './source-client.js';
 
 /** Files of one push that are stored at the same time. */

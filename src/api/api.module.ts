@@ -10,6 +10,9 @@ import { AppsService } from './apps/apps.service.js';
 import { AuthService } from './auth/auth.service.js';
 import { TokenGuard } from './auth/token.guard.js';
 import { TokenRepository } from './auth/token.repository.js';
+import { DiffController } from './diff/diff.controller.js';
+import { DiffService } from './diff/diff.service.js';
+import { VersionContentsRepository } from './diff/version-contents.repository.js';
 import { HealthController } from './health/health.controller.js';
 import { HealthRepository } from './health/health.repository.js';
 import { HealthService } from './health/health.service.js';
@@ -60,10 +63,10 @@ type ImportedModule = NonNullable<ModuleMetadata['imports']>[number];
 
 const REPOSITORIES = [
   AppRepository, HealthRepository, IdempotencyRepository, JournalRepository, LogRepository, NodeRepository, RolloutRepository, RuntimeConfigRepository, SchedulerRepository,
-  StoreRepository, StoreRequestRepository, TokenRepository, UsageRepository, VariableRepository, VersionBuildRepository, VersionRepository,
+  StoreRepository, StoreRequestRepository, TokenRepository, UsageRepository, VariableRepository, VersionBuildRepository, VersionContentsRepository, VersionRepository,
 ];
 const SERVICES = [
-  AdvanceService, AppsService, AuthService, BrowseService, FleetService, GrantsService, HealthService, JournalService, LogsService, NodesService, RebuildService, RequirementsService, RetentionService,
+  AdvanceService, AppsService, AuthService, BrowseService, DiffService, FleetService, GrantsService, HealthService, JournalService, LogsService, NodesService, RebuildService, RequirementsService, RetentionService,
   RolloutsService, RuntimeConfigService, SchedulerService, StoreLinksService, StoreRequestsService, StoresService, UsageService, VariablesService, VersionsService,
 ];
 
@@ -76,7 +79,7 @@ export class ApiModule {
       module: ApiModule,
       imports: [registry],
       controllers: [
-        AppsController, BrowseController, HealthController, LogsController, NodesController, RolloutsController, RuntimeConfigController, StoreRequestsController, StoresController,
+        AppsController, BrowseController, DiffController, HealthController, LogsController, NodesController, RolloutsController, RuntimeConfigController, StoreRequestsController, StoresController,
         UsageController, VariablesController, VersionsController,
       ],
       providers: [

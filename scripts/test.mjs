@@ -1,5 +1,5 @@
-// npm test [-- JEST ARGUMENTS]: installs, builds, checks, tests. The last line is `N passed, N failed` over tests and checks.
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+// npm test [-- JEST ARGUMENTS]: installs, builds, checks, tests; says what it left out. The last line is `N passed, N failed` over tests and checks.
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { at } from './lib/paths.mjs';
@@ -44,21 +44,28 @@ async function dependencyRules() {
   return summary.violations.map(({ rule, from, to }) => `${rule.name}: ${from} -> ${to}`).join('\n');
 }
 
-async function tests() {
-  const dir = mkdtempSync(join(tmpdir(), 'whorl-test-'));
-  const report = join(dir, 'report.json');
-  try {
-    const args = [at('node_modules/jest/bin/jest.js'), '--maxWorkers=2', '--json', `--outputFile=${report}`, ...process.argv.slice(2)];
-    const { status } = await runNode(args, { show: 'stderr', nodeOptions: '--experimental-vm-modules --no-warnings' });
-    const result = JSON.parse(readFileSync(report, 'utf8'));
-    total.passed += result.numPassedTests;
-    total.failed += result.numFailedTests + result.numRuntimeErrorTestSuites;
-    if (result.numTotalTests === 0) return 'no test was found';
-    const unexplained = status !== 0 && result.numFailedTests + result.numRuntimeErrorTestSuites === 0;
-    return unexplained ? `jest ended with exit status ${status}` : '';
-  } finally {
-    rmSync(dir, { recursive: true, force: true });
-  }
+async function tests({ report, calls }) {
+  mkdirSync(calls);
+  const args = [at('node_modules/jest/bin/jest.js'), '--maxWorkers=2', '--json', `--outputFile=${report}`, ...process.argv.slice(2)];
+  const { status } = await runNode(args, { show: 'stderr', nodeOptions: '--experimental-vm-modules --no-warnings', env: { WHORL_TEST_CALLS: calls } });
+  const result = JSON.parse(readFileSync(report, 'utf8'));
+  total.passed += result.numPassedTests;
+  total.failed += result.numFailedTests + result.numRuntimeErrorTestSuites;
+  if (result.numTotalTests === 0) return 'no test was found';
+  const unexplained = status !== 0 && result.numFailedTests + result.numRuntimeErrorTestSuites === 0;
+  return unexplained ? `jest ended with exit status ${status}` : '';
+}
+
+/** Tests that were skipped, with why, as their titles say it. */
+function leftOut(report) {
+  return JSON.parse(readFileSync(report, 'utf8')).testResults.flatMap(({ name, assertionResults }) =>
+    assertionResults.filter(({ status }) => status === 'pending').map(({ fullName }) => ({ file: name, why: /left out: ([^)]*)/.exec(fullName)?.[1] ?? 'skipped without a reason' })));
+}
+
+/** Only a run of everything, with no capability left out, says what the page must say. */
+async function compatibility({ report, calls }) {
+  const { writeCompatibilityPage } = await import('./compatibility-doc.mjs');
+  return (await writeCompatibilityPage({ folder: calls, report })) ? 'docs/compatibility.md changed with this run: look at it, and commit it' : '';
 }
 
 const ready = await step('install and build', async () => {
@@ -70,7 +77,17 @@ if (ready) {
   await step('lint', () => succeeds([at('node_modules/oxlint/bin/oxlint'), '--deny-warnings']));
   await step('types', () => succeeds([at('node_modules/typescript/bin/tsc'), '-p', 'tsconfig.test.json', '--noEmit']));
   await step('dependency rules', dependencyRules);
-  await step('jest ran to its end', tests);
+  const dir = mkdtempSync(join(tmpdir(), 'whorl-test-'));
+  try {
+    const written = { report: join(dir, 'report.json'), calls: join(dir, 'calls') };
+    const ran = await step('jest ran to its end', () => tests(written));
+    const skipped = ran ? leftOut(written.report) : [];
+    const isWhole = ran && process.argv.length === 2 && !skipped.some(({ file }) => file.includes('/test/capability/'));
+    if (isWhole) await step('docs/compatibility.md is true', () => compatibility(written));
+    for (const [why, those] of Map.groupBy(skipped, (each) => each.why)) console.log(`left out: ${those.length} tests (${why})`);
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
 }
 console.log(`${total.passed} passed, ${total.failed} failed`);
 process.exitCode = total.failed > 0 ? 1 : 0;

@@ -73,6 +73,66 @@ export const REGISTRY_ERRORS = {
     status: 422, title: 'An image is of a kind that cannot be used', fault: 'user',
     hint: 'Push with `spin registry push`, or a WebAssembly component as one layer of type application/wasm.',
   },
+  REGISTRY_NAME_INVALID: {
+    status: 400, title: 'This is no name of a repository', fault: 'user',
+    hint: 'Name it <org>/<app>, or <app> alone for the default organisation; lower-case letters, digits and inner hyphens.',
+  },
+  REGISTRY_NAME_UNKNOWN: {
+    status: 404, title: 'There is no repository with this name', fault: 'user',
+    hint: 'Check organisation and app; a repository is there from its first push on.',
+  },
+  REGISTRY_MANIFEST_UNKNOWN: {
+    status: 404, title: 'The repository has no such manifest', fault: 'user',
+    hint: 'Check tag or digest; GET /v2/<org>/<app>/tags/list shows the tags.',
+  },
+  REGISTRY_MANIFEST_INVALID: {
+    status: 400, title: 'A manifest is not of the form that its type asks for', fault: 'user',
+    hint: 'Push with a client that writes OCI or Docker (schema 2) manifests; the message says what is wrong.',
+  },
+  REGISTRY_MANIFEST_TOO_LARGE: {
+    status: 413, title: 'A manifest is too large', fault: 'user',
+    hint: 'Put what is large into a layer: a manifest may have 4 MiB.',
+  },
+  REGISTRY_MANIFEST_BLOB_UNKNOWN: {
+    status: 404, title: 'A manifest names what the repository does not have', fault: 'user',
+    hint: 'Push what it names first, or push it all again; the operator may allow such manifests with WHORL_REGISTRY_SPARSE_MANIFESTS.',
+  },
+  REGISTRY_TAG_INVALID: {
+    status: 400, title: 'This is no tag', fault: 'user',
+    hint: 'A tag has up to 128 letters, digits, ".", "_" and "-", and begins with none of "." and "-".',
+  },
+  REGISTRY_DIGEST_INVALID: {
+    status: 400, title: 'A digest is malformed, or is not that of the bytes that came', fault: 'user',
+    hint: 'Send the bytes again with their sha256 or sha512; when it stays, something changes them on the way.',
+  },
+  REGISTRY_CONTENT_IN_USE: {
+    status: 405, title: 'What a manifest names cannot be deleted', fault: 'user',
+    hint: 'Delete the manifests that name it first.',
+  },
+  REGISTRY_UPLOAD_UNKNOWN: {
+    status: 404, title: 'There is no such upload', fault: 'user',
+    hint: 'Begin the upload anew: it was finished, cancelled, or not used for too long.',
+  },
+  REGISTRY_UPLOAD_RANGE: {
+    status: 416, title: 'A chunk does not begin where the upload stands', fault: 'user',
+    hint: 'GET the upload to see how many bytes are there, and go on from them.',
+  },
+  REGISTRY_UPLOAD_INVALID: {
+    status: 400, title: 'A request for an upload is malformed', fault: 'user',
+    hint: 'See "Push" in the OCI distribution specification.',
+  },
+  REGISTRY_RANGE_INVALID: {
+    status: 416, title: 'The blob does not have these bytes', fault: 'user',
+    hint: 'Ask for a range that begins below the blob\'s size, which the answer names in Content-Range.',
+  },
+  REGISTRY_REQUEST_INVALID: {
+    status: 400, title: 'A request to the registry is malformed', fault: 'user',
+    hint: 'See the OCI distribution specification; the message names the part.',
+  },
+  REGISTRY_ACCESS_DENIED: {
+    status: 403, title: 'The token does not allow this in the repository', fault: 'user',
+    hint: 'Use a token with the scope repository:<org>/<app>:pull, push or delete, or admin.',
+  },
   REGISTRY_BLOB_UNKNOWN: {
     status: 404, title: 'There is no blob with this digest', fault: 'user',
     hint: 'Push the bundle again; a node retries by itself.',
@@ -80,6 +140,10 @@ export const REGISTRY_ERRORS = {
   REGISTRY_BLOB_MISMATCH: {
     status: 500, title: 'Stored bytes differ from their digest', fault: 'system',
     hint: 'The store is damaged or was changed by hand: restore the object, or delete it and push again.',
+  },
+  REGISTRY_UPLOAD_CONFLICT: {
+    status: 416, title: 'A chunk does not go on where the upload stands', fault: 'user',
+    hint: 'Ask how many bytes of the upload are there, and go on from there.',
   },
   REGISTRY_STORAGE_UNAVAILABLE: {
     status: 503, title: 'The artifact store cannot be reached', fault: 'system',

@@ -23,15 +23,6 @@ CREATE TABLE "version_blob" (
 );
 
 -- CreateTable
-CREATE TABLE "blob_claim" (
-    "digest" TEXT COLLATE "C" NOT NULL,
-    "until" TIMESTAMPTZ(3) NOT NULL,
-    "deleting_at" TIMESTAMPTZ(3),
-
-    CONSTRAINT "blob_claim_pkey" PRIMARY KEY ("digest")
-);
-
--- CreateTable
 CREATE TABLE "upload" (
     "id" UUID NOT NULL,
     "org_id" UUID NOT NULL,
@@ -82,9 +73,6 @@ CREATE TABLE "storage_sample" (
 
 -- CreateIndex
 CREATE INDEX "version_blob_digest_idx" ON "version_blob"("digest");
-
--- CreateIndex
-CREATE INDEX "blob_claim_until_idx" ON "blob_claim"("until");
 
 -- CreateIndex
 CREATE INDEX "upload_expires_at_idx" ON "upload"("expires_at");

@@ -24,3 +24,5 @@ export const DEFAULT_BUNDLE_LIMITS: BundleLimits = {
 export const MANIFEST_NAME = 'spin.toml';
 /** Far above any manifest; it is parsed in memory. */
 export const MANIFEST_MAX_BYTES = 1024 * 1024;
+/** A locked app names each file of its components, small ones with their bytes. */
+export const LOCKED_APP_MAX_BYTES = 8 * 1024 * 1024;

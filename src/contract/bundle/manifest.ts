@@ -6,10 +6,10 @@ import type { Draft, DraftComponent } from './draft.js';
 import { MANIFEST_MAX_BYTES } from './limits.js';
 import type { LockedTrigger, LockedVariable } from './locked-app.js';
 import { normalize } from './normalize.js';
-import { type ManifestWarning, Problems } from './problems.js';
+import { type CheckedDocument, type ManifestWarning, Problems } from './problems.js';
 import { readV1 } from './read-v1.js';
 import { readV2 } from './read-v2.js';
-import { type TomlDocument, parseToml } from './toml.js';
+import { parseToml } from './toml.js';
 
 /** A manifest whose names, references and values are all right; only the files it names are not looked at yet. */
 export interface Manifest {
@@ -21,7 +21,7 @@ export interface Manifest {
   /** All, by id: what other components depend on needs no trigger. */
   allComponents: ReadonlyMap<string, ManifestComponent>;
   warnings: ManifestWarning[];
-  document: TomlDocument;
+  document: CheckedDocument;
 }
 
 /**
@@ -37,6 +37,11 @@ export function parseManifest(text: string): Manifest {
     problems.throwIfAny();
     throw new Error('a manifest was not read, yet nothing is wrong with it');
   }
+  return checkDraft(draft, document, problems);
+}
+
+/** Checks what a draft refers to, and gives it with every default filled in. Throws as `parseManifest` does, for what was found before as well. */
+export function checkDraft(draft: Draft, document: CheckedDocument, problems: Problems): Manifest {
   normalize(draft);
   const variables = checkVariables(draft, problems);
   const components = checkComponentIds(draft, problems);

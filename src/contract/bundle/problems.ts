@@ -1,9 +1,19 @@
 import type { z } from 'zod';
 import { WhorlError } from '#contract/errors.js';
-import type { TomlDocument, TomlPath } from './toml.js';
+import type { TomlPath } from './toml.js';
+
+/** What is checked, and where its parts stand. */
+export interface CheckedDocument {
+  /** As messages call it. */
+  name: string;
+  /** Line of a key, or of the nearest part around it; undefined where lines say nothing. */
+  lineOf(path: TomlPath): number | undefined;
+  /** Where what a manifest has at a path stands in this document, when that is elsewhere. */
+  pathOf?(path: TomlPath): TomlPath;
+}
 
 export interface ManifestWarning {
-  line: number;
+  line: number | undefined;
   /** `component.hello.files[0]` */
   path: string;
   message: string;
@@ -17,9 +27,9 @@ const SHOWN = 5;
 /** Collects what is wrong with a manifest, so that one answer names all of it, each with its line. */
 export class Problems {
   readonly warnings: ManifestWarning[] = [];
-  private readonly found: { kind: Kind; path: string; line: number; message: string }[] = [];
+  private readonly found: { kind: Kind; path: string; line: number | undefined; message: string }[] = [];
 
-  constructor(private readonly document: Pick<TomlDocument, 'lineOf'>) {}
+  constructor(private readonly document: CheckedDocument) {}
 
   invalid(path: TomlPath, message: string): void {
     this.add('BUNDLE_MANIFEST_INVALID', path, message);
@@ -34,7 +44,7 @@ export class Problems {
   }
 
   warn(path: TomlPath, message: string): void {
-    this.warnings.push({ line: this.document.lineOf(path), path: formatPath(path), message });
+    this.warnings.push({ line: this.document.lineOf(path), path: this.pathIn(path), message });
   }
 
   /** Runs a check that throws a WhorlError for a value (a route, a template) and notes what it says at `path`. */
@@ -65,17 +75,28 @@ export class Problems {
   throwIfAny(): void {
     const kind = (['BUNDLE_MANIFEST_INVALID', 'BUNDLE_UNSUPPORTED', 'BUNDLE_FILE_MISSING'] as const).find((code) => this.found.some((problem) => problem.kind === code));
     if (!kind) return;
-    const ordered = this.found.toSorted((a, b) => a.line - b.line);
-    const lines = ordered.slice(0, SHOWN).map(({ line, path, message }) => `line ${line}${path && `, ${path}`}: ${message}`);
+    const { name } = this.document;
+    const ordered = this.found.toSorted((a, b) => (a.line ?? 0) - (b.line ?? 0));
+    const lines = ordered.slice(0, SHOWN).map(formatProblem);
     const more = ordered.length > SHOWN ? [`and ${ordered.length - SHOWN} more`] : [];
     const fields: Record<string, string[]> = {};
-    for (const { line, path, message } of ordered) (fields[path || 'spin.toml'] ??= []).push(`line ${line}: ${message}`);
-    throw new WhorlError(kind, `spin.toml ${[...lines, ...more].join('; ')}`, { fields });
+    for (const { line, path, message } of ordered) (fields[path || name] ??= []).push(line === undefined ? message : `line ${line}: ${message}`);
+    throw new WhorlError(kind, `${name} ${[...lines, ...more].join('; ')}`, { fields });
   }
 
   private add(kind: Kind, path: TomlPath, message: string): void {
-    this.found.push({ kind, path: formatPath(path), line: this.document.lineOf(path), message });
+    this.found.push({ kind, path: this.pathIn(path), line: this.document.lineOf(path), message });
   }
+
+  private pathIn(path: TomlPath): string {
+    return formatPath(this.document.pathOf?.(path) ?? path);
+  }
+}
+
+/** `line 7, component.hello.source: is required` */
+export function formatProblem({ line, path, message }: ManifestWarning): string {
+  const place = [...(line === undefined ? [] : [`line ${line}`]), ...(path === '' ? [] : [path])].join(', ');
+  return place === '' ? message : `${place}: ${message}`;
 }
 
 export function formatPath(path: TomlPath): string {

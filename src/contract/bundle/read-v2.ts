@@ -38,7 +38,8 @@ function readTriggers(value: unknown, problems: Problems): DraftTrigger[] {
   return triggers;
 }
 
-function readHttpTrigger(value: unknown, at: TomlPath, problems: Problems): DraftTrigger[] {
+/** Reads one HTTP trigger; none when it is refused. */
+export function readHttpTrigger(value: unknown, at: TomlPath, problems: Problems): DraftTrigger[] {
   const parsed = RawHttpTrigger.safeParse(value, { error: describe });
   if (!parsed.success) {
     problems.schema(at, parsed.error);

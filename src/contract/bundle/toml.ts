@@ -4,6 +4,7 @@ import { WhorlError } from '#contract/errors.js';
 export type TomlPath = readonly (string | number)[];
 
 export interface TomlDocument {
+  name: string;
   /** Tables are plain objects, integers numbers (bigint beyond 2^53), dates `Date`. */
   value: Record<string, unknown>;
   /** Line of a key, or of the nearest table around it when it is not there. */
@@ -23,7 +24,7 @@ export function parseToml(text: string): TomlDocument {
       for (const pair of item.body) reader.keyValue(pair, table, item.resolvedKey);
     }
   }
-  return { value: reader.root, lineOf: (path) => reader.lineOf(path) };
+  return { name: 'spin.toml', value: reader.root, lineOf: (path) => reader.lineOf(path) };
 }
 
 function parse(text: string): AST.TOMLProgram {

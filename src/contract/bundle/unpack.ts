@@ -45,18 +45,33 @@ export function contentPath(directory: string, digest: string): string {
  * BUNDLE_TOO_LARGE, BUNDLE_MANIFEST_MISSING; the signal's reason when that is aborted.
  */
 export async function unpackBundle(input: AsyncIterable<Uint8Array>, directory: string, limits: BundleLimits, signal?: AbortSignal): Promise<UnpackedBundle> {
+  return unpackInto(input, directory, { limits, signal, check: requireManifest });
+}
+
+/** As `unpackBundle`, for an archive that is no whole bundle: it need not hold a manifest. */
+export async function unpackArchive(input: AsyncIterable<Uint8Array>, directory: string, limits: BundleLimits, signal?: AbortSignal): Promise<UnpackedBundle> {
+  return unpackInto(input, directory, { limits, signal });
+}
+
+interface UnpackOptions {
+  limits: BundleLimits;
+  signal: AbortSignal | undefined;
+  check?: (entries: Map<string, BundleFile>) => void;
+}
+
+async function unpackInto(input: AsyncIterable<Uint8Array>, directory: string, options: UnpackOptions): Promise<UnpackedBundle> {
   await mkdir(directory, { recursive: true });
   if ((await readdir(directory)).length > 0) throw new Error(`cannot unpack into ${directory}: it is not empty`);
   try {
-    return await unpack(input, directory, limits, signal);
+    return await unpack(input, directory, options);
   } catch (error) {
     await rm(directory, { recursive: true, force: true });
-    signal?.throwIfAborted();
+    options.signal?.throwIfAborted();
     throw asBundleError(error);
   }
 }
 
-async function unpack(input: AsyncIterable<Uint8Array>, directory: string, limits: BundleLimits, signal: AbortSignal | undefined): Promise<UnpackedBundle> {
+async function unpack(input: AsyncIterable<Uint8Array>, directory: string, { limits, signal, check }: UnpackOptions): Promise<UnpackedBundle> {
   const sent = new SentBytes(limits.bundleBytes);
   const gunzip = createGunzip({ chunkSize: GUNZIP_CHUNK_BYTES });
   const store = new FileStore(directory);
@@ -66,10 +81,10 @@ async function unpack(input: AsyncIterable<Uint8Array>, directory: string, limit
     async (unzipped: AsyncIterable<Uint8Array>) => {
       for await (const entry of readTar(guardRatio(unzipped, sent, limits.ratio), limits)) await store.put(entry);
     },
-    { signal },
+    { ...(signal && { signal }) },
   );
   if (gunzip.bytesWritten !== sent.bytes) throw new WhorlError('BUNDLE_ARCHIVE_INVALID', `there are ${sent.bytes - gunzip.bytesWritten} bytes after the end of the gzip data`);
-  requireManifest(store.entries);
+  check?.(store.entries);
   return { digest: sent.digest(), bytes: sent.bytes, entries: store.entries, folders: store.folders };
 }
 

@@ -9,6 +9,7 @@ import { allDependencies } from '#contract/bundle/locked-dependency.js';
 import type { RemoteSource } from '#contract/bundle/lock-sources.js';
 import type { LockedApp, LockedComponent, LockedTrigger } from '#contract/bundle/locked-app.js';
 import { parseManifest } from '#contract/bundle/manifest.js';
+import { formatProblem } from '#contract/bundle/problems.js';
 import { contentPath } from '#contract/bundle/unpack.js';
 import { WhorlError } from '#contract/errors.js';
 import type { Digest } from '#contract/ids.js';
@@ -60,7 +61,7 @@ export class Intake {
     await this.fetchSources(remoteSources, push);
     for (const component of app.components.flatMap((each) => [each, ...allDependencies(each.dependencies)])) component.sourceBytes = push.located.get(component.source)!.bytes;
     const builds = await this.takeApp(app, push);
-    return { manifest: text, app, builds, warnings: warnings.map(({ line, path, message }) => `spin.toml line ${line}${path && `, ${path}`}: ${message}`) };
+    return { manifest: text, app, builds, warnings: warnings.map((warning) => `spin.toml ${formatProblem(warning)}`) };
   }
 
   /** Builds and stores a locked app; all that it names must be located. */

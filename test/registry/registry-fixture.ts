@@ -10,7 +10,8 @@ import { Intake } from '#registry/service/intake.js';
 import { RegistryService } from '#registry/service/registry.service.js';
 import { SourceClient, type SourceClientOptions } from '#registry/service/source-client.js';
 import { WorkFolder } from '#registry/service/work-folder.js';
-import { FolderStorage } from '#registry/storage/folder.driver.js';
+import { BlobStorage } from '#registry/storage/blob-storage.js';
+import { FolderDriver } from '#registry/storage/folder.driver.js';
 
 /** Build workers run compiled code: `npm test` builds before it tests. */
 export const WORKER_PATH = join(import.meta.dirname, '../../dist/registry/service/build-worker.js');
@@ -18,7 +19,7 @@ if (!existsSync(WORKER_PATH)) throw new Error('run `npm run build` first: build 
 
 export interface RegistryUnderTest {
   registry: RegistryService;
-  storage: FolderStorage;
+  storage: BlobStorage;
   pool: BuildPool;
   root: string;
   /** What pushes have left in the folder for work: nothing, when none runs. */
@@ -37,7 +38,7 @@ export interface RegistryTestOptions {
 /** A registry over a real folder, with real build workers. */
 export async function openRegistry({ pool: poolOptions, limits, sources: sourceOptions }: RegistryTestOptions = {}): Promise<RegistryUnderTest> {
   const root = await mkdtemp(join(tmpdir(), 'whorl-registry-'));
-  const storage = await FolderStorage.open(join(root, 'store'));
+  const storage = new BlobStorage(await FolderDriver.open(join(root, 'store')));
   const work = await WorkFolder.open(join(root, 'work'));
   const pool = new BuildPool({ workers: 2, timeoutMs: 30_000, memoryBytes: 1024 ** 3, workerPath: WORKER_PATH, workFolder: work.root, ...poolOptions });
   const sources = new SourceClient({ maxBytes: 100 * 1024 ** 2, allowPrivate: true, timeoutMs: 10_000, ...sourceOptions });

@@ -2,19 +2,20 @@ import { chmod, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
-import { FolderStorage } from '#registry/storage/folder.driver.js';
-import { MemoryStorage } from '#registry/storage/memory.driver.js';
-import { S3Storage } from '#registry/storage/s3.driver.js';
+import { BlobStorage } from '#registry/storage/blob-storage.js';
+import { FolderDriver } from '#registry/storage/folder.driver.js';
+import { MemoryDriver } from '#registry/storage/memory.driver.js';
+import { S3Driver } from '#registry/storage/s3.driver.js';
 import { openStorage } from '#registry/storage/storage.factory.js';
 import { storageSuite } from './storage.suite.js';
 
-storageSuite('memory', async () => ({ storage: new MemoryStorage(), close: async () => {} }));
+storageSuite('memory', async () => ({ storage: new BlobStorage(new MemoryDriver()), close: async () => {} }));
 
 storageSuite('folder', async () => {
   const root = await mkdtemp(join(tmpdir(), 'whorl-storage-'));
   return {
-    storage: await FolderStorage.open(root),
-    another: () => FolderStorage.open(root),
+    storage: new BlobStorage(await FolderDriver.open(root)),
+    another: async () => new BlobStorage(await FolderDriver.open(root)),
     leftovers: () => readdir(join(root, 'v1/partial')),
     close: () => rm(root, { recursive: true }),
   };
@@ -25,19 +26,19 @@ const s3 = process.env['WHORL_TEST_S3'];
 if (s3) {
   const { origin, username, password, pathname } = new URL(s3);
   const options = { endpoint: origin, bucket: pathname.slice(1), region: 'us-east-1', accessKey: username, secretKey: password };
-  storageSuite('s3', async () => ({ storage: new S3Storage(options), another: async () => new S3Storage(options), close: async () => {} }));
+  storageSuite('s3', async () => ({ storage: new BlobStorage(new S3Driver(options)), another: async () => new BlobStorage(new S3Driver(options)), close: async () => {} }));
 } else {
-  describe.skip('storage driver s3: left out, since WHORL_TEST_S3 names no store', () => it('is skipped', () => {}));
+  describe.skip('storage driver s3 (left out: WHORL_TEST_S3 names no store)', () => it('is skipped', () => {}));
 }
 
-describe(S3Storage.name, () => {
+describe(S3Driver.name, () => {
   it('says that the store cannot be reached', async () => {
-    const storage = new S3Storage({ endpoint: 'http://127.0.0.1:1', bucket: 'none', region: 'us-east-1', accessKey: 'a', secretKey: 'b' });
+    const storage = new S3Driver({ endpoint: 'http://127.0.0.1:1', bucket: 'none', region: 'us-east-1', accessKey: 'a', secretKey: 'b' });
     await expect(storage.check()).rejects.toMatchObject({ code: 'REGISTRY_STORAGE_UNAVAILABLE' });
   });
 });
 
-describe(FolderStorage.name, () => {
+describe(FolderDriver.name, () => {
   it('sweeps at start what processes that are gone left, and nothing of living ones', async () => {
     const root = await mkdtemp(join(tmpdir(), 'whorl-storage-'));
     const partial = join(root, 'v1/partial');
@@ -48,7 +49,7 @@ describe(FolderStorage.name, () => {
     const living = `${host}-${process.ppid}-0123456789abcdef`;
     const elsewhere = 'otherhost-1-0123456789abcdef';
     for (const name of [gone, earlier, living, elsewhere]) await writeFile(join(partial, name), 'half');
-    await FolderStorage.open(root);
+    await FolderDriver.open(root);
     expect((await readdir(partial)).sort()).toEqual([living, elsewhere].sort());
     await rm(root, { recursive: true });
   });
@@ -56,7 +57,7 @@ describe(FolderStorage.name, () => {
   it('says that the folder cannot be made', async () => {
     const root = await mkdtemp(join(tmpdir(), 'whorl-storage-'));
     await writeFile(join(root, 'file'), '');
-    await expect(FolderStorage.open(join(root, 'file'))).rejects.toMatchObject({ code: 'REGISTRY_STORAGE_UNAVAILABLE' });
+    await expect(FolderDriver.open(join(root, 'file'))).rejects.toMatchObject({ code: 'REGISTRY_STORAGE_UNAVAILABLE' });
     await chmod(root, 0o700);
     await rm(root, { recursive: true });
   });

@@ -1,108 +1,151 @@
 import { once } from 'node:events';
 import { createReadStream } from 'node:fs';
-import { type FileHandle, access, constants, link, mkdir, open, readFile, readdir, rm, stat } from 'node:fs/promises';
+import { type FileHandle, access, constants, link, mkdir, open, readdir, rm, rmdir, stat, utimes } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import { WhorlError } from '#contract/errors.js';
-import type { Digest } from '#contract/ids.js';
-import { type BlobStat, BlobStorage } from './blob-storage.js';
 import { sweepLeftovers, unfinishedName } from './leftovers.js';
-import { BLOBS_PATH, PARTIAL_PATH, blobPath, digestOfPath, recordPath } from './paths.js';
-import { verify } from './verify.js';
+import { PARTIAL_PATH } from './paths.js';
+import { type ByteRange, StorageDriver, type StoredObject, type StoredPart } from './storage-driver.js';
 
-/** Bytes in a folder. A write is a partial file, synced, then linked to its name: it survives a loss of power, and the first one wins. */
-export class FolderStorage extends BlobStorage {
+const READ_BYTES = 256 * 1024;
+
+/**
+ * Objects as files. A write is a partial file, synced, then linked to its name: it survives a loss of power, and the first one wins. What a
+ * dead process was writing is swept when the next one starts.
+ */
+export class FolderDriver extends StorageDriver {
+  /** A file grows without being held in memory. */
+  readonly partBytes = Infinity;
+
   private constructor(private readonly root: string) {
     super();
   }
 
   /** Makes the folder and removes what a crash left. Throws REGISTRY_STORAGE_UNAVAILABLE when it cannot be written to. */
-  static async open(root: string): Promise<FolderStorage> {
-    const storage = new FolderStorage(root);
-    await storage.attempt(async () => {
-      await mkdir(join(root, BLOBS_PATH), { recursive: true });
+  static async open(root: string): Promise<FolderDriver> {
+    const driver = new FolderDriver(root);
+    await attempt(async () => {
       await mkdir(join(root, PARTIAL_PATH), { recursive: true });
       await sweepLeftovers(join(root, PARTIAL_PATH), Date.now());
     });
-    return storage;
+    return driver;
   }
 
-  async put(blob: BlobStat, content: () => AsyncIterable<Uint8Array>): Promise<void> {
-    if (await this.find(blob.digest)) return;
-    await this.write(blobPath(blob.digest), verify(blob, content()));
-  }
-
-  async get(digest: Digest): Promise<{ bytes: number; content: Readable }> {
-    const found = await this.find(digest);
-    const content = found && (await this.attempt(() => missingAsUndefined(openStream(join(this.root, blobPath(digest))))));
-    if (!content) throw new WhorlError('REGISTRY_BLOB_UNKNOWN', `there is no blob ${digest}`);
-    return { bytes: found.bytes, content };
-  }
-
-  async find(digest: Digest): Promise<BlobStat | undefined> {
-    const found = await this.attempt(() => missingAsUndefined(stat(join(this.root, blobPath(digest)))));
-    return found && { digest, bytes: found.size };
-  }
-
-  async delete(digest: Digest): Promise<void> {
-    await this.attempt(() => rm(join(this.root, blobPath(digest)), { force: true }));
-  }
-
-  async *list(prefix: string): AsyncGenerator<BlobStat> {
-    const shards = await this.attempt(() => readdir(join(this.root, BLOBS_PATH)));
-    for (const shard of shards.filter((name) => name.startsWith(prefix.slice(0, 2)))) {
-      for (const name of await this.attempt(() => readdir(join(this.root, BLOBS_PATH, shard)))) {
-        const digest = name.startsWith(prefix) ? digestOfPath(name) : undefined;
-        const found = digest && (await this.find(digest));
-        if (found) yield found;
-      }
-    }
-  }
-
-  async putRecord(name: string, text: string): Promise<void> {
-    const path = recordPath(name);
-    async function* content() {
-      yield Buffer.from(text);
-    }
-    await this.write(path, content());
-  }
-
-  async findRecord(name: string): Promise<string | undefined> {
-    return this.attempt(() => missingAsUndefined(readFile(join(this.root, recordPath(name)), 'utf8')));
-  }
-
-  async deleteRecord(name: string): Promise<void> {
-    await this.attempt(() => rm(join(this.root, recordPath(name)), { force: true }));
-  }
-
-  async check(): Promise<void> {
-    await this.attempt(() => access(join(this.root, PARTIAL_PATH), constants.W_OK));
-  }
-
-  private async write(path: string, content: AsyncIterable<Uint8Array>): Promise<void> {
+  async create(key: string, content: AsyncIterable<Uint8Array>): Promise<StoredPart | undefined> {
+    if (await this.find(key)) return undefined;
     const partial = join(this.root, PARTIAL_PATH, unfinishedName());
-    const target = join(this.root, path);
-    await this.attempt(async () => {
+    return attempt(async () => {
       try {
         await writeSynced(partial, content);
-        await mkdir(dirname(target), { recursive: true });
-        await link(partial, target).catch((error: NodeJS.ErrnoException) => {
-          if (error.code !== 'EEXIST') throw error;
-        });
-        await syncFolder(dirname(target));
+        const { size, ino } = await stat(partial);
+        return (await this.publish(partial, key)) ? { key, bytes: size, tag: String(ino) } : undefined;
       } finally {
         await rm(partial, { force: true });
       }
     });
   }
 
-  private async attempt<T>(action: () => Promise<T>): Promise<T> {
-    try {
-      return await action();
-    } catch (cause) {
-      if (cause instanceof WhorlError) throw cause;
-      throw new WhorlError('REGISTRY_STORAGE_UNAVAILABLE', `the artifact folder cannot be used: ${(cause as Error).message}`, { cause });
+  async compose(key: string, parts: readonly StoredPart[]): Promise<void> {
+    const [only] = parts;
+    if (only && parts.length === 1) {
+      await attempt(async () => {
+        await this.checkPart(only);
+        await this.publish(this.path(only.key), key);
+      });
+    } else {
+      await this.create(key, this.joined(parts));
     }
+  }
+
+  async read(key: string, range?: ByteRange): Promise<{ bytes: number; content: Readable } | undefined> {
+    return attempt(() => missingAsUndefined(this.open(key, range)));
+  }
+
+  async find(key: string): Promise<StoredObject | undefined> {
+    const found = await attempt(() => missingAsUndefined(stat(this.path(key))));
+    return found?.isFile() ? { key, bytes: found.size, tag: String(found.ino), modifiedMs: found.mtimeMs } : undefined;
+  }
+
+  async *list(prefix: string): AsyncGenerator<StoredObject> {
+    const folder = prefix.slice(0, prefix.lastIndexOf('/') + 1);
+    const entries = (await attempt(() => missingAsUndefined(readdir(this.path(folder), { withFileTypes: true })))) ?? [];
+    for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
+      const key = folder + entry.name;
+      if (!key.startsWith(prefix)) continue;
+      if (entry.isDirectory()) {
+        yield* this.list(`${key}/`);
+      } else {
+        const found = await this.find(key);
+        if (found) yield found;
+      }
+    }
+  }
+
+  async touch(key: string): Promise<boolean> {
+    const now = new Date();
+    return (await attempt(() => missingAsUndefined(utimes(this.path(key), now, now).then(() => true)))) ?? false;
+  }
+
+  async delete(key: string): Promise<void> {
+    await attempt(async () => {
+      await rm(this.path(key), { force: true });
+      // Folders of uploads would be left behind for ever; one that is not empty stays.
+      await rmdir(dirname(this.path(key))).catch(() => {});
+    });
+  }
+
+  async presign(): Promise<undefined> {}
+
+  async sweep(): Promise<number> {
+    return attempt(() => sweepLeftovers(join(this.root, PARTIAL_PATH), Date.now()));
+  }
+
+  async check(): Promise<void> {
+    await attempt(() => access(join(this.root, PARTIAL_PATH), constants.W_OK));
+  }
+
+  private path(key: string): string {
+    return join(this.root, key);
+  }
+
+  /** Whether the file has got the name; false when another one has it. */
+  private async publish(file: string, key: string): Promise<boolean> {
+    const target = this.path(key);
+    for (;;) {
+      const made = await mkdir(dirname(target), { recursive: true });
+      try {
+        await link(file, target);
+      } catch (error) {
+        if (isCode(error, 'EEXIST')) return false;
+        // Its folder was empty and removed meanwhile.
+        if (isCode(error, 'ENOENT') && (await missingAsUndefined(stat(file)))) continue;
+        throw error;
+      }
+      await syncFolders(dirname(target), made);
+      return true;
+    }
+  }
+
+  private async checkPart({ key, tag }: StoredPart): Promise<void> {
+    if ((await this.find(key))?.tag !== tag) throw new WhorlError('REGISTRY_UPLOAD_CONFLICT', `${key} is not what it was`);
+  }
+
+  private async *joined(parts: readonly StoredPart[]): AsyncGenerator<Uint8Array> {
+    for (const part of parts) {
+      await this.checkPart(part);
+      yield* createReadStream(this.path(part.key), { highWaterMark: READ_BYTES });
+    }
+  }
+
+  /** Rejects when the file cannot be opened, instead of failing at the first read. */
+  private async open(key: string, { offset, bytes }: ByteRange = { offset: 0 }): Promise<{ bytes: number; content: Readable }> {
+    const { size } = await stat(this.path(key));
+    const end = Math.min(size, offset + (bytes ?? size));
+    if (end <= offset) return { bytes: size, content: Readable.from([]) };
+    const content = createReadStream(this.path(key), { highWaterMark: READ_BYTES, start: offset, end: end - 1 });
+    await once(content, 'open');
+    return { bytes: size, content };
   }
 }
 
@@ -112,24 +155,32 @@ async function writeSynced(path: string, content: AsyncIterable<Uint8Array>): Pr
   await file.sync();
 }
 
-/** A new name is on the disk only when its folder is. */
-async function syncFolder(path: string): Promise<void> {
-  await using folder: FileHandle = await open(path, 'r');
-  await folder.sync();
+/** A new name is on the disk only when its folder is, and so on up to the first folder that was there before `made`. */
+async function syncFolders(folder: string, made: string | undefined): Promise<void> {
+  const last = made === undefined ? folder : dirname(made);
+  for (let path = folder; ; path = dirname(path)) {
+    await using handle: FileHandle = await open(path, 'r');
+    await handle.sync();
+    if (path === last) return;
+  }
 }
 
-/** Rejects when the file cannot be opened, instead of failing at the first read. */
-async function openStream(path: string): Promise<Readable> {
-  const stream = createReadStream(path, { highWaterMark: 256 * 1024 });
-  await once(stream, 'open');
-  return stream;
-}
+const isCode = (error: unknown, code: string): boolean => (error as NodeJS.ErrnoException).code === code;
 
 async function missingAsUndefined<T>(promise: Promise<T>): Promise<T | undefined> {
   try {
     return await promise;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    if (isCode(error, 'ENOENT')) return undefined;
     throw error;
+  }
+}
+
+async function attempt<T>(action: () => Promise<T>): Promise<T> {
+  try {
+    return await action();
+  } catch (cause) {
+    if (cause instanceof WhorlError) throw cause;
+    throw new WhorlError('REGISTRY_STORAGE_UNAVAILABLE', `the artifact folder cannot be used: ${(cause as Error).message}`, { cause });
   }
 }

@@ -1,53 +1,63 @@
 import { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
 import { WhorlError } from '#contract/errors.js';
-import type { Digest } from '#contract/ids.js';
-import { type BlobStat, BlobStorage } from './blob-storage.js';
-import { blobPath, recordPath } from './paths.js';
-import { verify } from './verify.js';
+import { type ByteRange, StorageDriver, type StoredObject, type StoredPart } from './storage-driver.js';
 
-/** Bytes in memory, for tests that are about something else. */
-export class MemoryStorage extends BlobStorage {
-  private readonly blobs = new Map<Digest, Buffer>();
-  private readonly records = new Map<string, string>();
+/** Objects in memory, for tests that are about something else. */
+export class MemoryDriver extends StorageDriver {
+  /** Small, so that tests of what is made of parts need few bytes. */
+  readonly partBytes = 1024 * 1024;
+  private readonly objects = new Map<string, { content: Buffer; tag: string; modifiedMs: number }>();
+  private made = 0;
 
-  async put(blob: BlobStat, content: () => AsyncIterable<Uint8Array>): Promise<void> {
-    blobPath(blob.digest);
-    if (this.blobs.has(blob.digest)) return;
-    const chunks: Uint8Array[] = [];
-    for await (const chunk of verify(blob, content())) chunks.push(chunk);
-    this.blobs.set(blob.digest, Buffer.concat(chunks));
+  async create(key: string, content: AsyncIterable<Uint8Array>): Promise<StoredPart | undefined> {
+    const whole = await buffer(content);
+    if (this.objects.has(key)) return undefined;
+    const tag = String((this.made += 1));
+    this.objects.set(key, { content: whole, tag, modifiedMs: Date.now() });
+    return { key, bytes: whole.length, tag };
   }
 
-  async get(digest: Digest): Promise<{ bytes: number; content: Readable }> {
-    const blob = this.blobs.get(digest);
-    if (!blob) throw new WhorlError('REGISTRY_BLOB_UNKNOWN', `there is no blob ${digest}`);
-    return { bytes: blob.length, content: Readable.from([blob], { objectMode: false }) };
+  async compose(key: string, parts: readonly StoredPart[]): Promise<void> {
+    const contents = parts.map((part) => {
+      const found = this.objects.get(part.key);
+      if (found?.tag !== part.tag) throw new WhorlError('REGISTRY_UPLOAD_CONFLICT', `${part.key} is not what it was`);
+      return found.content;
+    });
+    await this.create(key, Readable.from([Buffer.concat(contents)]));
   }
 
-  async find(digest: Digest): Promise<BlobStat | undefined> {
-    const blob = this.blobs.get(digest);
-    return blob && { digest, bytes: blob.length };
+  async read(key: string, { offset, bytes }: ByteRange = { offset: 0 }): Promise<{ bytes: number; content: Readable } | undefined> {
+    const found = this.objects.get(key)?.content;
+    return found && { bytes: found.length, content: Readable.from([found.subarray(offset, bytes === undefined ? undefined : offset + bytes)], { objectMode: false }) };
   }
 
-  async delete(digest: Digest): Promise<void> {
-    this.blobs.delete(digest);
+  async find(key: string): Promise<StoredObject | undefined> {
+    const found = this.objects.get(key);
+    return found && { key, bytes: found.content.length, tag: found.tag, modifiedMs: found.modifiedMs };
   }
 
-  async *list(prefix: string): AsyncGenerator<BlobStat> {
-    for (const [digest, blob] of this.blobs) if (digest.startsWith(`sha256:${prefix}`)) yield { digest, bytes: blob.length };
+  async *list(prefix: string): AsyncGenerator<StoredObject> {
+    for (const key of [...this.objects.keys()].sort()) {
+      const found = key.startsWith(prefix) ? await this.find(key) : undefined;
+      if (found) yield found;
+    }
   }
 
-  async putRecord(name: string, text: string): Promise<void> {
-    const path = recordPath(name);
-    if (!this.records.has(path)) this.records.set(path, text);
+  async touch(key: string): Promise<boolean> {
+    const found = this.objects.get(key);
+    if (found) found.modifiedMs = Date.now();
+    return found !== undefined;
   }
 
-  async findRecord(name: string): Promise<string | undefined> {
-    return this.records.get(recordPath(name));
+  async delete(key: string): Promise<void> {
+    this.objects.delete(key);
   }
 
-  async deleteRecord(name: string): Promise<void> {
-    this.records.delete(recordPath(name));
+  async presign(): Promise<undefined> {}
+
+  async sweep(): Promise<number> {
+    return 0;
   }
 
   async check(): Promise<void> {}

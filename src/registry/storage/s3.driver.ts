@@ -1,96 +1,115 @@
-import type { Readable } from 'node:stream';
-import { buffer, text } from 'node:stream/consumers';
-import { Client } from 'minio';
+import type { IncomingMessage } from 'node:http';
+import { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
+import { type Client, CopyConditions, CopyDestinationOptions, CopySourceOptions } from 'minio';
 import { WhorlError } from '#contract/errors.js';
-import type { Digest } from '#contract/ids.js';
-import { type BlobStat, BlobStorage } from './blob-storage.js';
-import { BLOBS_PATH, blobPath, digestOfPath, recordPath } from './paths.js';
-import { verify } from './verify.js';
+import { toSteps } from './compose-steps.js';
+import { type S3Options, toClient } from './s3-client.js';
+import { S3Multipart } from './s3-multipart.js';
+import { codeOf, inParts, missingAsUndefined, readAhead } from './s3-streams.js';
+import { type ByteRange, StorageDriver, type StoredObject, type StoredPart } from './storage-driver.js';
 
-export interface S3Options {
-  /** With scheme, and port unless it is the scheme's own. */
-  endpoint: string;
-  bucket: string;
-  region: string;
-  accessKey: string;
-  secretKey: string;
-}
+/** Held in memory, a few times over; the client's own choice takes over a gigabyte for a large object (measured). 10,000 make 80 GB. */
+const PART_BYTES = 8 * 1024 * 1024;
+/** What S3 takes in one request as a copy. */
+const MAX_COPY_BYTES = 5 * 1024 ** 3;
+/** Tries of a conditional write that others make at the same time. */
+const MAX_CONFLICTS = 3;
+const BINARY = { 'Content-Type': 'application/octet-stream' };
+const ROOT = 'v1/';
 
-/** Each part of an upload is held in memory; the client's own choice takes over a gigabyte for a large object (measured). */
-const PART_BYTES = 16 * 1024 * 1024;
-
-/** Bytes in a bucket of an S3-compatible store, which must exist. An object becomes visible when it is complete. */
-export class S3Storage extends BlobStorage {
+/** Objects in a bucket of an S3-compatible store, which must exist. An object becomes visible when it is complete. */
+export class S3Driver extends StorageDriver {
+  readonly partBytes = PART_BYTES;
   private readonly client: Client;
+  /** Signs URLs for another endpoint of the same store. */
+  private readonly signer: Client | undefined;
   private readonly bucket: string;
+  /** Until the store says that it does not know them. */
+  private knowsConditions = true;
 
   constructor(options: S3Options) {
     super();
-    const url = new URL(options.endpoint);
     this.bucket = options.bucket;
-    this.client = new Client({
-      endPoint: url.hostname,
-      port: url.port === '' ? (url.protocol === 'https:' ? 443 : 80) : Number(url.port),
-      useSSL: url.protocol === 'https:',
-      // Given, the client does not ask the store for it before the first request.
-      region: options.region,
-      accessKey: options.accessKey,
-      secretKey: options.secretKey,
-      // Names of buckets before the host need DNS that stores of one's own seldom have.
-      pathStyle: true,
-      partSize: PART_BYTES,
+    this.client = toClient(options);
+    this.signer = options.presignEndpoint === undefined ? undefined : toClient({ ...options, endpoint: options.presignEndpoint });
+  }
+
+  async create(key: string, content: AsyncIterable<Uint8Array>): Promise<StoredPart | undefined> {
+    return this.attempt(async () => {
+      const parts = readAhead(inParts(content, PART_BYTES));
+      try {
+        const first = (await parts.next()).value ?? Buffer.alloc(0);
+        const second = first.length === PART_BYTES ? (await parts.next()).value : undefined;
+        if (!second) return await this.createSmall(key, first);
+        return (await this.find(key)) ? undefined : await this.createLarge(key, [first, second], parts);
+      } finally {
+        await parts.return(undefined);
+      }
     });
   }
 
-  async put(blob: BlobStat, content: () => AsyncIterable<Uint8Array>): Promise<void> {
-    if (await this.find(blob.digest)) return;
-    await this.attempt(() => this.putVerified(blob, content()));
+  async compose(key: string, parts: readonly StoredPart[]): Promise<void> {
+    const bytes = parts.reduce((sum, part) => sum + part.bytes, 0);
+    await this.attempt(async () => {
+      if (parts.length === 1) {
+        await this.copy(parts[0]!, key);
+      } else if (bytes <= PART_BYTES) {
+        await this.createSmall(key, await this.joined(parts));
+      } else {
+        await S3Multipart.make(this.client, this.bucket, key, async (upload) => {
+          for (const step of toSteps(parts)) await (step.length === 1 ? upload.copy(step[0]!) : upload.add(await this.joined(step)));
+        });
+      }
+    });
   }
 
-  async get(digest: Digest): Promise<{ bytes: number; content: Readable }> {
-    const found = await this.find(digest);
-    const content = found && (await this.attempt(() => missingAsUndefined(this.client.getObject(this.bucket, blobPath(digest)))));
-    if (!content) throw new WhorlError('REGISTRY_BLOB_UNKNOWN', `there is no blob ${digest}`);
-    return { bytes: found.bytes, content };
+  async read(key: string, range?: ByteRange): Promise<{ bytes: number; content: Readable } | undefined> {
+    const found = await this.attempt(() => this.open(key, range));
+    return found && { bytes: found.bytes, content: found.content };
   }
 
-  async find(digest: Digest): Promise<BlobStat | undefined> {
-    const found = await this.attempt(() => missingAsUndefined(this.client.statObject(this.bucket, blobPath(digest))));
-    return found && { digest, bytes: found.size };
+  async find(key: string): Promise<StoredObject | undefined> {
+    const found = await this.attempt(() => missingAsUndefined(this.client.statObject(this.bucket, key)));
+    return found && { key, bytes: found.size, tag: found.etag, modifiedMs: found.lastModified.getTime() };
   }
 
-  async delete(digest: Digest): Promise<void> {
-    await this.attempt(() => this.client.removeObject(this.bucket, blobPath(digest)));
-  }
-
-  async *list(prefix: string): AsyncGenerator<BlobStat> {
-    const shard = prefix.length < 2 ? prefix : `${prefix.slice(0, 2)}/${prefix}`;
-    const objects = this.client.listObjectsV2(this.bucket, `${BLOBS_PATH}/${shard}`, true)[Symbol.asyncIterator]();
+  async *list(prefix: string): AsyncGenerator<StoredObject> {
+    const objects = this.client.listObjectsV2(this.bucket, prefix, true)[Symbol.asyncIterator]();
     for (;;) {
       const next = await this.attempt(() => objects.next());
       if (next.done) return;
-      const { name, size } = next.value as { name?: string; size: number };
-      const digest = name === undefined ? undefined : digestOfPath(name);
-      if (digest) yield { digest, bytes: size };
+      const { name: key, size: bytes, etag: tag, lastModified } = next.value as { name?: string; size: number; etag: string; lastModified: Date };
+      if (key !== undefined) yield { key, bytes, tag, modifiedMs: lastModified.getTime() };
     }
   }
 
-  /** Not every store knows conditional writes: two processes may both write, which is harmless as records say the same. */
-  async putRecord(name: string, content: string): Promise<void> {
-    if ((await this.findRecord(name)) !== undefined) return;
-    const bytes = Buffer.from(content);
-    await this.attempt(() => this.client.putObject(this.bucket, recordPath(name), bytes, bytes.length, { 'Content-Type': 'application/json' }));
+  async touch(key: string): Promise<boolean> {
+    const found = await this.find(key);
+    if (!found) return false;
+    const done = await this.attempt(() => missingAsUndefined(this.copyOntoItself(found)));
+    return done !== undefined;
   }
 
-  async findRecord(name: string): Promise<string | undefined> {
-    return this.attempt(async () => {
-      const content = await missingAsUndefined(this.client.getObject(this.bucket, recordPath(name)));
-      return content && text(content);
-    });
+  async delete(key: string): Promise<void> {
+    await this.attempt(() => this.client.removeObject(this.bucket, key));
   }
 
-  async deleteRecord(name: string): Promise<void> {
-    await this.attempt(() => this.client.removeObject(this.bucket, recordPath(name)));
+  async presign(key: string, expiresMs: number): Promise<string | undefined> {
+    return this.attempt(async () => this.signer?.presignedGetObject(this.bucket, key, Math.ceil(expiresMs / 1000)));
+  }
+
+  async sweep(beforeMs: number): Promise<number> {
+    let swept = 0;
+    const uploads = this.client.listIncompleteUploads(this.bucket, ROOT, true)[Symbol.asyncIterator]();
+    for (;;) {
+      const next = await this.attempt(() => uploads.next());
+      if (next.done) return swept;
+      const { key, uploadId, initiated } = next.value as { key: string; uploadId: string; initiated: Date };
+      if (new Date(initiated).getTime() >= beforeMs) continue;
+      await this.attempt(() => this.client.abortMultipartUpload(this.bucket, key, uploadId));
+      swept++;
+    }
   }
 
   async check(): Promise<void> {
@@ -98,32 +117,72 @@ export class S3Storage extends BlobStorage {
     if (!exists) throw new WhorlError('REGISTRY_STORAGE_UNAVAILABLE', `there is no bucket "${this.bucket}"`);
   }
 
-  /**
-   * Small ones go in one request, larger ones in parts of an upload of their own (the client's `putObject` would go on with the upload
-   * that another process has begun). A wrong one fails before its last bytes and is never completed.
-   */
-  private async putVerified(blob: BlobStat, content: AsyncIterable<Uint8Array>): Promise<void> {
-    const key = blobPath(blob.digest);
-    const headers = { 'Content-Type': 'application/octet-stream' };
-    if (blob.bytes <= PART_BYTES) {
-      const whole = await buffer(verify(blob, content));
-      await this.client.putObject(this.bucket, key, whole, whole.length, headers);
-      return;
-    }
-    const uploadID = await this.client.initiateNewMultipartUpload(this.bucket, key, headers);
-    try {
-      const parts: { part: number; etag: string }[] = [];
-      for await (const part of inParts(verify(blob, content))) {
-        const partNumber = parts.length + 1;
-        const { etag } = await this.client.uploadPart({ bucketName: this.bucket, objectName: key, uploadID, partNumber, headers: {} }, part);
-        parts.push({ part: partNumber, etag });
+  private async createSmall(key: string, content: Buffer): Promise<StoredPart | undefined> {
+    const put = async (condition: Record<string, string>): Promise<StoredPart> => {
+      const { etag } = await this.client.putObject(this.bucket, key, content, content.length, { ...BINARY, ...condition });
+      return { key, bytes: content.length, tag: etag };
+    };
+    for (let conflicts = 0; this.knowsConditions; ) {
+      try {
+        return await put({ 'If-None-Match': '*' });
+      } catch (error) {
+        if (codeOf(error) === 'PreconditionFailed') return undefined;
+        // Somebody else is at it: it is there in a moment, or is not.
+        if (codeOf(error) === 'ConditionalRequestConflict' && conflicts++ < MAX_CONFLICTS) continue;
+        if (codeOf(error) !== 'NotImplemented') throw error;
+        this.knowsConditions = false;
       }
-      await this.client.completeMultipartUpload(this.bucket, key, uploadID, parts);
-    } catch (error) {
-      // What is wrong is said by the first error; parts that stay behind are seen by nobody and end with the bucket's own rule.
-      await this.client.abortMultipartUpload(this.bucket, key, uploadID).catch(() => {});
-      throw error;
     }
+    return (await this.find(key)) ? undefined : put({});
+  }
+
+  private async createLarge(key: string, first: Buffer[], rest: AsyncIterable<Buffer>): Promise<StoredPart> {
+    let bytes = 0;
+    const tag = await S3Multipart.make(this.client, this.bucket, key, async (upload) => {
+      for (const part of first) await upload.add(part);
+      bytes = first.reduce((sum, part) => sum + part.length, 0);
+      for await (const part of rest) {
+        await upload.add(part);
+        bytes += part.length;
+      }
+    });
+    return { key, bytes, tag };
+  }
+
+  private async copyOntoItself(object: StoredPart): Promise<unknown> {
+    if (object.bytes > MAX_COPY_BYTES) return S3Multipart.make(this.client, this.bucket, object.key, (upload) => upload.copyInRanges(object, MAX_COPY_BYTES));
+    const names = { Bucket: this.bucket, Object: object.key };
+    // Refused unless something changes: the metadata are replaced, by the same.
+    return this.client.copyObject(new CopySourceOptions(names), new CopyDestinationOptions({ ...names, MetadataDirective: 'REPLACE', Headers: BINARY }));
+  }
+
+  private async copy(part: StoredPart, key: string): Promise<void> {
+    const conditions = new CopyConditions();
+    conditions.setMatchETag(part.tag);
+    await this.client.copyObject(this.bucket, key, `/${this.bucket}/${part.key}`, conditions);
+  }
+
+  private async joined(parts: readonly StoredPart[]): Promise<Buffer> {
+    const contents: Buffer[] = [];
+    for (const part of parts) {
+      const found = await this.open(part.key);
+      if (found?.tag !== part.tag) throw new WhorlError('REGISTRY_UPLOAD_CONFLICT', `${part.key} is not what it was`);
+      contents.push(await buffer(found.content));
+    }
+    return Buffer.concat(contents);
+  }
+
+  /** What is asked for beyond the end is nothing; S3 itself refuses it. */
+  private async open(key: string, range?: ByteRange): Promise<{ bytes: number; tag: string; content: Readable } | undefined> {
+    if (range && (range.offset > 0 || range.bytes !== undefined)) {
+      const found = await this.find(key);
+      const bytes = found && Math.min(range.bytes ?? Infinity, found.bytes - range.offset);
+      if (!found || bytes === undefined) return undefined;
+      const content = bytes > 0 ? await missingAsUndefined(this.client.getPartialObject(this.bucket, key, range.offset, bytes)) : Readable.from([]);
+      return content && { bytes: found.bytes, tag: found.tag, content };
+    }
+    const content = (await missingAsUndefined(this.client.getObject(this.bucket, key))) as IncomingMessage | undefined;
+    return content && { bytes: Number(content.headers['content-length']), tag: (content.headers.etag ?? '').replaceAll('"', ''), content };
   }
 
   private async attempt<T>(action: () => Promise<T>): Promise<T> {
@@ -131,34 +190,9 @@ export class S3Storage extends BlobStorage {
       return await action();
     } catch (cause) {
       if (cause instanceof WhorlError) throw cause;
+      // A part that an upload was to be made of.
+      if (codeOf(cause) === 'PreconditionFailed') throw new WhorlError('REGISTRY_UPLOAD_CONFLICT', 'somebody else has changed the upload', { cause });
       throw new WhorlError('REGISTRY_STORAGE_UNAVAILABLE', `the object store does not answer as it should: ${(cause as Error).message}`, { cause });
     }
-  }
-}
-
-/** Chunks joined to parts of one size, the last one smaller. */
-async function* inParts(content: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {
-  let chunks: Uint8Array[] = [];
-  let bytes = 0;
-  for await (let chunk of content) {
-    while (bytes + chunk.length >= PART_BYTES) {
-      yield Buffer.concat([...chunks, chunk.subarray(0, PART_BYTES - bytes)]);
-      chunk = chunk.subarray(PART_BYTES - bytes);
-      chunks = [];
-      bytes = 0;
-    }
-    if (chunk.length > 0) chunks.push(chunk);
-    bytes += chunk.length;
-  }
-  if (bytes > 0) yield Buffer.concat(chunks);
-}
-
-async function missingAsUndefined<T>(promise: Promise<T>): Promise<T | undefined> {
-  try {
-    return await promise;
-  } catch (error) {
-    const code = (error as { code?: unknown }).code;
-    if (code === 'NoSuchKey' || code === 'NotFound') return undefined;
-    throw error;
   }
 }

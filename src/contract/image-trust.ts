@@ -31,6 +31,12 @@ export const ImageAttachment = z.object({
   /** Of an in-toto statement. */
   predicateType: z.string().optional(),
   annotations: z.record(z.string(), z.string()).optional(),
+  /** Where its bytes are had: at the registry of the image; a path for the built-in one. */
+  url: z.string(),
+  /** Of a signed one: whether it is by somebody whom the policy names; absent: not looked into. */
+  verified: z.boolean().optional(),
+  /** Why it is not. */
+  reason: z.string().optional(),
 });
 export type ImageAttachment = z.infer<typeof ImageAttachment>;
 

@@ -59,7 +59,7 @@ export const REGISTRY_ERRORS = {
   },
   REGISTRY_IMAGE_REFUSED: {
     status: 422, title: 'An image may not be fetched from there', fault: 'user',
-    hint: 'Use a registry with a public address and https. The operator may allow others: WHORL_REGISTRY_PRIVATE, WHORL_REGISTRY_INSECURE, WHORL_ALLOW_PRIVATE_SOURCES.',
+    hint: 'Use a registry with a public address and https. The operator may allow others: WHORL_REGISTRY_PRIVATE_HOSTS, WHORL_REGISTRY_INSECURE_ORIGINS, WHORL_ALLOW_PRIVATE_SOURCES.',
   },
   REGISTRY_IMAGE_UNREACHABLE: {
     status: 502, title: 'The image\'s registry does not answer as it should', fault: 'system',
@@ -112,10 +112,6 @@ export const REGISTRY_ERRORS = {
   REGISTRY_UPLOAD_UNKNOWN: {
     status: 404, title: 'There is no such upload', fault: 'user',
     hint: 'Begin the upload anew: it was finished, cancelled, or not used for too long.',
-  },
-  REGISTRY_UPLOAD_RANGE: {
-    status: 416, title: 'A chunk does not begin where the upload stands', fault: 'user',
-    hint: 'GET the upload to see how many bytes are there, and go on from them.',
   },
   REGISTRY_UPLOAD_INVALID: {
     status: 400, title: 'A request for an upload is malformed', fault: 'user',

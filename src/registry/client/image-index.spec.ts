@@ -1,9 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
-import { chooseFromIndex, OCI_MANIFEST } from './image-index.js';
+import { IMAGE_MANIFEST } from '#registry/repositories/manifest.js';
+import { chooseFromIndex } from './image-index.js';
 
 const entry = (digest: string, platform?: string, annotations?: Record<string, string>) => {
   const [os, architecture] = platform?.split('/') ?? [];
-  return { mediaType: OCI_MANIFEST, digest, size: 1, ...(platform && { platform: { os, architecture } }), ...(annotations && { annotations }) };
+  return { mediaType: IMAGE_MANIFEST, digest, size: 1, ...(platform && { platform: { os, architecture } }), ...(annotations && { annotations }) };
 };
 const choose = (...manifests: unknown[]): string => chooseFromIndex(Buffer.from(JSON.stringify({ schemaVersion: 2, manifests })));
 const attestation = entry('attestation', 'unknown/unknown', { 'vnd.docker.reference.type': 'attestation-manifest' });

@@ -1,16 +1,6 @@
 import { z } from 'zod';
 import { WhorlError } from '#contract/errors.js';
 
-export const OCI_MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
-export const OCI_INDEX = 'application/vnd.oci.image.index.v1+json';
-const DOCKER_MANIFEST = 'application/vnd.docker.distribution.manifest.v2+json';
-const DOCKER_LIST = 'application/vnd.docker.distribution.manifest.list.v2+json';
-
-/** What a registry may answer when a manifest is asked for; Docker's are the same documents under other names. */
-export const MANIFEST_TYPES: readonly string[] = [OCI_MANIFEST, OCI_INDEX, DOCKER_MANIFEST, DOCKER_LIST];
-
-export const isIndexType = (mediaType: string): boolean => mediaType === OCI_INDEX || mediaType === DOCKER_LIST;
-
 const Entry = z.object({
   mediaType: z.string(),
   digest: z.string(),

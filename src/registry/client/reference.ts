@@ -1,4 +1,5 @@
 import { WhorlError } from '#contract/errors.js';
+import { BlobDigest } from '#contract/ids.js';
 
 /** Where an image lies, and which one it is. */
 export interface ImageReference {
@@ -8,17 +9,16 @@ export interface ImageReference {
   /** `latest` when neither tag nor digest was given. */
   tag: string | undefined;
   /** Goes before the tag, which then only says what people call it. */
-  digest: string | undefined;
+  digest: BlobDigest | undefined;
 }
 
 const MAX_LENGTH = 4096;
 /** Docker Hub, by the names that people know it by. */
 const DOCKER_HUB = new Set(['docker.io', 'index.docker.io', 'registry-1.docker.io']);
 
-// distribution-spec 1.1, "Pulling manifests" (name, tag); image-spec 1.1, descriptor digests; hosts as in distribution/reference.
+// distribution-spec 1.1, "Pulling manifests" (name, tag); hosts as in distribution/reference.
 const COMPONENT = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*$/;
 const TAG = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/;
-const DIGEST = /^(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$/;
 const LABEL = /^[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/;
 const BRACKETED = /^\[[0-9A-Fa-f:.]+\]$/;
 const MAX_NAME = 255;
@@ -34,9 +34,10 @@ export function parseReference(text: string): ImageReference {
   };
   if (text.length > MAX_LENGTH) refuse('it is too long');
   if (text.includes('://')) refuse('it starts with a scheme; leave that out');
-  const [named, digest, ...more] = text.split('@');
+  const [named, digestText, ...more] = text.split('@');
   if (more.length > 0) refuse('it has more than one "@"');
-  if (digest !== undefined && !DIGEST.test(digest)) refuse(`"${digest}" is no digest (sha256:<64 hex digits> or sha512:<128>)`);
+  const digest = digestText === undefined ? undefined : BlobDigest.safeParse(digestText).data;
+  if (digestText !== undefined && digest === undefined) refuse(`"${digestText}" is no digest (sha256:<64 hex digits> or sha512:<128>)`);
   const { host, rest } = splitHost(named!);
   if (host !== undefined && !isHost(host)) refuse(`"${host}" is no host with an optional port`);
   const colon = rest.indexOf(':');

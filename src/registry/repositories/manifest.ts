@@ -10,8 +10,10 @@ export const IMAGE_MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
 export const IMAGE_INDEX = 'application/vnd.oci.image.index.v1+json';
 const DOCKER_MANIFEST = 'application/vnd.docker.distribution.manifest.v2+json';
 const DOCKER_LIST = 'application/vnd.docker.distribution.manifest.list.v2+json';
-const IMAGES: ReadonlySet<string> = new Set([IMAGE_MANIFEST, DOCKER_MANIFEST]);
-const INDEXES: ReadonlySet<string> = new Set([IMAGE_INDEX, DOCKER_LIST]);
+/** Types of image manifests; Docker's are the same documents under other names. */
+export const IMAGE_TYPES: ReadonlySet<string> = new Set([IMAGE_MANIFEST, DOCKER_MANIFEST]);
+/** Types of image indexes, likewise. */
+export const INDEX_TYPES: ReadonlySet<string> = new Set([IMAGE_INDEX, DOCKER_LIST]);
 /** Docker's schema 1 names its layers in another way and signs another text than what is stored. */
 const REFUSED = /^application\/vnd\.docker\.distribution\.manifest\.v1\+/;
 /** Layers that need not be in the registry (OCI image-spec, non-distributable layers; Docker's foreign layers). */
@@ -41,6 +43,8 @@ export type NameKind = 'config' | 'layer' | 'manifest';
 export interface NamedContent {
   digest: BlobDigest;
   kind: NameKind;
+  /** As the descriptor says; `size` in the specification. */
+  bytes: number;
   /** Whether the manifest is refused when it is not there. */
   required: boolean;
 }
@@ -65,17 +69,17 @@ export function readManifest(contentType: string | undefined, content: Buffer): 
   const document = parsed.data;
   const mediaType = typeOf(contentType, document.mediaType);
   const { config, layers, blobs, manifests } = document;
-  if (IMAGES.has(mediaType) && (!document.schemaVersion || !config || layers === undefined || manifests)) throw invalid('an image has schemaVersion 2, config and layers');
-  if (INDEXES.has(mediaType) && (!document.schemaVersion || manifests === undefined || config || layers)) throw invalid('an index has schemaVersion 2 and manifests');
+  if (IMAGE_TYPES.has(mediaType) && (!document.schemaVersion || !config || layers === undefined || manifests)) throw invalid('an image has schemaVersion 2, config and layers');
+  if (INDEX_TYPES.has(mediaType) && (!document.schemaVersion || manifests === undefined || config || layers)) throw invalid('an index has schemaVersion 2 and manifests');
   return {
     mediaType,
-    artifactType: document.artifactType || (IMAGES.has(mediaType) ? config?.mediaType : undefined),
+    artifactType: document.artifactType || (IMAGE_TYPES.has(mediaType) ? config?.mediaType : undefined),
     subject: document.subject?.digest,
     annotations: document.annotations ?? undefined,
     names: [
-      ...(config ? [{ digest: config.digest, kind: 'config' as const, required: true }] : []),
-      ...[...(layers ?? []), ...(blobs ?? [])].map((layer) => ({ digest: layer.digest, kind: 'layer' as const, required: !ELSEWHERE.test(layer.mediaType) })),
-      ...(manifests ?? []).map(({ digest }) => ({ digest, kind: 'manifest' as const, required: true })),
+      ...(config ? [{ digest: config.digest, kind: 'config' as const, bytes: config.size, required: true }] : []),
+      ...[...(layers ?? []), ...(blobs ?? [])].map((layer) => ({ digest: layer.digest, kind: 'layer' as const, bytes: layer.size, required: !ELSEWHERE.test(layer.mediaType) })),
+      ...(manifests ?? []).map(({ digest, size }) => ({ digest, kind: 'manifest' as const, bytes: size, required: true })),
     ],
   };
 }

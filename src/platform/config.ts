@@ -59,6 +59,8 @@ const control = {
   WHORL_PUBLIC_PORT: z.coerce.number().int().min(1).max(65535).optional(),
   /** Largest bundle, compressed, in bytes. */
   WHORL_MAX_BUNDLE_BYTES: positive(100 * 1024 * 1024),
+  /** Absolute path of sigstore's trusted_root.json: whose keyless signatures and transparency logs are believed. Nothing is downloaded. */
+  WHORL_TRUSTED_ROOT: z.string().refine(isAbsolute, 'expected an absolute path').optional(),
   /** Lets a component's source be fetched by URL from private addresses (RFC 1918, loopback). */
   WHORL_ALLOW_PRIVATE_SOURCES: flag(false),
   /** Components that are built at the same time. */

@@ -6,6 +6,7 @@ import { DEFAULT_BUNDLE_LIMITS } from '#contract/bundle/limits.js';
 import { Registry } from '#contract/registry.js';
 import type { ControlConfig } from '#platform/config.js';
 import { BlobsController } from './http/blobs.controller.js';
+import { TrustController } from './http/trust.controller.js';
 import { BuildPool } from './service/build-pool.js';
 import { ComponentBuilder } from './service/component-builder.js';
 import { Intake } from './service/intake.js';
@@ -14,6 +15,10 @@ import { SourceClient } from './service/source-client.js';
 import { WorkFolder } from './service/work-folder.js';
 import { BlobStorage } from './storage/blob-storage.js';
 import { openStorage } from './storage/storage.factory.js';
+import { ImageVerifier } from './trust/image-verifier.js';
+import { TrustPolicyRepository } from './trust/trust-policy.repository.js';
+import { TrustService } from './trust/trust.service.js';
+import { readTrustedRoot } from './trust/trusted-root.js';
 
 const SOURCE_TIMEOUT_MS = 120_000;
 const WORKER = fileURLToPath(new URL('./service/build-worker.js', import.meta.url));
@@ -34,8 +39,15 @@ export class RegistryModule implements OnApplicationShutdown {
   static with(config: ControlConfig, { workerPath = WORKER }: RegistryOptions = {}): DynamicModule {
     return {
       module: RegistryModule,
-      controllers: [BlobsController],
+      controllers: [BlobsController, TrustController],
       providers: [
+        TrustPolicyRepository,
+        {
+          provide: TrustService,
+          inject: [TrustPolicyRepository],
+          useFactory: (policies: TrustPolicyRepository) => new TrustService(policies, config.WHORL_TRUSTED_ROOT === undefined ? undefined : readTrustedRoot(config.WHORL_TRUSTED_ROOT)),
+        },
+        { provide: ImageVerifier, useExisting: TrustService },
         { provide: BlobStorage, useFactory: () => openStorage(config) },
         { provide: WorkFolder, useFactory: () => WorkFolder.open(workRoot(config)) },
         {

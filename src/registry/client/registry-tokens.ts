@@ -19,6 +19,7 @@ const TokenAnswer = z.object({
 }).refine(({ token, access_token }) => (token ?? access_token) !== undefined, 'expected token or access_token');
 
 interface Known {
+  /** Undefined when it could not be had: whoever else waits for it asks for himself, and not with the signal of the first. */
   authorization: Promise<string | undefined>;
   untilMs: number;
 }
@@ -55,13 +56,13 @@ export class RegistryTokens {
     const key = keyOf(access);
     const current = this.known.get(key);
     // Another request has had it replaced meanwhile.
-    const replaced = current && current.untilMs > Date.now() ? await current.authorization.catch(() => undefined) : undefined;
+    const replaced = current && current.untilMs > Date.now() ? await current.authorization : undefined;
     if (replaced !== undefined && replaced !== refused) return replaced;
     const challenge = readChallenge(fieldOf(answer, 'www-authenticate') ?? '');
     if (!challenge) throw new WhorlError('REGISTRY_IMAGE_DENIED', `${access.host} answers 401 and asks neither for a token nor for a password`);
     const made = this.make(access, challenge, answer.url, signal);
     // Until it is there it does not end; when it is, it lives as long as it says.
-    const known: Known = { authorization: made.then(({ authorization }) => authorization), untilMs: Infinity };
+    const known: Known = { authorization: made.then(({ authorization }) => authorization, () => undefined), untilMs: Infinity };
     this.keep(key, known);
     try {
       const { authorization, lifeMs } = await made;

@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { openRemoteImages, type RemoteImages, type RemoteImagesOptions } from '#registry/client/remote-images.factory.js';
+import type { RemoteImagesOptions } from '#registry/client/remote-images.factory.js';
+import { waitFor } from '#registry/client/retry.js';
 import { RemoteImageSource } from '#registry/client/remote-image-source.js';
+import { ImageSources } from './open-images.js';
 import { digestOf, type Handler, MANIFEST_TYPE, manifestOf, StrangeRegistry } from './strange-registry.js';
 
 const never = new AbortController().signal;
@@ -8,22 +10,14 @@ const manifest = '/v2/acme/shop/manifests/1';
 
 let registry: StrangeRegistry;
 let other: StrangeRegistry;
-let waits: number[];
-const opened: RemoteImages[] = [];
-const open = async (options: Partial<RemoteImagesOptions> = {}): Promise<RemoteImageSource> => {
-  const images = await openRemoteImages({
-    allowPrivate: false, privateHosts: [], insecureOrigins: [registry.origin, other.origin], proxy: undefined, noProxy: '', authFile: undefined, caFile: undefined,
-    wait: async (delayMs) => void waits.push(delayMs), ...options,
-  });
-  opened.push(images);
-  return images.source;
-};
+let images: ImageSources;
+const open = (options: Partial<RemoteImagesOptions> = {}): Promise<RemoteImageSource> => images.open({ insecureOrigins: [registry.origin, other.origin], ...options });
 beforeEach(async () => {
   [registry, other] = [await StrangeRegistry.start(), await StrangeRegistry.start()];
-  waits = [];
+  images = new ImageSources();
 });
 afterEach(async () => {
-  await Promise.all(opened.splice(0).map((images) => images.close()));
+  await images.close();
   await Promise.all([registry.stop(), other.stop()]);
 });
 const resolve = async (tag = '1', options?: Partial<RemoteImagesOptions>) => (await open(options)).resolve(`${registry.host}/acme/shop:${tag}`, never);
@@ -79,15 +73,15 @@ describe(RemoteImageSource.name, () => {
     it('asks again after 429, 503 and a connection that was cut, longer each time', async () => {
       registry.on(manifest, inTurn((response) => response.writeHead(429).end(), (response) => response.writeHead(503).end(), (response) => response.destroy(), good));
       await resolve();
-      expect(waits).toHaveLength(3);
-      expect(waits[0]).toBeLessThan(waits[1]!);
-      expect(waits[1]).toBeLessThan(waits[2]!);
+      expect(images.waits).toHaveLength(3);
+      expect(images.waits[0]).toBeLessThan(images.waits[1]!);
+      expect(images.waits[1]).toBeLessThan(images.waits[2]!);
     });
 
     it('waits as long as Retry-After says', async () => {
       registry.on(manifest, inTurn((response) => response.writeHead(429, { 'retry-after': '9' }).end(), good));
       await resolve();
-      expect(waits).toEqual([9000]);
+      expect(images.waits).toEqual([9000]);
     });
 
     it('does not wait for an hour', async () => {
@@ -108,9 +102,7 @@ describe(RemoteImageSource.name, () => {
     it('stops waiting when it is aborted', async () => {
       const gone = new AbortController();
       registry.on(manifest, (response) => response.writeHead(503, { 'retry-after': '30' }).end(() => gone.abort(new Error('gone'))));
-      const images = await openRemoteImages({ allowPrivate: true, privateHosts: [], insecureOrigins: [registry.origin], proxy: undefined, noProxy: '', authFile: undefined, caFile: undefined });
-      opened.push(images);
-      await expect(images.source.resolve(`${registry.host}/acme/shop:1`, gone.signal)).rejects.toThrow('gone');
+      await expect((await open({ wait: waitFor })).resolve(`${registry.host}/acme/shop:1`, gone.signal)).rejects.toThrow('gone');
     });
   });
 

@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { ResolvedImage } from '#registry/artifact/image-source.js';
-import { openRemoteImages, type RemoteImages } from '#registry/client/remote-images.factory.js';
 import { RemoteImageSource } from '#registry/client/remote-image-source.js';
+import { ImageSources } from './open-images.js';
 import { digestOf, manifestOf, sendRange, StrangeRegistry } from './strange-registry.js';
 
 const never = new AbortController().signal;
@@ -15,15 +15,16 @@ const blob = { digest: digestOf(content), bytes: content.length };
 const path = `/v2/acme/shop/blobs/${blob.digest}`;
 
 let registry: StrangeRegistry;
-let images: RemoteImages;
+const images = new ImageSources();
+let source: RemoteImageSource;
 let image: ResolvedImage;
 let folder: string;
 let file: string;
 beforeEach(async () => {
   registry = await StrangeRegistry.start();
-  images = await openRemoteImages({ allowPrivate: false, privateHosts: [], insecureOrigins: [registry.origin], proxy: undefined, noProxy: '', authFile: undefined, caFile: undefined, wait: async () => {} });
+  source = await images.open({ insecureOrigins: [registry.origin] });
   registry.manifest('acme/shop', '1', manifestOf(content));
-  image = await images.source.resolve(`${registry.host}/acme/shop:1`, never);
+  image = await source.resolve(`${registry.host}/acme/shop:1`, never);
   folder = await mkdtemp(join(tmpdir(), 'whorl-client-'));
   file = join(folder, 'blob');
 });
@@ -32,7 +33,7 @@ afterEach(async () => {
   await registry.stop();
   await rm(folder, { recursive: true });
 });
-const fetch = (signal = never, what = blob) => images.source.fetchBlob(image, what, file, signal);
+const fetch = (signal = never, what = blob) => source.fetchBlob(image, what, file, signal);
 
 describe(RemoteImageSource.name, () => {
   it('writes a blob that has its digest', async () => {
@@ -98,10 +99,10 @@ describe(RemoteImageSource.name, () => {
 
   it('tells a blob that is gone from one that is there', async () => {
     registry.on(path, (response) => response.writeHead(200, { 'content-length': String(content.length) }).end());
-    expect(await images.source.hasBlob(image, blob, never)).toBe(true);
-    expect(await images.source.hasBlob(image, { ...blob, bytes: 1 }, never)).toBe(false);
+    expect(await source.hasBlob(image, blob, never)).toBe(true);
+    expect(await source.hasBlob(image, { ...blob, bytes: 1 }, never)).toBe(false);
     const gone = { digest: digestOf('gone'), bytes: 4 };
-    expect(await images.source.hasBlob(image, gone, never)).toBe(false);
+    expect(await source.hasBlob(image, gone, never)).toBe(false);
     await expect(fetch(never, gone)).rejects.toMatchObject({ code: 'REGISTRY_IMAGE_UNKNOWN', message: expect.stringContaining('nothing of that name') });
   });
 

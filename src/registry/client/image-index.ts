@@ -1,8 +1,5 @@
 import { z } from 'zod';
 import { WhorlError } from '#contract/errors.js';
-import { INDEX_TYPES } from '#registry/repositories/manifest.js';
-
-export const isIndexType = (mediaType: string): boolean => INDEX_TYPES.has(mediaType);
 
 const Entry = z.object({
   mediaType: z.string(),

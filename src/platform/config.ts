@@ -10,6 +10,12 @@ const port = (value: number) => z.coerce.number().int().min(0).max(65535).defaul
 const positive = (value: number) => z.coerce.number().int().positive().default(value);
 const flag = (value: boolean) => z.enum(['true', 'false']).default(value ? 'true' : 'false').transform((text) => text === 'true');
 const secret = z.string().min(16);
+/** Texts separated by commas, each of which must pass. */
+const list = (passes: (text: string) => boolean, expected: string) =>
+  z.string().transform((text) => text.split(',').map((each) => each.trim()).filter((each) => each !== ''))
+    .refine((all) => all.every(passes), `expected ${expected}, separated by commas`).optional();
+const isOrigin = (text: string): boolean => /^https?:\/\/[^/?#@]+$/.test(text) && URL.canParse(text);
+const isHost = (text: string): boolean => /^[^/?#@]+$/.test(text) && URL.canParse(`https://${text}`);
 
 /** What every process reads. */
 const common = {
@@ -63,12 +69,30 @@ const control = {
   WHORL_TRUSTED_ROOT: z.string().refine(isAbsolute, 'expected an absolute path').optional(),
   /** Lets a component's source be fetched by URL from private addresses (RFC 1918, loopback). */
   WHORL_ALLOW_PRIVATE_SOURCES: flag(false),
+  /** Absolute path of credentials for other registries, in the format of Docker's config.json; read again when they are asked for. */
+  WHORL_REGISTRY_AUTH_FILE: z.string().refine(isAbsolute, 'expected an absolute path').optional(),
+  /** Absolute path of certificates (PEM) of private authorities that other registries may have theirs from, besides the public ones. */
+  WHORL_REGISTRY_CA_FILE: z.string().refine(isAbsolute, 'expected an absolute path').optional(),
+  /** Other registries that may have private addresses, as `host` or `host:port`, separated by commas. */
+  WHORL_REGISTRY_PRIVATE_HOSTS: list(isHost, 'host or host:port'),
+  /** Other registries that are spoken to in clear (`http://host:port`), or whatever their certificate says (`https://host`); may be private too. */
+  WHORL_REGISTRY_INSECURE_ORIGINS: list(isOrigin, 'http://host:port or https://host:port'),
+  /** URL of an HTTP proxy on the way to other registries. HTTP_PROXY and HTTPS_PROXY are not looked at. */
+  WHORL_REGISTRY_PROXY: z.url({ protocol: /^https?$/ }).optional(),
+  /** Hosts, domains and ports that are reached without the proxy, as in NO_PROXY. */
+  WHORL_REGISTRY_NO_PROXY: z.string().optional(),
   /** Components that are built at the same time. */
   WHORL_BUILD_WORKERS: positive(2),
   /** Longest time that building one component may take. */
   WHORL_BUILD_TIMEOUT_MS: positive(60_000),
   /** Most memory that building one component may take. */
   WHORL_BUILD_MEMORY_BYTES: positive(1024 * 1024 * 1024),
+  /** URL of the API as its users see it, where the registry sends clients for tokens; without it what their requests say. */
+  WHORL_API_PUBLIC_URL: z.url({ protocol: /^https?$/ }).optional(),
+  /** Lets everyone pull from the OCI registry without a token. */
+  WHORL_REGISTRY_ANONYMOUS_PULL: flag(false),
+  /** Takes manifests into the OCI registry that name blobs or manifests which are not there. */
+  WHORL_REGISTRY_SPARSE_MANIFESTS: flag(false),
   /** Days that log lines are kept. */
   WHORL_LOG_RETENTION_DAYS: positive(7),
 };

@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import type { ControlConfig } from '#platform/config.js';
 import { DockerCredentials } from './docker-credentials.js';
 import { Dispatchers, type ReachOptions } from './dispatchers.js';
 import { RegistryHttp } from './registry-http.client.js';
@@ -22,6 +23,17 @@ export interface RemoteImages {
   /** Ends its connections. */
   close(): Promise<void>;
 }
+
+/** What the operator has set for other registries. */
+export const remoteImagesOptions = (config: ControlConfig): RemoteImagesOptions => ({
+  allowPrivate: config.WHORL_ALLOW_PRIVATE_SOURCES,
+  privateHosts: config.WHORL_REGISTRY_PRIVATE_HOSTS ?? [],
+  insecureOrigins: config.WHORL_REGISTRY_INSECURE_ORIGINS ?? [],
+  authFile: config.WHORL_REGISTRY_AUTH_FILE,
+  caFile: config.WHORL_REGISTRY_CA_FILE,
+  proxy: config.WHORL_REGISTRY_PROXY,
+  noProxy: config.WHORL_REGISTRY_NO_PROXY ?? '',
+});
 
 /** What fetches images of other registries. Throws an Error that names the file when one of the operator's cannot be used. */
 export async function openRemoteImages({ authFile, caFile, wait = waitFor, ...reach }: RemoteImagesOptions): Promise<RemoteImages> {

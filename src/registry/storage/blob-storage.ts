@@ -18,11 +18,16 @@ export interface StoredBlob<D extends BlobDigest = BlobDigest> extends BlobStat<
   modifiedMs: number;
 }
 
-/** What was touched less than this ago need not be touched again; a collector's grace time must be well above. */
-export const TOUCH_AFTER_MS = 60 * 60 * 1000;
-/** Whoever deletes is done long before, or has ended in the middle. */
-const DELETING_MS = 60_000;
-const DELETE_WITHIN_MS = 10_000;
+export interface BlobStorageTimes {
+  /** What was touched less than this ago need not be touched again; a collector's grace time must be longer. */
+  touchAfterMs: number;
+  /** Whoever deletes is done long before, or has ended in the middle. */
+  deletingMs: number;
+}
+
+const TIMES: BlobStorageTimes = { touchAfterMs: 60 * 60 * 1000, deletingMs: 60_000 };
+/** Of the time that a mark counts, so much is left to the store to do what it was asked. */
+const DELETE_WITHIN = 1 / 6;
 const POLL_MS = 100;
 const PRESIGNED_MS = 10 * 60 * 1000;
 
@@ -33,7 +38,7 @@ const PRESIGNED_MS = 10 * 60 * 1000;
 export class BlobStorage {
   private readonly uploads: Uploads;
 
-  constructor(private readonly driver: StorageDriver) {
+  constructor(private readonly driver: StorageDriver, private readonly times: BlobStorageTimes = TIMES) {
     this.uploads = new Uploads(driver);
   }
 
@@ -67,10 +72,10 @@ export class BlobStorage {
   async touch<D extends BlobDigest>(digest: D): Promise<StoredBlob<D> | undefined> {
     for (;;) {
       const found = await this.find(digest);
-      if (!found || Date.now() - found.modifiedMs < TOUCH_AFTER_MS) return found;
-      const touched = await this.driver.touch(blobPath(digest));
-      const wasBeingDeleted = await this.untilNotBeingDeleted(digest);
-      if (!wasBeingDeleted) return touched ? { ...found, modifiedMs: Date.now() } : undefined;
+      if (!found || Date.now() - found.modifiedMs < this.times.touchAfterMs) return found;
+      if (!(await this.driver.touch(blobPath(digest)))) return undefined;
+      // Looked for again, since a deletion may have ended after the touch: then there is no mark any more.
+      if (!(await this.untilNotBeingDeleted(digest))) return this.find(digest);
     }
   }
 
@@ -80,12 +85,12 @@ export class BlobStorage {
   }
 
   /**
-   * Deletes a blob that nobody has put or touched since `sinceMs`, which is more than `TOUCH_AFTER_MS` ago; says whether it is gone. Safe
+   * Deletes a blob that nobody has put or touched since `sinceMs`, which is more than `touchAfterMs` ago; says whether it is gone. Safe
    * beside pushes: it leaves a mark, looks at the time, and deletes; whoever puts or touches does so, and then looks for the mark. One of
    * the two always sees the other.
    */
   async deleteUntouched(digest: BlobDigest, sinceMs: number): Promise<boolean> {
-    if (Date.now() - sinceMs <= TOUCH_AFTER_MS) throw new RangeError(`a blob touched less than ${TOUCH_AFTER_MS} ms ago may be in use`);
+    if (Date.now() - sinceMs <= this.times.touchAfterMs) throw new RangeError(`what was touched less than ${this.times.touchAfterMs} ms ago may be in use`);
     const mark = deletingPath(digest);
     const fromMs = Date.now();
     if (!(await this.driver.create(mark, Readable.from([Buffer.from('1')])))) {
@@ -96,7 +101,7 @@ export class BlobStorage {
       const found = await this.find(digest);
       if (!found) return true;
       // A store that took so long to answer may outlive the mark.
-      if (found.modifiedMs > sinceMs || Date.now() - fromMs > DELETE_WITHIN_MS) return false;
+      if (found.modifiedMs > sinceMs || Date.now() - fromMs > this.times.deletingMs * DELETE_WITHIN) return false;
       await this.delete(digest);
       return true;
     } finally {
@@ -198,6 +203,6 @@ export class BlobStorage {
   /** A collector that was killed in the middle must not stop pushes for good. */
   private async forgetOldMark(digest: BlobDigest): Promise<void> {
     const mark = await this.driver.find(deletingPath(digest));
-    if (mark && Date.now() - mark.modifiedMs > DELETING_MS) await this.driver.delete(deletingPath(digest));
+    if (mark && Date.now() - mark.modifiedMs > this.times.deletingMs) await this.driver.delete(deletingPath(digest));
   }
 }

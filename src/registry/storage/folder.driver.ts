@@ -51,6 +51,8 @@ export class FolderDriver extends StorageDriver {
     if (only && parts.length === 1) {
       await attempt(async () => {
         await this.checkPart(only);
+        // The object has the file's time, and may not look old.
+        await this.touch(only.key);
         await this.publish(this.path(only.key), key);
       });
     } else {
@@ -113,17 +115,17 @@ export class FolderDriver extends StorageDriver {
   private async publish(file: string, key: string): Promise<boolean> {
     const target = this.path(key);
     for (;;) {
-      const made = await mkdir(dirname(target), { recursive: true });
       try {
+        const made = await mkdir(dirname(target), { recursive: true });
         await link(file, target);
+        await syncFolders(dirname(target), made);
+        return true;
       } catch (error) {
         if (isCode(error, 'EEXIST')) return false;
-        // Its folder was empty and removed meanwhile.
+        // A folder was empty and removed meanwhile.
         if (isCode(error, 'ENOENT') && (await missingAsUndefined(stat(file)))) continue;
         throw error;
       }
-      await syncFolders(dirname(target), made);
-      return true;
     }
   }
 

@@ -7,9 +7,8 @@ import { IdempotencyRepository } from '#platform/http/idempotency.repository.js'
 import { AppRepository } from './apps/app.repository.js';
 import { AppsController } from './apps/apps.controller.js';
 import { AppsService } from './apps/apps.service.js';
-import { AuthService } from './auth/auth.service.js';
+import { AuthModule } from './auth/auth.module.js';
 import { TokenGuard } from './auth/token.guard.js';
-import { TokenRepository } from './auth/token.repository.js';
 import { DiffController } from './diff/diff.controller.js';
 import { DiffService } from './diff/diff.service.js';
 import { VersionContentsRepository } from './diff/version-contents.repository.js';
@@ -63,10 +62,10 @@ type ImportedModule = NonNullable<ModuleMetadata['imports']>[number];
 
 const REPOSITORIES = [
   AppRepository, HealthRepository, IdempotencyRepository, JournalRepository, LogRepository, NodeRepository, RolloutRepository, RuntimeConfigRepository, SchedulerRepository,
-  StoreRepository, StoreRequestRepository, TokenRepository, UsageRepository, VariableRepository, VersionBuildRepository, VersionContentsRepository, VersionRepository,
+  StoreRepository, StoreRequestRepository, UsageRepository, VariableRepository, VersionBuildRepository, VersionContentsRepository, VersionRepository,
 ];
 const SERVICES = [
-  AdvanceService, AppsService, AuthService, BrowseService, DiffService, FleetService, GrantsService, HealthService, JournalService, LogsService, NodesService, RebuildService, RequirementsService, RetentionService,
+  AdvanceService, AppsService, BrowseService, DiffService, FleetService, GrantsService, HealthService, JournalService, LogsService, NodesService, RebuildService, RequirementsService, RetentionService,
   RolloutsService, RuntimeConfigService, SchedulerService, StoreLinksService, StoreRequestsService, StoresService, UsageService, VariablesService, VersionsService,
 ];
 
@@ -77,7 +76,7 @@ export class ApiModule {
   static with(registry: ImportedModule): DynamicModule {
     return {
       module: ApiModule,
-      imports: [registry],
+      imports: [AuthModule, registry],
       controllers: [
         AppsController, BrowseController, DiffController, HealthController, LogsController, NodesController, RolloutsController, RuntimeConfigController, StoreRequestsController, StoresController,
         UsageController, VariablesController, VersionsController,

@@ -5,6 +5,7 @@ import { type DynamicModule, Inject, Module, type OnApplicationShutdown } from '
 import { DEFAULT_BUNDLE_LIMITS } from '#contract/bundle/limits.js';
 import { Registry } from '#contract/registry.js';
 import type { ControlConfig } from '#platform/config.js';
+import { DISTRIBUTION_CONTROLLERS, distributionProviders } from './distribution.js';
 import { BlobsController } from './http/blobs.controller.js';
 import { TrustController } from './http/trust.controller.js';
 import { BuildPool } from './service/build-pool.js';
@@ -28,7 +29,10 @@ export interface RegistryOptions {
   workerPath?: string;
 }
 
-/** The registry as part of the control plane: provides contract/registry's `Registry` to the API, and the blobs' route to nodes. */
+/**
+ * The registry as part of the control plane: provides contract/registry's `Registry` to the API, the blobs' route to nodes, and what OCI
+ * clients speak. It asks for the platform's parts and for contract/token-authority's `TokenAuthority`.
+ */
 @Module({})
 export class RegistryModule implements OnApplicationShutdown {
   constructor(
@@ -39,8 +43,9 @@ export class RegistryModule implements OnApplicationShutdown {
   static with(config: ControlConfig, { workerPath = WORKER }: RegistryOptions = {}): DynamicModule {
     return {
       module: RegistryModule,
-      controllers: [BlobsController, TrustController],
+      controllers: [BlobsController, TrustController, ...DISTRIBUTION_CONTROLLERS],
       providers: [
+        ...distributionProviders(config),
         TrustPolicyRepository,
         {
           provide: TrustService,

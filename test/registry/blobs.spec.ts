@@ -5,18 +5,31 @@ import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { INestApplication } from '@nestjs/common';
+import { type INestApplication, Module } from '@nestjs/common';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { AuthModule } from '#api/auth/auth.module.js';
 import { Digest } from '#contract/ids.js';
 import { Registry } from '#contract/registry.js';
 import { ControlConfig, readConfig } from '#platform/config.js';
 import { createHttpApp } from '#platform/http/http-app.js';
 import { Lifetime } from '#platform/lifetime.js';
 import { Log } from '#platform/log.js';
+import { PlatformModule } from '#platform/platform.module.js';
+import { Wakeups } from '#platform/wakeups.js';
 import { RegistryModule } from '#registry/registry.module.js';
 import { BlobStorage } from '#registry/storage/blob-storage.js';
 import { buildWat } from '../fixtures/build-wat.js';
 import { WORKER_PATH, bundleOf, inChunks } from './registry-fixture.js';
+
+/** The registry as the control plane has it; no database is asked for anything here. */
+function createRegistryApp(config: ControlConfig): Promise<INestApplication> {
+  const log = new Log({}, 'error', () => {});
+  const lifetime = new Lifetime();
+  const wakeups = new Wakeups(config.DATABASE_URL, log, lifetime.signal);
+  @Module({ imports: [PlatformModule.with({ config, log, wakeups, lifetime }), AuthModule, RegistryModule.with(config, { workerPath: WORKER_PATH })] })
+  class RegistryAppModule {}
+  return createHttpApp(RegistryAppModule, { log, version: '0.0.0', lifetime });
+}
 
 let root: string;
 let app: INestApplication;
@@ -24,7 +37,7 @@ let origin: string;
 beforeAll(async () => {
   root = await mkdtemp(join(tmpdir(), 'whorl-blobs-'));
   const config = readConfig(ControlConfig, { DATABASE_URL: 'postgres://unused', WHORL_SECRET_KEY: randomBytes(32).toString('base64url'), WHORL_STORAGE_DIR: root });
-  app = await createHttpApp(RegistryModule.with(config, { workerPath: WORKER_PATH }), { log: new Log({}, 'error', () => {}), version: '0.0.0', lifetime: new Lifetime() });
+  app = await createRegistryApp(config);
   await app.init();
   const server = app.getHttpServer() as Server;
   server.listen(0, '127.0.0.1');
@@ -101,12 +114,12 @@ describe(RegistryModule.name, () => {
 
   it('names what it lacks to start', async () => {
     const config = readConfig(ControlConfig, { DATABASE_URL: 'postgres://unused', WHORL_SECRET_KEY: randomBytes(32).toString('base64url') });
-    await expect(createHttpApp(RegistryModule.with(config), { log: new Log({}, 'error', () => {}), version: '0.0.0', lifetime: new Lifetime() })).rejects.toThrow(/WHORL_STORAGE_DIR/);
+    await expect(createRegistryApp(config)).rejects.toThrow(/WHORL_STORAGE_DIR/);
   });
 
   it('says so when the folder cannot be used', async () => {
     await writeFile(join(root, 'file'), '');
     const config = readConfig(ControlConfig, { DATABASE_URL: 'postgres://unused', WHORL_SECRET_KEY: randomBytes(32).toString('base64url'), WHORL_STORAGE_DIR: join(root, 'file') });
-    await expect(createHttpApp(RegistryModule.with(config), { log: new Log({}, 'error', () => {}), version: '0.0.0', lifetime: new Lifetime() })).rejects.toThrow(/artifact folder|ENOTDIR|EEXIST/);
+    await expect(createRegistryApp(config)).rejects.toThrow(/artifact folder|ENOTDIR|EEXIST/);
   });
 });

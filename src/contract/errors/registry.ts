@@ -117,6 +117,10 @@ export const REGISTRY_ERRORS = {
     status: 400, title: 'A request for an upload is malformed', fault: 'user',
     hint: 'See "Push" in the OCI distribution specification.',
   },
+  REGISTRY_UPLOAD_LENGTH: {
+    status: 400, title: 'A chunk has another length than its Content-Range says', fault: 'user',
+    hint: 'GET the upload to see how many bytes are there, and go on from them.',
+  },
   REGISTRY_RANGE_INVALID: {
     status: 416, title: 'The blob does not have these bytes', fault: 'user',
     hint: 'Ask for a range that begins below the blob\'s size, which the answer names in Content-Range.',
@@ -124,6 +128,10 @@ export const REGISTRY_ERRORS = {
   REGISTRY_REQUEST_INVALID: {
     status: 400, title: 'A request to the registry is malformed', fault: 'user',
     hint: 'See the OCI distribution specification; the message names the part.',
+  },
+  REGISTRY_ROUTE_UNKNOWN: {
+    status: 404, title: 'The registry has no such route', fault: 'user',
+    hint: 'See the endpoints of the OCI distribution specification.',
   },
   REGISTRY_ACCESS_DENIED: {
     status: 403, title: 'The token does not allow this in the repository', fault: 'user',

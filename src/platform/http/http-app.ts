@@ -16,6 +16,8 @@ const MAX_JSON_BYTES = 16 * 1024 * 1024;
 const REQUEST_TIMEOUT_MS = 30 * 60_000;
 /** Longer than the 60 s after which load balancers drop an idle connection: the side that reuses it must be the first to close. */
 const KEEP_ALIVE_TIMEOUT_MS = 65_000;
+/** Whose bodies are left to their handlers, whatever their type. */
+const RAW_PATHS = '/v2/';
 
 export interface HttpAppOptions {
   log: Log;
@@ -37,7 +39,7 @@ export async function createHttpApp(module: NonNullable<ModuleMetadata['imports'
   app.set('query parser', 'simple');
   app.use(requestId);
   app.use(closeWhenEnded(lifetime));
-  app.use(express.json({ limit: MAX_JSON_BYTES }));
+  app.use(jsonBodies());
   app.useGlobalFilters(new ProblemFilter(log));
   const docs = new ApiDocs(app, version);
   app.use('/openapi.json', docs.json);
@@ -46,6 +48,12 @@ export async function createHttpApp(module: NonNullable<ModuleMetadata['imports'
   server.requestTimeout = REQUEST_TIMEOUT_MS;
   server.keepAliveTimeout = KEEP_ALIVE_TIMEOUT_MS;
   return app;
+}
+
+/** Documents of the OCI registry are kept as they come, also JSON: their digest is that of their bytes. */
+function jsonBodies(): express.RequestHandler {
+  const json = express.json({ limit: MAX_JSON_BYTES });
+  return (request, response, next) => (request.path.startsWith(RAW_PATHS) ? next() : json(request, response, next));
 }
 
 /** Without it, clients that poll over one connection would keep a server from closing for ever. */

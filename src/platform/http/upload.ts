@@ -12,9 +12,9 @@ export interface Upload {
   signal: AbortSignal;
 }
 
-/** Opens a request's body as a stream. Throws API_MEDIA_TYPE_UNSUPPORTED unless it is of one of the types. */
-export function openUpload(request: ApiRequest, response: Response, contentTypes: readonly string[]): Upload {
-  if (!request.is([...contentTypes])) {
+/** Opens a request's body as a stream. Throws API_MEDIA_TYPE_UNSUPPORTED unless it is of one of the types, when they are given. */
+export function openUpload(request: ApiRequest, response: Response, contentTypes?: readonly string[]): Upload {
+  if (contentTypes && !request.is([...contentTypes])) {
     const given = request.get('content-type') ?? 'a body without Content-Type';
     throw new WhorlError('API_MEDIA_TYPE_UNSUPPORTED', `this takes ${contentTypes.join(', ')}, not ${given}: curl -H 'content-type: ${contentTypes[0]}' --data-binary @FILE`);
   }

@@ -30,7 +30,5 @@ export function parseTag(text: string): Tag {
   return parsed.data;
 }
 
-export const algorithmOf = (digest: BlobDigest): DigestAlgorithm => digest.split(':', 1)[0] as DigestAlgorithm;
-
 /** The digest of bytes that are in memory. */
 export const digestOf = (content: Uint8Array, algorithm: DigestAlgorithm): BlobDigest => `${algorithm}:${createHash(algorithm).update(content).digest('hex')}` as BlobDigest;

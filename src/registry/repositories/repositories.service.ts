@@ -1,13 +1,13 @@
-import type { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { WhorlError } from '#contract/errors.js';
-import type { BlobDigest, Digest } from '#contract/ids.js';
+import type { BlobDigest } from '#contract/ids.js';
 import type { Log } from '#platform/log.js';
 import type { PrismaService } from '#platform/prisma/prisma.service.js';
-import type { BlobStorage } from '#registry/storage/blob-storage.js';
+import type { BlobStat, BlobStorage } from '#registry/storage/blob-storage.js';
+import { algorithmOf } from '#registry/storage/verify.js';
 import { MANIFEST_MAX_BYTES, type Manifest, readManifest } from './manifest.js';
 import type { ManifestRepository, ManifestStat, ReferrerStat } from './manifest.repository.js';
-import { algorithmOf, digestOf, parseReference, parseTag, type Tag } from './reference.js';
+import { digestOf, parseReference, parseTag, type Tag } from './reference.js';
 import type { RepositoryBlobRepository } from './repository-blob.repository.js';
 import { formatRepositoryName, type RepositoryName } from './repository-name.js';
 import type { RepositoryRepository } from './repository.repository.js';
@@ -77,7 +77,7 @@ export class RepositoriesService {
   /** A manifest's bytes, which have the digest. Throws as `get` does, and REGISTRY_BLOB_MISMATCH when the store is damaged. */
   async manifest(repository: RepositoryName, digest: BlobDigest): Promise<{ mediaType: string; content: Buffer }> {
     const { mediaType } = await this.get(repository, digest);
-    const content = await buffer((await this.parts.storage.get(digest as Digest)).content);
+    const content = await buffer((await this.parts.storage.get(digest)).content);
     if (digestOf(content, algorithmOf(digest)) !== digest) throw new WhorlError('REGISTRY_BLOB_MISMATCH', `the stored bytes of the manifest ${digest} are not what they were`);
     return { mediaType, content };
   }
@@ -95,7 +95,7 @@ export class RepositoriesService {
     if ('digest' in reference && reference.digest !== digest) throw new WhorlError('REGISTRY_DIGEST_INVALID', `the manifest's digest is ${digest}, not ${reference.digest}`);
     const manifest = readManifest(mediaType, content);
     const id = await this.parts.repositories.ensure(repository);
-    await this.parts.storage.put({ digest: digest as Digest, bytes: content.length }, () => chunk(content));
+    await this.parts.storage.put({ digest, bytes: content.length }, () => chunk(content));
     await this.parts.prisma.transaction(async (db) => {
       await this.parts.repositories.keep(db, id);
       if (!this.parts.sparse) await this.requireNamed(db, id, manifest);
@@ -141,29 +141,35 @@ export class RepositoriesService {
   }
 
   /** A blob of the repository; `used`: someone may be about to push a manifest that names it. Undefined when the repository has it not, or the store. */
-  async findBlob(repository: RepositoryName, digest: BlobDigest, used = false): Promise<{ digest: BlobDigest; bytes: number } | undefined> {
+  async findBlob(repository: RepositoryName, digest: BlobDigest, used = false): Promise<BlobStat<BlobDigest> | undefined> {
     const id = await this.parts.repositories.find(repository);
     if (id === undefined || !(await this.parts.blobs.has(id, digest, used))) return undefined;
-    return this.parts.storage.find(digest as Digest);
+    return used ? this.parts.storage.touch(digest) : this.parts.storage.find(digest);
   }
 
-  /** Opens a blob of the repository. Throws REGISTRY_BLOB_UNKNOWN. */
-  async openBlob(repository: RepositoryName, digest: BlobDigest): Promise<{ bytes: number; content: Readable }> {
-    if (!(await this.findBlob(repository, digest))) throw blobUnknown(repository, digest);
-    return this.parts.storage.get(digest as Digest);
+  /** As `findBlob`, but throws REGISTRY_BLOB_UNKNOWN, and REGISTRY_NAME_UNKNOWN. */
+  async getBlob(repository: RepositoryName, digest: BlobDigest, used = false): Promise<BlobStat<BlobDigest>> {
+    const found = await this.findBlob(repository, digest, used);
+    if (found) return found;
+    await this.parts.repositories.get(repository);
+    throw blobUnknown(repository, digest);
   }
 
   /** Lets the repository be asked for a blob of the store; makes the repository when it is new. Throws REGISTRY_BLOB_UNKNOWN, REGISTRY_NAME_UNKNOWN. */
   async link(repository: RepositoryName, digest: BlobDigest): Promise<void> {
-    const found = await this.parts.storage.find(digest as Digest);
+    const found = await this.parts.storage.touch(digest);
     if (!found) throw blobUnknown(repository, digest);
     await this.parts.blobs.link(await this.parts.repositories.ensure(repository), found);
   }
 
-  /** Does the same for a blob that one of the repositories has that `mayPull` says yes to; false when there is none. */
-  async mount(repository: RepositoryName, digest: BlobDigest, mayPull: (from: RepositoryName) => boolean): Promise<boolean> {
-    const from = (await this.parts.repositories.holders(digest, MOUNT_CANDIDATES)).find(mayPull);
-    if (!from || !(await this.findBlob(from, digest, true))) return false;
+  /**
+   * Does the same for a blob that `from` has or, without it, any repository that `mayPull` says yes to. False when there is none, or
+   * `mayPull` says no: the client then sends the bytes.
+   */
+  async mount(repository: RepositoryName, digest: BlobDigest, from: RepositoryName | undefined, mayPull: (from: RepositoryName) => boolean): Promise<boolean> {
+    const candidates = from ? [from] : await this.parts.repositories.holders(digest, MOUNT_CANDIDATES);
+    const holder = candidates.find(mayPull);
+    if (!holder || !(await this.findBlob(holder, digest, true))) return false;
     await this.link(repository, digest);
     return true;
   }

@@ -1,0 +1,12 @@
+import { Global, Module } from '@nestjs/common';
+import { TokenAuthority } from '#contract/token-authority.js';
+import { AuthService } from './auth.service.js';
+import { TokenRepository } from './token.repository.js';
+
+/** Tokens, for every module: the registry asks by the name of the contract's class. */
+@Global()
+@Module({
+  providers: [TokenRepository, AuthService, { provide: TokenAuthority, useExisting: AuthService }],
+  exports: [AuthService, TokenAuthority],
+})
+export class AuthModule {}

@@ -68,13 +68,20 @@ export class ComponentBuilder {
     await this.storage.putRecord(recordName(record.built.component), JSON.stringify(record));
   }
 
+  /** Only with all that it names, which stays then: a collector may have taken the results of builds that no version held. */
   private async findRecord(component: Digest): Promise<BuildRecord | undefined> {
     const text = await this.storage.findRecord(recordName(component));
     if (text === undefined) return undefined;
     const { success, data } = BuildRecord.safeParse(JSON.parse(text));
     // Of a release that noted less: built once more.
-    if (!success) await this.storage.deleteRecord(recordName(component));
-    return data;
+    if (success && (await this.areThere([data.built.plan, ...data.built.modules]))) return data;
+    await this.storage.deleteRecord(recordName(component));
+    return undefined;
+  }
+
+  private async areThere(digests: readonly Digest[]): Promise<boolean> {
+    for (const digest of digests) if (!(await this.storage.touch(digest))) return false;
+    return true;
   }
 }
 

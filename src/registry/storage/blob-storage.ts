@@ -3,7 +3,7 @@ import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WhorlError } from '#contract/errors.js';
 import type { BlobDigest, Digest } from '#contract/ids.js';
-import { blobPath, blobsPath, deletingPath, digestOfPath, recordPath } from './paths.js';
+import { RECORDS_PATH, blobPath, blobsPath, deletingPath, digestOfPath, recordPath } from './paths.js';
 import type { ByteRange, StorageDriver } from './storage-driver.js';
 import { type UploadStat, Uploads } from './uploads.js';
 import { verify } from './verify.js';
@@ -136,6 +136,13 @@ export class BlobStorage {
 
   async deleteRecord(name: string): Promise<void> {
     await this.driver.delete(recordPath(name));
+  }
+
+  /** Names of the records in a folder of names (`builds/`), and when each was made. */
+  async *listRecords(folder: string): AsyncGenerator<{ name: string; modifiedMs: number }> {
+    for await (const { key, modifiedMs } of this.driver.list(`${RECORDS_PATH}/${folder}`)) {
+      if (key.endsWith('.json')) yield { name: key.slice(RECORDS_PATH.length + 1, -'.json'.length), modifiedMs };
+    }
   }
 
   /**

@@ -12,6 +12,7 @@ import { BlobDigest } from '#contract/ids.js';
  */
 const ROOT = 'v1';
 const BLOBS_PATH = `${ROOT}/blobs`;
+export const RECORDS_PATH = `${ROOT}/records`;
 export const UPLOADS_PATH = `${ROOT}/uploads`;
 export const PARTIAL_PATH = `${ROOT}/partial`;
 
@@ -38,7 +39,7 @@ export function digestOfPath(path: string): BlobDigest | undefined {
 /** Key of a record. Names are segments of letters, digits, `.`, `_` and `-`, joined by `/`. */
 export function recordPath(name: string): string {
   if (!/^[a-z0-9][a-z0-9._-]*(\/[a-z0-9][a-z0-9._-]*)*$/.test(name)) throw new Error(`"${name}" is no name of a record`);
-  return `${ROOT}/records/${name}.json`;
+  return `${RECORDS_PATH}/${name}.json`;
 }
 
 /** What the keys of an upload's parts begin with. Ids are letters, digits and inner hyphens, at most 64. */

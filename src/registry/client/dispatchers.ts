@@ -58,6 +58,8 @@ export class Dispatchers {
     // Addresses in URLs are not looked up, so they are checked here.
     const address = url.hostname.replace(/^\[|\]$/g, '');
     if (isIP(address) && !isAllowedAddress(address, allowPrivate)) throw new WhorlError('REGISTRY_IMAGE_REFUSED', `${address} is an address that may not be fetched from`);
+    // Nor are names that a proxy would look up; this one is its own machine (RFC 6761 §6.3).
+    if (this.options.proxy !== undefined && /(?:^|\.)localhost\.?$/.test(address) && !allowPrivate) throw new WhorlError('REGISTRY_IMAGE_REFUSED', `${address} is a name that may not be fetched from`);
     return this.open(allowPrivate, isListed && url.protocol === 'https:');
   }
 

@@ -2,34 +2,26 @@ import { chmod, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
-import { BlobStorage } from '#registry/storage/blob-storage.js';
 import { FolderDriver } from '#registry/storage/folder.driver.js';
 import { MemoryDriver } from '#registry/storage/memory.driver.js';
 import { S3Driver } from '#registry/storage/s3.driver.js';
 import { openStorage } from '#registry/storage/storage.factory.js';
+import { s3Suite } from './s3.suite.js';
 import { storageSuite } from './storage.suite.js';
 
-storageSuite('memory', async () => ({ storage: new BlobStorage(new MemoryDriver()), close: async () => {} }));
+storageSuite('memory', async () => ({ driver: new MemoryDriver(), close: async () => {} }));
 
 storageSuite('folder', async () => {
   const root = await mkdtemp(join(tmpdir(), 'whorl-storage-'));
   return {
-    storage: new BlobStorage(await FolderDriver.open(root)),
-    another: async () => new BlobStorage(await FolderDriver.open(root)),
+    driver: await FolderDriver.open(root),
+    another: () => FolderDriver.open(root),
     leftovers: () => readdir(join(root, 'v1/partial')),
     close: () => rm(root, { recursive: true }),
   };
 });
 
-// A real S3-compatible store, where there is one: WHORL_TEST_S3=http://user:password@127.0.0.1:9000/bucket
-const s3 = process.env['WHORL_TEST_S3'];
-if (s3) {
-  const { origin, username, password, pathname } = new URL(s3);
-  const options = { endpoint: origin, bucket: pathname.slice(1), region: 'us-east-1', accessKey: username, secretKey: password };
-  storageSuite('s3', async () => ({ storage: new BlobStorage(new S3Driver(options)), another: async () => new BlobStorage(new S3Driver(options)), close: async () => {} }));
-} else {
-  describe.skip('storage driver s3 (left out: WHORL_TEST_S3 names no store)', () => it('is skipped', () => {}));
-}
+s3Suite();
 
 describe(S3Driver.name, () => {
   it('says that the store cannot be reached', async () => {

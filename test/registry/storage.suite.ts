@@ -1,35 +1,50 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { buffer } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { type BlobDigest, Digest } from '#contract/ids.js';
-import type { BlobStat, BlobStorage } from '#registry/storage/blob-storage.js';
+import { BlobDigest, Digest } from '#contract/ids.js';
+import { type BlobStat, BlobStorage } from '#registry/storage/blob-storage.js';
+import type { StorageDriver } from '#registry/storage/storage-driver.js';
+import { collectionClaims } from './collection.suite.js';
+import { driverClaims } from './driver.suite.js';
+import { uploadClaims } from './upload.suite.js';
 
-export interface StorageUnderTest {
-  storage: BlobStorage;
-  /** A second instance over the same bytes, as another process has one; undefined when the driver has none. */
-  another?: () => Promise<BlobStorage>;
+export interface DriverUnderTest {
+  driver: StorageDriver;
+  /** A second instance over the same bytes, as another process has one; without it the driver has none. */
+  another?: () => Promise<StorageDriver>;
   /** What of an unfinished write can be seen from outside. */
   leftovers?: () => Promise<string[]>;
   close(): Promise<void>;
 }
 
-const statOf = (content: Uint8Array): BlobStat => ({ digest: Digest.parse(`sha256:${createHash('sha256').update(content).digest('hex')}`), bytes: content.length });
+/** For the claims of one file. */
+export interface StorageUnderTest {
+  driver(): StorageDriver;
+  /** Of another process, where the driver can have one. */
+  other(): StorageDriver;
+  /** Deleted after the test. */
+  willMake(blob: BlobStat<BlobDigest>): void;
+}
 
-async function* chunks(content: Uint8Array, size = 100_000): AsyncGenerator<Uint8Array> {
+export const statOf = (content: Uint8Array): BlobStat => ({ digest: Digest.parse(`sha256:${createHash('sha256').update(content).digest('hex')}`), bytes: content.length });
+
+export async function* chunks(content: Uint8Array, size = 100_000): AsyncGenerator<Uint8Array> {
   for (let at = 0; at < content.length; at += size) yield content.subarray(at, at + size);
 }
 
-/** What every driver of `BlobStorage` must do. Leaves nothing behind: what it makes is random, and deleted. */
-export function storageSuite(name: string, open: () => Promise<StorageUnderTest>): void {
+/** What every driver must do, and `BlobStorage` over it. Leaves nothing behind: what it makes is random, and deleted. */
+export function storageSuite(name: string, open: () => Promise<DriverUnderTest>): void {
   describe(`storage driver ${name}`, () => {
-    let under: StorageUnderTest;
+    let under: DriverUnderTest;
+    let other: StorageDriver;
     let storage: BlobStorage;
-    const made = new Set<BlobStat>();
+    const made = new Set<BlobStat<BlobDigest>>();
     const records = new Set<string>();
 
     beforeEach(async () => {
       under = await open();
-      storage = under.storage;
+      other = (await under.another?.()) ?? under.driver;
+      storage = new BlobStorage(under.driver);
     });
     afterEach(async () => {
       for (const { digest } of made) await storage.delete(digest);
@@ -37,6 +52,11 @@ export function storageSuite(name: string, open: () => Promise<StorageUnderTest>
       expect(await (under.leftovers?.() ?? [])).toEqual([]);
       await under.close();
     });
+
+    const shared: StorageUnderTest = { driver: () => under.driver, other: () => other, willMake: (blob) => made.add(blob) };
+    describe('as a driver', () => driverClaims(shared));
+    describe('uploads', () => uploadClaims(shared));
+    describe('beside a collector', () => collectionClaims(shared));
 
     const put = async (content: Uint8Array): Promise<BlobStat> => {
       const blob = statOf(content);
@@ -49,7 +69,7 @@ export function storageSuite(name: string, open: () => Promise<StorageUnderTest>
       records.add(made);
       return made;
     };
-    const read = async (digest: Digest) => buffer((await storage.get(digest)).content);
+    const read = async (digest: BlobDigest) => buffer((await storage.get(digest)).content);
 
     it.each([['empty', 0], ['of one byte', 1], ['of many chunks', 700_001]])('gives back bytes as they were put: %s', async (_, size) => {
       const content = randomBytes(size);
@@ -63,6 +83,26 @@ export function storageSuite(name: string, open: () => Promise<StorageUnderTest>
     it('keeps what is larger than one part of an upload', async () => {
       const content = randomBytes(20 * 1024 * 1024);
       expect((await read((await put(content)).digest)).equals(content)).toBe(true);
+    });
+
+    it('keeps what is named by its sha512', async () => {
+      const content = randomBytes(1000);
+      const digest = BlobDigest.parse(`sha512:${createHash('sha512').update(content).digest('hex')}`);
+      made.add({ digest, bytes: content.length });
+      await expect(storage.put({ digest, bytes: content.length }, () => chunks(randomBytes(1000)))).rejects.toMatchObject({ code: 'REGISTRY_BLOB_MISMATCH' });
+      await storage.put({ digest, bytes: content.length }, () => chunks(content));
+      expect((await read(digest)).equals(content)).toBe(true);
+      const listed: string[] = [];
+      for await (const blob of storage.list(digest.slice(7, 12))) listed.push(blob.digest);
+      expect(listed).toContain(digest);
+    });
+
+    it.each([[0, 10, 0, 10], [100, 50, 100, 150], [299_990, 100, 299_990, 300_000], [5, undefined, 5, 300_000], [300_000, 5, 0, 0], [400_000, undefined, 0, 0], [7, 0, 0, 0]])('gives a range: from %d, %p bytes', async (offset, bytes, from, to) => {
+      const content = randomBytes(300_000);
+      const { digest } = await put(content);
+      const got = await storage.get(digest, { offset, ...(bytes !== undefined && { bytes }) });
+      expect(got.bytes).toBe(300_000);
+      expect((await buffer(got.content)).equals(content.subarray(from, to))).toBe(true);
     });
 
     it('does not read what it has already', async () => {
@@ -97,10 +137,10 @@ export function storageSuite(name: string, open: () => Promise<StorageUnderTest>
 
     it('takes the same bytes from many at once', async () => {
       const content = randomBytes(50_000);
-      const other = (await under.another?.()) ?? storage;
+      const elsewhere = new BlobStorage(other);
       const blob = statOf(content);
       made.add(blob);
-      await Promise.all(Array.from({ length: 8 }, (_, i) => (i % 2 ? storage : other).put(blob, () => chunks(content))));
+      await Promise.all(Array.from({ length: 8 }, (_, i) => (i % 2 ? storage : elsewhere).put(blob, () => chunks(content))));
       expect((await read(blob.digest)).equals(content)).toBe(true);
     });
 

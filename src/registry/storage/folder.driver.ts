@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createReadStream } from 'node:fs';
+import { type Stats, createReadStream } from 'node:fs';
 import { type FileHandle, access, constants, link, mkdir, open, readdir, rm, rmdir, stat, utimes } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -7,6 +7,7 @@ import { WhorlError } from '#contract/errors.js';
 import { sweepLeftovers, unfinishedName } from './leftovers.js';
 import { PARTIAL_PATH } from './paths.js';
 import { type ByteRange, StorageDriver, type StoredObject, type StoredPart } from './storage-driver.js';
+import { WatchedContent } from './watched-content.js';
 
 const READ_BYTES = 256 * 1024;
 
@@ -34,15 +35,9 @@ export class FolderDriver extends StorageDriver {
 
   async create(key: string, content: AsyncIterable<Uint8Array>): Promise<StoredPart | undefined> {
     if (await this.find(key)) return undefined;
-    const partial = join(this.root, PARTIAL_PATH, unfinishedName());
-    return attempt(async () => {
-      try {
-        await writeSynced(partial, content);
-        const { size, ino } = await stat(partial);
-        return (await this.publish(partial, key)) ? { key, bytes: size, tag: String(ino) } : undefined;
-      } finally {
-        await rm(partial, { force: true });
-      }
+    const source = new WatchedContent(content);
+    return attempt(() => this.write(key, source)).catch((error: unknown) => {
+      throw source.failure ?? error;
     });
   }
 
@@ -66,7 +61,7 @@ export class FolderDriver extends StorageDriver {
 
   async find(key: string): Promise<StoredObject | undefined> {
     const found = await attempt(() => missingAsUndefined(stat(this.path(key))));
-    return found?.isFile() ? { key, bytes: found.size, tag: String(found.ino), modifiedMs: found.mtimeMs } : undefined;
+    return found?.isFile() ? { key, bytes: found.size, tag: tagOf(found), modifiedMs: found.mtimeMs } : undefined;
   }
 
   async *list(prefix: string): AsyncGenerator<StoredObject> {
@@ -109,6 +104,17 @@ export class FolderDriver extends StorageDriver {
 
   private path(key: string): string {
     return join(this.root, key);
+  }
+
+  private async write(key: string, content: AsyncIterable<Uint8Array>): Promise<StoredPart | undefined> {
+    const partial = join(this.root, PARTIAL_PATH, unfinishedName());
+    try {
+      await writeSynced(partial, content);
+      const written = await stat(partial);
+      return (await this.publish(partial, key)) ? { key, bytes: written.size, tag: tagOf(written) } : undefined;
+    } finally {
+      await rm(partial, { force: true });
+    }
   }
 
   /** Whether the file has got the name; false when another one has it. */
@@ -166,6 +172,9 @@ async function syncFolders(folder: string, made: string | undefined): Promise<vo
     if (path === last) return;
   }
 }
+
+/** The number of a file that was deleted is soon that of another one. */
+const tagOf = ({ ino, birthtimeMs }: Stats): string => `${ino}-${birthtimeMs}`;
 
 const isCode = (error: unknown, code: string): boolean => (error as NodeJS.ErrnoException).code === code;
 

@@ -8,6 +8,7 @@ import { type S3Options, toClient } from './s3-client.js';
 import { S3Multipart } from './s3-multipart.js';
 import { codeOf, inParts, missingAsUndefined, readAhead } from './s3-streams.js';
 import { type ByteRange, StorageDriver, type StoredObject, type StoredPart } from './storage-driver.js';
+import { WatchedContent } from './watched-content.js';
 
 /** Held in memory, a few times over; the client's own choice takes over a gigabyte for a large object (measured). 10,000 make 80 GB. */
 const PART_BYTES = 8 * 1024 * 1024;
@@ -36,16 +37,9 @@ export class S3Driver extends StorageDriver {
   }
 
   async create(key: string, content: AsyncIterable<Uint8Array>): Promise<StoredPart | undefined> {
-    return this.attempt(async () => {
-      const parts = readAhead(inParts(content, PART_BYTES));
-      try {
-        const first = (await parts.next()).value ?? Buffer.alloc(0);
-        const second = first.length === PART_BYTES ? (await parts.next()).value : undefined;
-        if (!second) return await this.createSmall(key, first);
-        return (await this.find(key)) ? undefined : await this.createLarge(key, [first, second], parts);
-      } finally {
-        await parts.return(undefined);
-      }
+    const source = new WatchedContent(content);
+    return this.attempt(() => this.write(key, source)).catch((error: unknown) => {
+      throw source.failure ?? error;
     });
   }
 
@@ -53,12 +47,12 @@ export class S3Driver extends StorageDriver {
     const bytes = parts.reduce((sum, part) => sum + part.bytes, 0);
     await this.attempt(async () => {
       if (parts.length === 1) {
-        await this.copy(parts[0]!, key);
+        await this.copy(await this.checked(parts[0]!), key);
       } else if (bytes <= PART_BYTES) {
         await this.createSmall(key, await this.joined(parts));
       } else {
         await S3Multipart.make(this.client, this.bucket, key, async (upload) => {
-          for (const step of toSteps(parts)) await (step.length === 1 ? upload.copy(step[0]!) : upload.add(await this.joined(step)));
+          for (const step of toSteps(parts)) await (step.length === 1 ? upload.copy(await this.checked(step[0]!)) : upload.add(await this.joined(step)));
         });
       }
     });
@@ -117,6 +111,18 @@ export class S3Driver extends StorageDriver {
     if (!exists) throw new WhorlError('REGISTRY_STORAGE_UNAVAILABLE', `there is no bucket "${this.bucket}"`);
   }
 
+  private async write(key: string, content: AsyncIterable<Uint8Array>): Promise<StoredPart | undefined> {
+    const parts = readAhead(inParts(content, PART_BYTES));
+    try {
+      const first = (await parts.next()).value ?? Buffer.alloc(0);
+      const second = first.length === PART_BYTES ? (await parts.next()).value : undefined;
+      if (!second) return await this.createSmall(key, first);
+      return (await this.find(key)) ? undefined : await this.createLarge(key, [first, second], parts);
+    } finally {
+      await parts.return(undefined);
+    }
+  }
+
   private async createSmall(key: string, content: Buffer): Promise<StoredPart | undefined> {
     const put = async (condition: Record<string, string>): Promise<StoredPart> => {
       const { etag } = await this.client.putObject(this.bucket, key, content, content.length, { ...BINARY, ...condition });
@@ -158,8 +164,14 @@ export class S3Driver extends StorageDriver {
 
   private async copy(part: StoredPart, key: string): Promise<void> {
     const conditions = new CopyConditions();
-    conditions.setMatchETag(part.tag);
+    conditions.setMatchETag(`"${part.tag}"`);
     await this.client.copyObject(this.bucket, key, `/${this.bucket}/${part.key}`, conditions);
+  }
+
+  /** Copies are asked for on condition as well, which not every store looks at. */
+  private async checked(part: StoredPart): Promise<StoredPart> {
+    if ((await this.find(part.key))?.tag !== part.tag) throw new WhorlError('REGISTRY_UPLOAD_CONFLICT', `${part.key} is not what it was`);
+    return part;
   }
 
   private async joined(parts: readonly StoredPart[]): Promise<Buffer> {
@@ -190,8 +202,8 @@ export class S3Driver extends StorageDriver {
       return await action();
     } catch (cause) {
       if (cause instanceof WhorlError) throw cause;
-      // A part that an upload was to be made of.
-      if (codeOf(cause) === 'PreconditionFailed') throw new WhorlError('REGISTRY_UPLOAD_CONFLICT', 'somebody else has changed the upload', { cause });
+      // A part that an object was to be composed of.
+      if (codeOf(cause) === 'PreconditionFailed' || codeOf(cause) === 'NoSuchKey') throw new WhorlError('REGISTRY_UPLOAD_CONFLICT', 'somebody else has changed or dropped the upload', { cause });
       throw new WhorlError('REGISTRY_STORAGE_UNAVAILABLE', `the object store does not answer as it should: ${(cause as Error).message}`, { cause });
     }
   }

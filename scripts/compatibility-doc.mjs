@@ -1,7 +1,9 @@
-// docs/compatibility.md: what guests may import, function by function, and which of it a guest called in a test that passed. `npm test` writes
-// the file anew when it ran everything, and fails when that changed it: a function that no guest calls any more does not go unnoticed.
+// node compatibility-doc.mjs <folder of calls> <report of Jest>: docs/compatibility.md, what guests may import, function by function, and which of it a
+// guest called in a test that passed. `npm test` writes the file anew when it ran everything, and fails when that changed it: a function that no guest
+// calls any more does not go unnoticed.
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { CAPABILITIES } from '../dist/runtime/capability/table.js';
 import { at } from './lib/paths.mjs';
 import { spinAnswers } from './lib/spin-interfaces.mjs';
 
@@ -12,7 +14,7 @@ const ABSENT = '–';
  * The functions that guests called in passed tests, as `interface@version name` of the capability table.
  * `folder`: what the tests noted (test/fixtures/interface-calls.ts); `report`: Jest's own.
  */
-export function passedCalls(folder, report) {
+function passedCalls(folder, report) {
   const passed = new Set(report.testResults.flatMap(({ assertionResults }) => assertionResults.filter(({ status }) => status === 'passed').map(({ fullName }) => fullName)));
   const calls = new Set();
   for (const file of readdirSync(folder)) {
@@ -24,21 +26,11 @@ export function passedCalls(folder, report) {
   return calls;
 }
 
-/** Writes the page from the built capability table and a test run. True: it says something else than before. */
-export async function writeCompatibilityPage({ folder, report }) {
-  const { CAPABILITIES } = await import('../dist/runtime/capability/table.js');
-  const path = at('docs/compatibility.md');
-  const before = existsSync(path) ? readFileSync(path, 'utf8') : '';
-  const page = compatibilityPage(CAPABILITIES, passedCalls(folder, JSON.parse(readFileSync(report, 'utf8'))));
-  writeFileSync(path, page);
-  return page !== before;
-}
-
 /** `wasi:http/types@0.2.3` -> `wasi:http/types@0.2`, as the table has it. */
 const lineOf = (iface) => iface.replace(/@(0\.[23])\.\d+$/, '@$1');
 
 /** The page. `capabilities`: the runtime's table; `calls`: of `passedCalls`. */
-export function compatibilityPage(capabilities, calls) {
+function compatibilityPage(capabilities, calls) {
   const packages = Map.groupBy([...capabilities].sort(byName), ({ name }) => name.split('/')[0]);
   return [
     '# What a component may import',
@@ -91,3 +83,13 @@ const EXPORTS = [
   '| any of them from a core module (with `wasi_snapshot_preview1`), which is made a component at push | yes | yes |',
   '',
 ];
+
+const [folder, report] = process.argv.slice(2);
+const path = at('docs/compatibility.md');
+const page = compatibilityPage(CAPABILITIES, passedCalls(folder, JSON.parse(readFileSync(report, 'utf8'))));
+const isNew = !existsSync(path) || readFileSync(path, 'utf8') !== page;
+if (isNew) {
+  writeFileSync(path, page);
+  console.error('docs/compatibility.md changed with this run: look at it, and commit it');
+  process.exitCode = 1;
+}

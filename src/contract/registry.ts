@@ -1,6 +1,7 @@
 import type { ComponentBuild } from './artifact.js';
 import type { LockedApp } from './bundle/locked-app.js';
-import type { Digest } from './ids.js';
+import type { BlobDigest, Digest } from './ids.js';
+import type { ImageTrust } from './image-trust.js';
 
 /** A bundle taken in: stored, locked, and every component built. Nothing of it is visible until a version names it. */
 export interface IngestedBundle {
@@ -8,12 +9,41 @@ export interface IngestedBundle {
   digest: Digest;
   /** Of the bytes as they were sent. */
   bytes: number;
-  /** The text of spin.toml. */
+  /** The text of spin.toml; of an image that `spin registry push` made, the locked app as it was pushed. */
   manifest: string;
   app: LockedApp;
   builds: Record<string, ComponentBuild>;
   /** What is worth changing in the manifest, each with its line: deprecated keys, routes that are never reached. */
   warnings?: string[];
+}
+
+/** As `IngestedBundle`; its digest is the image's (its SHA-256, when the image is named by another digest), its bytes all that the image has. */
+export interface IngestedImage extends IngestedBundle {
+  image: {
+    /** As it was asked for, in full. */
+    reference: string;
+    /** What that meant when it was taken in. */
+    digest: BlobDigest;
+    /** Absent where nobody looks at signatures. */
+    trust?: ImageTrust;
+  };
+}
+
+export interface ImageOptions {
+  /** For which app. */
+  app: string;
+  /** Hosts, with ports, that are this control plane's own: in front of a reference they mean the built-in registry. */
+  hosts: readonly string[];
+}
+
+/** A tag of an app's repository in the built-in registry. */
+export interface PushedTag {
+  app: string;
+  tag: string;
+  /** What it leads to now. */
+  digest: BlobDigest;
+  /** When it was pushed last, by the database's clock. */
+  pushedAt: Date;
 }
 
 /**
@@ -27,6 +57,18 @@ export abstract class Registry {
    * that a version could see.
    */
   abstract ingest(body: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<IngestedBundle>;
+  /**
+   * Takes an image in, of the built-in registry or any other, by tag or digest: `shop:1.2.0`, `acme/shop@sha256:…`, `ghcr.io/acme/shop:1.2.0`.
+   * Throws as `ingest` does, and REGISTRY_IMAGE_… codes.
+   */
+  abstract ingestImage(reference: string, options: ImageOptions, signal: AbortSignal): Promise<IngestedImage>;
+  /**
+   * Tags of apps' repositories that were pushed after a time, the oldest first. One that was pushed within the last half minute may become
+   * visible after a later one.
+   */
+  abstract pushedTags(since: Date, app?: string): Promise<PushedTag[]>;
+  /** Tells of the app whose repository a tag is pushed to, in this process; who must not miss one looks at `pushedTags` as well. Answers what ends it. */
+  abstract onTagPush(listener: (app: string) => void): () => void;
   /**
    * Builds the components of an app that was taken in before, for this engine, from the bytes in the store. Throws as `ingest` does, and
    * REGISTRY_BLOB_UNKNOWN when they are gone.

@@ -2,14 +2,20 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type DynamicModule, Inject, Module, type OnApplicationShutdown } from '@nestjs/common';
-import { DEFAULT_BUNDLE_LIMITS } from '#contract/bundle/limits.js';
+import { type BundleLimits, DEFAULT_BUNDLE_LIMITS } from '#contract/bundle/limits.js';
 import { Registry } from '#contract/registry.js';
 import type { ControlConfig } from '#platform/config.js';
+import { openRemoteImages, type RemoteImages, type RemoteImagesOptions } from './client/remote-images.factory.js';
 import { DISTRIBUTION_CONTROLLERS, distributionProviders } from './distribution.js';
 import { BlobsController } from './http/blobs.controller.js';
 import { TrustController } from './http/trust.controller.js';
+import { PushedTagRepository } from './repositories/pushed-tag.repository.js';
+import { RepositoriesService } from './repositories/repositories.service.js';
 import { BuildPool } from './service/build-pool.js';
+import { BuiltInImages } from './service/built-in-images.js';
+import { BundleIntake } from './service/bundle-intake.js';
 import { ComponentBuilder } from './service/component-builder.js';
+import { ImageIntake } from './service/image-intake.js';
 import { Intake } from './service/intake.js';
 import { RegistryService } from './service/registry.service.js';
 import { SourceClient } from './service/source-client.js';
@@ -22,6 +28,8 @@ import { TrustService } from './trust/trust.service.js';
 import { readTrustedRoot } from './trust/trusted-root.js';
 
 const SOURCE_TIMEOUT_MS = 120_000;
+/** What fetches images of other registries. */
+const REMOTE_IMAGES = Symbol('RemoteImages');
 const WORKER = fileURLToPath(new URL('./service/build-worker.js', import.meta.url));
 
 export interface RegistryOptions {
@@ -38,6 +46,7 @@ export class RegistryModule implements OnApplicationShutdown {
   constructor(
     @Inject(BuildPool) private readonly pool: BuildPool,
     @Inject(SourceClient) private readonly sources: SourceClient,
+    @Inject(REMOTE_IMAGES) private readonly remote: RemoteImages,
   ) {}
 
   static with(config: ControlConfig, { workerPath = WORKER }: RegistryOptions = {}): DynamicModule {
@@ -70,11 +79,27 @@ export class RegistryModule implements OnApplicationShutdown {
           provide: SourceClient,
           useFactory: () => new SourceClient({ maxBytes: config.WHORL_MAX_BUNDLE_BYTES, allowPrivate: config.WHORL_ALLOW_PRIVATE_SOURCES, timeoutMs: SOURCE_TIMEOUT_MS }),
         },
+        PushedTagRepository,
+        { provide: REMOTE_IMAGES, useFactory: () => openRemoteImages(reachOf(config)) },
+        {
+          provide: Intake,
+          inject: [BlobStorage, SourceClient, BuildPool],
+          useFactory: (storage: BlobStorage, sources: SourceClient, pool: BuildPool) => new Intake({ storage, sources, builder: new ComponentBuilder(storage, pool) }),
+        },
+        { provide: BundleIntake, inject: [Intake], useFactory: (intake: Intake) => new BundleIntake(intake, limitsOf(config)) },
+        {
+          provide: ImageIntake,
+          inject: [BlobStorage, Intake, BundleIntake, RepositoriesService, REMOTE_IMAGES, ImageVerifier],
+          // oxlint-disable-next-line max-params -- what is injected
+          useFactory: (storage: BlobStorage, intake: Intake, bundles: BundleIntake, repositories: RepositoriesService, { source: remote }: RemoteImages, verifier: ImageVerifier) =>
+            new ImageIntake({ storage, intake, bundles, limits: limitsOf(config), builtIn: new BuiltInImages(repositories, storage), remote, verifier }),
+        },
         {
           provide: Registry,
-          inject: [BlobStorage, WorkFolder, BuildPool, SourceClient],
-          useFactory: (storage: BlobStorage, work: WorkFolder, pool: BuildPool, sources: SourceClient) =>
-            new RegistryService({ storage, work, intake: new Intake({ storage, sources, builder: new ComponentBuilder(storage, pool) }), limits: { ...DEFAULT_BUNDLE_LIMITS, bundleBytes: config.WHORL_MAX_BUNDLE_BYTES } }),
+          inject: [BlobStorage, WorkFolder, Intake, BundleIntake, ImageIntake, RepositoriesService, PushedTagRepository],
+          // oxlint-disable-next-line max-params -- what is injected
+          useFactory: (storage: BlobStorage, work: WorkFolder, intake: Intake, bundles: BundleIntake, images: ImageIntake, repositories: RepositoriesService, tags: PushedTagRepository) =>
+            new RegistryService({ storage, work, intake, bundles, images, repositories, tags }),
         },
       ],
       exports: [Registry],
@@ -84,8 +109,15 @@ export class RegistryModule implements OnApplicationShutdown {
   async onApplicationShutdown(): Promise<void> {
     this.pool.close();
     await this.sources.close();
+    await this.remote.close();
   }
 }
+
+const limitsOf = (config: ControlConfig): BundleLimits => ({ ...DEFAULT_BUNDLE_LIMITS, bundleBytes: config.WHORL_MAX_BUNDLE_BYTES });
+
+const reachOf = (config: ControlConfig): RemoteImagesOptions => ({
+  allowPrivate: config.WHORL_ALLOW_PRIVATE_SOURCES, privateHosts: [], insecureOrigins: [], authFile: undefined, caFile: undefined, proxy: undefined, noProxy: '',
+});
 
 /** Beside the artifacts where they are a folder: what a push unpacks is as large as what it stores. */
 function workRoot(config: ControlConfig): string {

@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
+import { Readable } from 'node:stream';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { type DynamicModule, Module } from '@nestjs/common';
 import type { ComponentBuild } from '#contract/artifact.js';
 import { LockedApp } from '#contract/bundle/locked-app.js';
 import { WhorlError } from '#contract/errors.js';
 import type { Digest } from '#contract/ids.js';
-import { type IngestedBundle, Registry } from '#contract/registry.js';
+import { type ImageOptions, type IngestedBundle, type IngestedImage, type PushedTag, Registry } from '#contract/registry.js';
 
 const EMPTY = { version: '', description: '', authors: [], variables: {}, triggers: [], components: [] };
 
@@ -67,6 +68,39 @@ export class BundleRegistry extends Registry {
     const digest = `sha256:${hash.digest('hex')}` as Digest;
     const app = parse(bytes);
     return { digest, bytes: bytes.length, manifest: 'spin_manifest_version = 2\n', app, builds: this.buildsOf(app) };
+  }
+
+  /** Images by reference, each the bytes of a bundle; the built-in registry's have no host. */
+  readonly images = new Map<string, Buffer>();
+
+  async ingestImage(reference: string, { hosts }: ImageOptions, signal: AbortSignal): Promise<IngestedImage> {
+    const host = hosts.find((each) => reference.startsWith(`${each}/`));
+    const asked = host === undefined ? reference : reference.slice(host.length + 1);
+    const bundle = this.images.get(asked);
+    if (!bundle) throw new WhorlError('REGISTRY_IMAGE_UNKNOWN', `there is no image ${asked}`);
+    const taken = await this.ingest(Readable.from([bundle]), signal);
+    return { ...taken, image: { reference: asked, digest: taken.digest } };
+  }
+
+  /** Tags by app. */
+  readonly tags = new Map<string, PushedTag>();
+  private readonly listeners = new Set<(app: string) => void>();
+
+  async pushedTags(since: Date, app?: string): Promise<PushedTag[]> {
+    return [...this.tags.values()].filter((tag) => tag.pushedAt > since && (app === undefined || tag.app === app)).sort((a, b) => a.pushedAt.getTime() - b.pushedAt.getTime());
+  }
+
+  onTagPush(listener: (app: string) => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  /** Pushes an image under a tag of an app's repository; `tell: false`: the process ends before it tells of it. */
+  pushTag(app: string, tag: string, bundle: Buffer, { tell = true, pushedAt = new Date() }: { tell?: boolean; pushedAt?: Date } = {}): void {
+    const digest = `sha256:${createHash('sha256').update(bundle).digest('hex')}` as Digest;
+    this.images.set(`${app}:${tag}`, bundle).set(`${app}@${digest}`, bundle);
+    this.tags.set(`${app}:${tag}`, { app, tag, digest, pushedAt });
+    if (tell) for (const listener of this.listeners) listener(app);
   }
 
   async rebuild(app: LockedApp): Promise<Record<string, ComponentBuild>> {

@@ -4,8 +4,19 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DEFAULT_BUNDLE_LIMITS, type BundleLimits } from '#contract/bundle/limits.js';
 import { type PackEntry, packBundle } from '#contract/bundle/pack.js';
+import { Log } from '#platform/log.js';
+import { PrismaService } from '#platform/prisma/prisma.service.js';
+import { openRemoteImages, type RemoteImagesOptions } from '#registry/client/remote-images.factory.js';
+import { ManifestRepository } from '#registry/repositories/manifest.repository.js';
+import { PushedTagRepository } from '#registry/repositories/pushed-tag.repository.js';
+import { RepositoriesService } from '#registry/repositories/repositories.service.js';
+import { RepositoryBlobRepository } from '#registry/repositories/repository-blob.repository.js';
+import { RepositoryRepository } from '#registry/repositories/repository.repository.js';
 import { BuildPool, type BuildPoolOptions } from '#registry/service/build-pool.js';
+import { BuiltInImages } from '#registry/service/built-in-images.js';
+import { BundleIntake } from '#registry/service/bundle-intake.js';
 import { ComponentBuilder } from '#registry/service/component-builder.js';
+import { ImageIntake } from '#registry/service/image-intake.js';
 import { Intake } from '#registry/service/intake.js';
 import { RegistryService } from '#registry/service/registry.service.js';
 import { SourceClient, type SourceClientOptions } from '#registry/service/source-client.js';
@@ -21,6 +32,7 @@ export interface RegistryUnderTest {
   registry: RegistryService;
   storage: BlobStorage;
   pool: BuildPool;
+  repositories: RepositoriesService;
   root: string;
   /** What pushes have left in the folder for work: nothing, when none runs. */
   leftovers(): Promise<string[]>;
@@ -33,18 +45,39 @@ export interface RegistryTestOptions {
   pool?: Partial<BuildPoolOptions>;
   limits?: Partial<BundleLimits>;
   sources?: Partial<SourceClientOptions>;
+  /** Of a migrated database, for images of the built-in registry. */
+  databaseUrl?: string;
+  /** The way to other registries. */
+  reach?: Partial<RemoteImagesOptions>;
+}
+
+/** Nothing asks it where there are no images. */
+const NO_DATABASE = 'postgres://127.0.0.1:1/none';
+
+function openRepositories(storage: BlobStorage, prisma: PrismaService): RepositoriesService {
+  const log = new Log({ process: 'test' }, 'warn', () => {});
+  return new RepositoriesService({
+    storage, prisma, log, sparse: false, repositories: new RepositoryRepository(prisma), manifests: new ManifestRepository(prisma), blobs: new RepositoryBlobRepository(prisma),
+  });
 }
 
 /** A registry over a real folder, with real build workers. */
-export async function openRegistry({ pool: poolOptions, limits, sources: sourceOptions }: RegistryTestOptions = {}): Promise<RegistryUnderTest> {
+export async function openRegistry({ pool: poolOptions, limits, sources: sourceOptions, databaseUrl = NO_DATABASE, reach }: RegistryTestOptions = {}): Promise<RegistryUnderTest> {
   const root = await mkdtemp(join(tmpdir(), 'whorl-registry-'));
   const storage = new BlobStorage(await FolderDriver.open(join(root, 'store')));
   const work = await WorkFolder.open(join(root, 'work'));
   const pool = new BuildPool({ workers: 2, timeoutMs: 30_000, memoryBytes: 1024 ** 3, workerPath: WORKER_PATH, workFolder: work.root, ...poolOptions });
   const sources = new SourceClient({ maxBytes: 100 * 1024 ** 2, allowPrivate: true, timeoutMs: 10_000, ...sourceOptions });
-  const registry = new RegistryService({ storage, work, intake: new Intake({ storage, sources, builder: new ComponentBuilder(storage, pool) }), limits: { ...DEFAULT_BUNDLE_LIMITS, ...limits } });
+  const intake = new Intake({ storage, sources, builder: new ComponentBuilder(storage, pool) });
+  const allLimits = { ...DEFAULT_BUNDLE_LIMITS, ...limits };
+  const bundles = new BundleIntake(intake, allLimits);
+  const prisma = new PrismaService(databaseUrl);
+  const repositories = openRepositories(storage, prisma);
+  const remote = await openRemoteImages({ authFile: undefined, caFile: undefined, allowPrivate: true, privateHosts: [], insecureOrigins: [], proxy: undefined, noProxy: '', ...reach });
+  const images = new ImageIntake({ storage, intake, bundles, limits: allLimits, builtIn: new BuiltInImages(repositories, storage), remote: remote.source, verifier: undefined });
+  const registry = new RegistryService({ storage, work, intake, bundles, images, repositories, tags: new PushedTagRepository(prisma) });
   return {
-    registry, storage, pool, root,
+    registry, storage, pool, root, repositories,
     leftovers: async () => [...(await readdir(work.root)), ...(await readdir(join(root, 'store/v1/partial')))],
     blobs: async () => {
       const found: string[] = [];
@@ -54,6 +87,8 @@ export async function openRegistry({ pool: poolOptions, limits, sources: sourceO
     close: async () => {
       pool.close();
       await sources.close();
+      await remote.close();
+      await prisma.$disconnect();
       await rm(root, { recursive: true, force: true });
     },
   };

@@ -14,6 +14,7 @@ import { contentPath } from '#contract/bundle/unpack.js';
 import { WhorlError } from '#contract/errors.js';
 import type { Digest } from '#contract/ids.js';
 import type { IngestedBundle } from '#contract/registry.js';
+import type { Place } from '#registry/artifact/place.js';
 import type { BlobStat, BlobStorage } from '#registry/storage/blob-storage.js';
 import { buildRefusal, checkHandlers, checkImports, checkMemory } from './component-checks.js';
 import type { BuildRecord, ComponentBuilder } from './component-builder.js';
@@ -23,12 +24,6 @@ import type { SourceClient } from './source-client.js';
 
 /** Files of one push that are stored at the same time. */
 const STORES_AT_ONCE = 16;
-
-/** Where the bytes of a digest lie during a push: in a file, or in the store when there is no path. */
-export interface Place {
-  bytes: number;
-  path?: string;
-}
 
 /** One push, or one rebuild. */
 export interface Push {
@@ -86,7 +81,7 @@ export class Intake {
   private async fetchSources(sources: RemoteSource[], push: Push): Promise<void> {
     for (const { url, digest } of sources) {
       if (push.located.has(digest)) continue;
-      const stored = await this.parts.storage.find(digest);
+      const stored = await this.parts.storage.touch(digest);
       if (stored) {
         push.located.set(digest, { bytes: stored.bytes });
         continue;

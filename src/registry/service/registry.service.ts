@@ -1,14 +1,13 @@
-import { isUtf8 } from 'node:buffer';
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { ComponentBuild } from '#contract/artifact.js';
-import { type BundleLimits, MANIFEST_MAX_BYTES, MANIFEST_NAME } from '#contract/bundle/limits.js';
 import type { LockedApp } from '#contract/bundle/locked-app.js';
-import { type UnpackedBundle, contentPath, unpackBundle } from '#contract/bundle/unpack.js';
-import { WhorlError } from '#contract/errors.js';
-import { type IngestedBundle, Registry } from '#contract/registry.js';
+import { DEFAULT_ORG } from '#contract/ids.js';
+import { type ImageOptions, type IngestedBundle, type IngestedImage, type PushedTag, Registry } from '#contract/registry.js';
 import { ENGINE_VERSION } from '#engine/plan.js';
+import type { PushedTagRepository } from '#registry/repositories/pushed-tag.repository.js';
+import type { RepositoriesService } from '#registry/repositories/repositories.service.js';
 import type { BlobStorage } from '#registry/storage/blob-storage.js';
+import type { BundleIntake } from './bundle-intake.js';
+import type { ImageIntake } from './image-intake.js';
 import type { Intake, Push } from './intake.js';
 import type { WorkFolder } from './work-folder.js';
 
@@ -16,10 +15,13 @@ export interface RegistryParts {
   storage: BlobStorage;
   work: WorkFolder;
   intake: Intake;
-  limits: BundleLimits;
+  bundles: BundleIntake;
+  images: ImageIntake;
+  repositories: RepositoriesService;
+  tags: PushedTagRepository;
 }
 
-/** The registry as the API sees it: takes bundles in, whichever way they come. */
+/** The registry as the API sees it: takes in what was pushed, whichever way it came. */
 export class RegistryService extends Registry {
   readonly engine = ENGINE_VERSION;
 
@@ -27,33 +29,33 @@ export class RegistryService extends Registry {
     super();
   }
 
-  async ingest(body: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<IngestedBundle> {
-    return this.parts.work.with(async (folder) => {
-      const directory = join(folder, 'bundle');
-      const unpacked = await unpackBundle(body, directory, this.parts.limits, signal);
-      const text = await readManifest(unpacked, directory);
-      const taken = await this.parts.intake.takeManifest(text, unpacked, { folder, located: locate(unpacked, directory), signal });
-      return { digest: unpacked.digest, bytes: unpacked.bytes, ...taken };
+  ingest(body: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<IngestedBundle> {
+    return this.push(signal, (push) => this.parts.bundles.take(body, push));
+  }
+
+  ingestImage(reference: string, options: ImageOptions, signal: AbortSignal): Promise<IngestedImage> {
+    return this.push(signal, (push) => this.parts.images.take(reference, options, push));
+  }
+
+  pushedTags(since: Date, app?: string): Promise<PushedTag[]> {
+    return this.parts.tags.pushedSince(since, app);
+  }
+
+  onTagPush(listener: (app: string) => void): () => void {
+    return this.parts.repositories.onPush(({ repository }) => {
+      if (repository.org === DEFAULT_ORG) listener(repository.name);
     });
   }
 
-  async rebuild(app: LockedApp, signal: AbortSignal): Promise<Record<string, ComponentBuild>> {
-    return this.parts.work.with((folder) => this.parts.intake.rebuild(app, { folder, located: new Map(), signal }));
+  rebuild(app: LockedApp, signal: AbortSignal): Promise<Record<string, ComponentBuild>> {
+    return this.push(signal, (push) => this.parts.intake.rebuild(app, push));
   }
 
   async check(): Promise<void> {
     await this.parts.storage.check();
   }
-}
 
-function locate({ entries }: UnpackedBundle, directory: string): Push['located'] {
-  return new Map([...entries.values()].map(({ digest, bytes }) => [digest, { bytes, path: contentPath(directory, digest) }]));
-}
-
-async function readManifest({ entries }: UnpackedBundle, directory: string): Promise<string> {
-  const { digest, bytes } = entries.get(MANIFEST_NAME)!;
-  if (bytes > MANIFEST_MAX_BYTES) throw new WhorlError('BUNDLE_TOO_LARGE', `${MANIFEST_NAME} has ${bytes} bytes, more than the ${MANIFEST_MAX_BYTES} a manifest may have`);
-  const content = await readFile(contentPath(directory, digest));
-  if (!isUtf8(content)) throw new WhorlError('BUNDLE_MANIFEST_SYNTAX', `${MANIFEST_NAME} is not UTF-8`);
-  return content.toString('utf8');
+  private push<T>(signal: AbortSignal, take: (push: Push) => Promise<T>): Promise<T> {
+    return this.parts.work.with((folder) => take({ folder, located: new Map(), signal }));
+  }
 }

@@ -7,7 +7,7 @@ import type { BlobStat, BlobStorage } from '#registry/storage/blob-storage.js';
 import { algorithmOf } from '#registry/storage/verify.js';
 import { MANIFEST_MAX_BYTES, type Manifest, readManifest } from './manifest.js';
 import type { ManifestRepository, ManifestStat, ReferrerStat } from './manifest.repository.js';
-import { digestOf, parseReference, parseTag, type Tag } from './reference.js';
+import { digestOf, parseReference, parseTag, Tag } from './reference.js';
 import type { RepositoryBlobRepository } from './repository-blob.repository.js';
 import { formatRepositoryName, type RepositoryName } from './repository-name.js';
 import type { RepositoryRepository } from './repository.repository.js';
@@ -66,11 +66,12 @@ export class RepositoriesService {
     return id === undefined ? undefined : this.parts.manifests.find(id, reference);
   }
 
-  /** As `resolve`, but throws REGISTRY_NAME_UNKNOWN and REGISTRY_MANIFEST_UNKNOWN. */
+  /** As `resolve`, but throws REGISTRY_NAME_UNKNOWN and REGISTRY_MANIFEST_UNKNOWN; the latter also for what can be no tag. */
   async get(repository: RepositoryName, tagOrDigest: string): Promise<ManifestStat> {
-    const reference = parseReference(tagOrDigest);
-    const found = await this.parts.manifests.find(await this.parts.repositories.get(repository), reference);
-    if (!found) throw manifestUnknown(repository, tagOrDigest);
+    const id = await this.parts.repositories.get(repository);
+    const isTagOrDigest = tagOrDigest.includes(':') || Tag.safeParse(tagOrDigest).success;
+    const found = isTagOrDigest ? await this.parts.manifests.find(id, parseReference(tagOrDigest)) : undefined;
+    if (!found) throw manifestUnknown(repository, tagOrDigest.slice(0, 200));
     return found;
   }
 

@@ -47,6 +47,10 @@ const control = {
   WHORL_S3_BUCKET: z.string().min(3).optional(),
   /** Region of the bucket (storage `s3`). */
   WHORL_S3_REGION: z.string().default('us-east-1'),
+  /** Whether the bucket is the first segment of the path, or else the first label of the host (storage `s3`). */
+  WHORL_S3_PATH_STYLE: flag(true),
+  /** The store as nodes reach it, with scheme and port: they then read blobs there by presigned URLs; without it the control plane sends them. */
+  WHORL_S3_PRESIGN_ENDPOINT: z.url({ protocol: /^https?$/ }).optional(),
   /** Access key of the store (storage `s3`). */
   WHORL_S3_ACCESS_KEY: z.string().optional(),
   /** Secret key of the store (storage `s3`). */
@@ -95,6 +99,16 @@ const control = {
   WHORL_REGISTRY_SPARSE_MANIFESTS: flag(false),
   /** Days that log lines are kept. */
   WHORL_LOG_RETENTION_DAYS: positive(7),
+  /** Of each app the collector keeps so many of the newest versions that did not fail; an app may have another number. */
+  WHORL_KEEP_VERSIONS: positive(10),
+  /** Days that the collector keeps a version after it was last pushed or served; an app may have another number. */
+  WHORL_KEEP_DAYS: positive(30),
+  /** Days that the collector keeps a manifest in a repository that no tag leads to. */
+  WHORL_KEEP_UNTAGGED_DAYS: positive(14),
+  /** Hours that the collector leaves alone whatever was stored, pushed again or begun; longer than any push takes. */
+  WHORL_COLLECT_GRACE_HOURS: z.coerce.number().int().min(2).default(24),
+  /** Bytes that an organisation may keep in the artifact store; without it there is no bound. */
+  WHORL_ORG_STORAGE_BYTES: z.coerce.number().int().positive().optional(),
 };
 
 const node = {

@@ -57,7 +57,7 @@ describe(FolderDriver.name, () => {
 
 describe(openStorage.name, () => {
   it('names the variable that is missing', async () => {
-    const config = { WHORL_S3_REGION: 'us-east-1' } as const;
+    const config = { WHORL_S3_REGION: 'us-east-1', WHORL_S3_PATH_STYLE: true } as const;
     await expect(openStorage({ ...config, WHORL_STORAGE: 'folder' })).rejects.toThrow(/WHORL_STORAGE_DIR: needed for WHORL_STORAGE=folder/);
     await expect(openStorage({ ...config, WHORL_STORAGE: 's3' })).rejects.toThrow(/WHORL_S3_ENDPOINT/);
   });

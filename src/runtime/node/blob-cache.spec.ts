@@ -84,6 +84,33 @@ describe('BlobCache', () => {
     await cache.ensure(digest);
   });
 
+  describe('when the control plane says that it is elsewhere', () => {
+    const elsewhere = (path: string): Answer => (response) => response.writeHead(307, { location: `http://localhost:${(server.address() as AddressInfo).port}${path}` }).end();
+
+    it('reads it there, without the token', async () => {
+      answers = [elsewhere('/store/blob?signature=s'), whole];
+      const cache = await open();
+      await cache.ensure(digest);
+      expect(requests).toEqual([`Bearer ${TOKEN} /v1/blobs/${digest}`, 'undefined /store/blob?signature=s']);
+      expect((await readFile(cache.path(digest))).equals(bytes)).toBe(true);
+    });
+
+    it.each([['corrupt', corrupt], ['cut off', cutOff], ['that the URL has expired', (response: ServerResponse) => response.writeHead(403).end('expired')]])('asks the control plane again when the answer there is %s', async (_what, answer) => {
+      answers = [elsewhere('/store/a'), answer, elsewhere('/store/b'), whole];
+      const cache = await open();
+      await cache.ensure(digest);
+      expect(requests.map((request) => request.split(' ').at(-1))).toEqual([`/v1/blobs/${digest}`, '/store/a', `/v1/blobs/${digest}`, '/store/b']);
+    });
+
+    it('goes nowhere else from there, and tells nobody the URL', async () => {
+      answers = [elsewhere('/store/a?signature=secret'), elsewhere('/store/b')];
+      const failure = (await open(1)).ensure(digest);
+      await expect(failure).rejects.toMatchObject({ code: 'NODE_BLOB_UNAVAILABLE', message: expect.stringContaining('/store/a: status 307') });
+      await expect(failure).rejects.not.toThrow(/secret/);
+      expect(requests).toHaveLength(2);
+    });
+  });
+
   it('needs nobody for what an earlier process fetched', async () => {
     answers = [whole];
     await (await open()).ensure(digest);

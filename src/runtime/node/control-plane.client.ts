@@ -9,6 +9,7 @@ import { NODE_ROUTES } from '#contract/node-routes.js';
 import { type StoreAnswer, type StoreRequest, StoreRequests } from '#contract/store-request.js';
 
 const TIMEOUT_MS = 15_000;
+const ELSEWHERE = 307;
 const CONNECT_TIMEOUT_MS = 3_000;
 /** Assignments of a fleet's node with many large manifests stay far below. */
 const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
@@ -26,6 +27,8 @@ interface Call {
   body?: unknown;
   timeoutMs?: number;
   signal?: AbortSignal;
+  /** Whether the answer may be that what is asked for is elsewhere. */
+  mayBeElsewhere?: boolean;
 }
 
 /**
@@ -67,13 +70,31 @@ export class ControlPlaneClient {
     await this.json({ path: this.path('storeAnswer').replace(':request', request), method: 'POST', body: answer });
   }
 
-  /** The bytes of a blob, unchecked. */
+  /** The bytes of a blob, unchecked: from the control plane, or from the store that it names. */
   async blob(digest: Digest): Promise<Readable> {
-    return (await this.send({ path: NODE_ROUTES.blob.path.replace(':digest', digest) })).body;
+    const { body, statusCode, headers } = await this.send({ path: NODE_ROUTES.blob.path.replace(':digest', digest), mayBeElsewhere: true });
+    if (statusCode !== ELSEWHERE) return body;
+    await body.dump();
+    return this.blobElsewhere(String(headers.location));
   }
 
   async close(): Promise<void> {
     await this.agent.destroy();
+  }
+
+  /** Whoever it is, it must not see the node's token. What it answers is the blob or nothing: an error may be that the URL has expired. */
+  private async blobElsewhere(url: string): Promise<Readable> {
+    // What follows the path lets its holder read the blob.
+    const name = { path: withoutQuery(url) };
+    try {
+      if (!/^https?:\/\//.test(url)) throw new Error('no URL to read a blob from');
+      const { body, statusCode } = await request(url, { dispatcher: this.agent, headersTimeout: TIMEOUT_MS, bodyTimeout: TIMEOUT_MS });
+      if (statusCode === 200) return body;
+      await body.dump();
+      throw new Error(`status ${statusCode}`);
+    } catch (error) {
+      throw unreachable(name, error);
+    }
   }
 
   private path(route: Exclude<keyof typeof NODE_ROUTES, 'blob'>): string {
@@ -107,7 +128,7 @@ export class ControlPlaneClient {
       throw unreachable(call, error);
     }
     const { statusCode } = response;
-    if (statusCode >= 200 && statusCode < 300) return response;
+    if ((statusCode >= 200 && statusCode < 300) || (statusCode === ELSEWHERE && call.mayBeElsewhere)) return response;
     const text = await readText(response.body).catch(() => '');
     const message = `${method} ${withoutQuery(path)}: status ${statusCode}${text ? ` ${text.slice(0, 500)}` : ''}`;
     throw new WhorlError(statusCode >= 500 || statusCode === 429 ? 'NODE_CONTROL_PLANE_UNREACHABLE' : 'NODE_CONTROL_PLANE_REFUSED', message);

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { LockedApp } from '#contract/bundle/locked-app.js';
-import { Digest } from '#contract/ids.js';
-import type { IngestedBundle } from '#contract/registry.js';
+import { BlobDigest, Digest } from '#contract/ids.js';
+import type { IngestedBundle, IngestedImage } from '#contract/registry.js';
 import { Prisma } from '#platform/prisma/generated/client.js';
 import { type Db, PrismaService } from '#platform/prisma/prisma.service.js';
 import type { AppRecord } from '../apps/app.js';
@@ -11,10 +11,12 @@ export interface VersionRecord {
   number: number;
   digest: Digest;
   bytes: number;
+  image: { reference: string; digest: BlobDigest } | null;
   pushedBy: string;
   createdAt: Date;
   failure: { code: string; message: string } | null;
   rollingOut: boolean;
+  awaitingApproval: boolean;
 }
 
 export interface VersionDetails extends VersionRecord {
@@ -26,10 +28,13 @@ interface VersionRow {
   number: number;
   digest: string;
   bytes: bigint;
+  image_reference: string | null;
+  image_digest: string | null;
   pushed_by: string;
   created_at: Date;
   failure: { code: string; message: string } | null;
   rolling_out: boolean;
+  awaiting_approval: boolean;
 }
 
 interface DetailsRow extends VersionRow {
@@ -38,8 +43,9 @@ interface DetailsRow extends VersionRow {
 }
 
 const SUMMARY = Prisma.sql`
-  v.number, v.digest, v.bytes, v.pushed_by, v.created_at, v.failure,
-  EXISTS (SELECT 1 FROM rollout r JOIN channel c ON c.id = r.channel_id WHERE c.app_id = v.app_id AND r.version = v.number AND r.ended_at IS NULL) AS rolling_out`;
+  v.number, v.digest, v.bytes, v.image_reference, v.image_digest, v.pushed_by, v.created_at, v.failure,
+  EXISTS (SELECT 1 FROM rollout r JOIN channel c ON c.id = r.channel_id WHERE c.app_id = v.app_id AND r.version = v.number AND r.ended_at IS NULL) AS rolling_out,
+  EXISTS (SELECT 1 FROM rollout r JOIN channel c ON c.id = r.channel_id WHERE c.app_id = v.app_id AND r.version = v.number AND r.state = 'awaiting-approval' AND r.ended_at IS NULL) AS awaiting_approval`;
 
 @Injectable()
 export class VersionRepository {
@@ -53,7 +59,7 @@ export class VersionRepository {
   }
 
   /** Stores the bundle as the next version of an app that is locked. Answers its number. */
-  async create(db: Db, app: AppRecord, bundle: IngestedBundle, pushedBy: string): Promise<number> {
+  async create(db: Db, app: AppRecord, bundle: IngestedBundle | IngestedImage, pushedBy: string): Promise<number> {
     const number = app.lastVersion + 1;
     await db.app.update({ where: { id: app.id }, data: { lastVersion: number } });
     await db.version.create({
@@ -64,6 +70,7 @@ export class VersionRepository {
         bytes: bundle.bytes,
         manifest: bundle.manifest,
         lockedApp: bundle.app as unknown as Prisma.InputJsonValue,
+        ...('image' in bundle && toImageData(bundle.image)),
         pushedBy,
         variablesRevision: app.variablesRevision,
         createdAt: new Date(),
@@ -88,14 +95,20 @@ export class VersionRepository {
   }
 }
 
+const toImageData = ({ reference, digest, trust }: IngestedImage['image']) => ({
+  imageReference: reference, imageDigest: digest, ...(trust && { trust: trust as unknown as Prisma.InputJsonValue }),
+});
+
 function toRecord(row: VersionRow): VersionRecord {
   return {
     number: row.number,
     digest: Digest.parse(row.digest),
     bytes: Number(row.bytes),
+    image: row.image_reference === null ? null : { reference: row.image_reference, digest: BlobDigest.parse(row.image_digest) },
     pushedBy: row.pushed_by,
     createdAt: row.created_at,
     failure: row.failure,
     rollingOut: row.rolling_out,
+    awaitingApproval: row.awaiting_approval,
   };
 }

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { BuildFacts, HandlerKind } from '#contract/artifact.js';
 import { ComponentLimits } from '#contract/bundle/component-limits.js';
 import { ComponentReuse } from '#contract/bundle/component-reuse.js';
-import { AppName, Digest, VersionNumber } from '#contract/ids.js';
+import { AppName, BlobDigest, Digest, VersionNumber } from '#contract/ids.js';
 import { AppParams } from '../apps/app.schema.js';
 import { MAX_WAIT_S } from '../rollouts/rollout.schema.js';
 
@@ -17,9 +17,16 @@ export const PushQuery = z.object({
 });
 export type PushQuery = z.infer<typeof PushQuery>;
 
+/** Instead of a bundle. */
+export const ImagePush = z.strictObject({
+  image: z.string().min(1).max(4096).describe(
+    'An image: `shop:1.2.0` or `acme/shop@sha256:…` of the built-in registry, `ghcr.io/acme/shop:1.2.0` of any other. What a tag means is looked up once, now.',
+  ),
+});
+
 const State = z
-  .enum(['ready', 'pending', 'serving', 'failed'])
-  .describe('ready: stored, not served. pending: its rollout is under way. failed: its last rollout failed, see `reason`.');
+  .enum(['ready', 'awaiting-approval', 'pending', 'serving', 'failed'])
+  .describe('ready: stored, not served. awaiting-approval: somebody must agree to what it asks for (GET /v1/apps/{app}/rollouts). pending: its rollout is under way. failed: its last rollout failed, see `reason`.');
 const Reason = z.object({ code: z.string(), message: z.string() }).optional().describe('Why the last rollout of the version failed.');
 
 export const PushView = z.object({
@@ -37,9 +44,13 @@ export const VersionSummary = z.object({
   app: AppName,
   version: VersionNumber,
   digest: Digest,
-  bytes: z.int().describe('Size of the bundle as it was sent.'),
+  bytes: z.int().describe('Size of the bundle as it was sent, or of all that the image has.'),
   state: State,
   reason: Reason,
+  image: z
+    .object({ reference: z.string().describe('As it was asked for, in full.'), digest: BlobDigest.describe('What that meant then.') })
+    .nullable()
+    .describe('The image that it was made of; null: a bundle.'),
   pushedBy: z.string().describe('Name of the token.'),
   createdAt: z.iso.datetime(),
 });
@@ -57,7 +68,7 @@ const BuildView = z.object({
 });
 
 export const VersionView = VersionSummary.extend({
-  manifest: z.string().describe('The text of spin.toml.'),
+  manifest: z.string().describe('The text of spin.toml; of an image that `spin registry push` made, its locked app (JSON).'),
   imports: z.array(z.string()).describe('What its components import of the platform, as written in them.'),
   components: z.array(
     z.object({

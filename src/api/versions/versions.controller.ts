@@ -1,33 +1,37 @@
-import { Controller, Get, HttpStatus, Post, Req, Res } from '@nestjs/common';
+import { Controller, Get, HttpStatus, Inject, Post, Req, Res } from '@nestjs/common';
 import type { Response } from 'express';
 import { BUNDLE_ERRORS } from '#contract/errors/bundle.js';
 import { REGISTRY_ERRORS } from '#contract/errors/registry.js';
 import type { ErrorCode } from '#contract/errors.js';
+import type { ControlConfig } from '#platform/config.js';
 import type { ApiRequest } from '#platform/http/api-request.js';
 import { Endpoint, Input } from '#platform/http/endpoint.decorator.js';
 import { endpoint, type InputOf } from '#platform/http/endpoint.js';
 import { type Page, pageOf, PageQuery } from '#platform/http/page.js';
 import { openUpload } from '#platform/http/upload.js';
+import { Lifetime } from '#platform/lifetime.js';
+import { CONTROL_CONFIG } from '#platform/platform.module.js';
 import { AppParams } from '../apps/app.schema.js';
-import { BUNDLE_TYPES, PushQuery, PushView, VersionParams, VersionSummary, VersionView } from './version.schema.js';
+import { BUNDLE_TYPES, ImagePush, PushQuery, PushView, VersionParams, VersionSummary, VersionView } from './version.schema.js';
 import { VersionsService } from './versions.service.js';
 
 /** Whatever the registry refuses a bundle for. */
 const REFUSALS = Object.keys({ ...BUNDLE_ERRORS, ...REGISTRY_ERRORS }) as ErrorCode[];
 
 const PushVersion = endpoint({
-  summary: 'Push a bundle as a new version',
+  summary: 'Push a bundle, or name an image, as a new version',
   description:
-    'The body is a tar.gz whose root holds spin.toml and what it names. Creates the app when it is new. With `wait`, answers once the version ' +
+    'The body is a tar.gz whose root holds spin.toml and what it names, or JSON with the reference of an image. Creates the app when it is new. With `wait`, answers once the version ' +
     'serves or has failed: a version whose rollout failed is stored all the same, so that is a 201 whose `state` is `failed`, with the reason.',
   tag: 'versions',
   params: AppParams,
   query: PushQuery,
-  streamedBody: { contentTypes: BUNDLE_TYPES, description: 'The bundle.' },
+  streamedBody: { contentTypes: BUNDLE_TYPES, description: 'The bundle, or JSON that names an image.' },
+  body: ImagePush,
   idempotent: true,
   responses: {
     201: { description: 'A new version.', body: PushView },
-    200: { description: 'These bytes are a version already.', body: PushView },
+    200: { description: 'These bytes, or this image, are a version already.', body: PushView },
   },
   errors: ['API_MEDIA_TYPE_UNSUPPORTED', 'API_REQUEST_ABORTED', 'API_VARIABLE_REQUIRED', 'API_STORE_LABEL_UNKNOWN', ...REFUSALS],
 });
@@ -51,15 +55,28 @@ const GetVersion = endpoint({
 
 @Controller('v1/apps/:app/versions')
 export class VersionsController {
-  constructor(private readonly versions: VersionsService) {}
+  constructor(
+    private readonly versions: VersionsService,
+    private readonly lifetime: Lifetime,
+    @Inject(CONTROL_CONFIG) private readonly config: ControlConfig,
+  ) {}
 
   @Post()
   @Endpoint(PushVersion)
-  async push(@Input() { params, query }: InputOf<typeof PushVersion>, @Req() request: ApiRequest, @Res({ passthrough: true }) response: Response): Promise<PushView> {
-    const { created, view } = await this.versions.push(params.app, { ...query, ...openUpload(request, response, BUNDLE_TYPES), pushedBy: request.principal!.name });
-    request.bodyDigest = view.digest;
+  async push(@Input() { params, query, body }: InputOf<typeof PushVersion>, @Req() request: ApiRequest, @Res({ passthrough: true }) response: Response): Promise<PushView> {
+    const call = { ...query, pushedBy: request.principal!.name };
+    const { created, view } = body
+      ? await this.versions.pushImage(params.app, { ...call, ...body, hosts: this.hostsOf(request), signal: this.lifetime.signal })
+      : await this.versions.push(params.app, { ...call, ...openUpload(request, response, BUNDLE_TYPES) });
+    // A repeated request that names an image is known by its body.
+    if (!body) request.bodyDigest = view.digest;
     response.status(created ? HttpStatus.CREATED : HttpStatus.OK).location(`/v1/apps/${view.app}/versions/${view.version}`);
     return view;
+  }
+
+  private hostsOf(request: ApiRequest): string[] {
+    const { WHORL_API_PUBLIC_URL: configured } = this.config;
+    return [request.get('host') ?? [], configured === undefined ? [] : new URL(configured).host].flat();
   }
 
   @Get()

@@ -2,8 +2,9 @@ import { Injectable } from '@nestjs/common';
 import { z } from 'zod';
 import { WhorlError } from '#contract/errors.js';
 import { type AppName, VersionNumber } from '#contract/ids.js';
-import { type IngestedBundle, Registry } from '#contract/registry.js';
+import { type IngestedBundle, type IngestedImage, Registry } from '#contract/registry.js';
 import { type Page, type PageQuery, readCursor, toPage } from '#platform/http/page.js';
+import type { Db } from '#platform/prisma/prisma.service.js';
 import type { AppRecord } from '../apps/app.js';
 import { AppsService } from '../apps/apps.service.js';
 import { FleetService } from '../nodes/fleet.service.js';
@@ -18,11 +19,30 @@ import { versionState } from './version-state.js';
 import { type VersionRecord, VersionRepository } from './version.repository.js';
 import type { PushQuery, PushView, VersionSummary, VersionView } from './version.schema.js';
 
-export interface PushCall extends PushQuery {
+export interface VersionCall extends PushQuery {
   pushedBy: string;
+}
+
+export interface PushCall extends VersionCall {
   body: AsyncIterable<Uint8Array>;
   /** Aborts when the client goes before its body is complete. */
   signal: AbortSignal;
+}
+
+export interface ImageCall extends VersionCall {
+  image: string;
+  /** Hosts that the built-in registry is reached at. */
+  hosts: readonly string[];
+  signal: AbortSignal;
+}
+
+/** What was made of something that was pushed. */
+export interface MadeVersion {
+  number: number;
+  /** False for what is a version already. */
+  created: boolean;
+  /** That it began or joined. */
+  rollout: Awaited<ReturnType<RolloutsService['start']>>;
 }
 
 @Injectable()
@@ -45,22 +65,34 @@ export class VersionsService {
    * nothing of it is visible, a new app neither.
    */
   async push(name: string, call: PushCall): Promise<{ created: boolean; view: PushView }> {
-    const bundle = await this.ingest(call);
-    const { app, number, created, rollout } = await this.apps.change(name, { create: true }, async (db, locked) => {
-      const known = await this.repository.findByDigest(db, locked.id, bundle.digest);
-      const version = known ?? (await this.repository.create(db, locked, bundle, call.pushedBy));
-      const isAwaited = await this.repository.builds.put({ appId: locked.id, number: version, engine: this.registry.engine }, bundle.builds, db);
-      if (isAwaited) await this.repository.builds.announce(db);
-      if (known === undefined) await this.variables.sealDeclared(db, locked, bundle.app.variables);
-      await this.stores.noteDefaults(db, locked, [version]);
-      const begun = call.rollout === 'now' ? await this.rollouts.start(db, locked, version, { cause: 'push', causedBy: call.pushedBy }) : undefined;
-      return { app: locked, number: version, created: known === undefined, rollout: begun };
-    });
+    return this.keep(name, await this.ingest(call), call);
+  }
+
+  /** The same for an image; what its tag means is looked up now. */
+  async pushImage(name: string, { image, hosts, signal, ...call }: ImageCall): Promise<{ created: boolean; view: PushView }> {
+    return this.keep(name, await this.registry.ingestImage(image, { app: name, hosts }, signal), call);
+  }
+
+  /** Makes a version of what the registry took in, as `push` does. */
+  async keep(name: string, bundle: IngestedBundle | IngestedImage, call: VersionCall): Promise<{ created: boolean; view: PushView }> {
+    const { app, number, created, rollout } = await this.apps.change(name, { create: true }, async (db, locked) => ({ app: locked, ...(await this.make(db, locked, bundle, call)) }));
     if (rollout) await this.rollouts.wait(app, rollout, call.wait);
     const { app: appName, version, digest, state, reason } = await this.summary(name, number);
     const [limits, nodes, grant] = await Promise.all([this.fleet.limits(), this.fleet.live(), this.grants.ofApp(app)]);
     const warnings = [...(bundle.warnings ?? []), ...limitWarnings(bundle.app, limits), ...fileWarnings(bundle.app, grant, nodes.length)];
     return { created, view: { app: appName, version, digest, state, ...(reason && { reason }), url: this.apps.urlOf(name), warnings } };
+  }
+
+  /** Makes the version in a transaction that has locked the app, and begins its rollout unless told otherwise. Throws API_VARIABLE_REQUIRED, API_STORE_LABEL_UNKNOWN. */
+  async make(db: Db, locked: AppRecord, bundle: IngestedBundle | IngestedImage, { rollout, pushedBy }: Pick<VersionCall, 'rollout' | 'pushedBy'>): Promise<MadeVersion> {
+    const known = await this.repository.findByDigest(db, locked.id, bundle.digest);
+    const number = known ?? (await this.repository.create(db, locked, bundle, pushedBy));
+    const isAwaited = await this.repository.builds.put({ appId: locked.id, number, engine: this.registry.engine }, bundle.builds, db);
+    if (isAwaited) await this.repository.builds.announce(db);
+    if (known === undefined) await this.variables.sealDeclared(db, locked, bundle.app.variables);
+    await this.stores.noteDefaults(db, locked, [number]);
+    const begun = rollout === 'now' ? await this.rollouts.start(db, locked, number, { cause: 'push', causedBy: pushedBy }) : undefined;
+    return { number, created: known === undefined, rollout: begun };
   }
 
   async list(name: string, { limit, cursor }: PageQuery): Promise<Page<VersionSummary>> {
@@ -96,12 +128,13 @@ export class VersionsService {
 }
 
 function toSummary(app: AppRecord, row: VersionRecord): VersionSummary {
-  const state = versionState({ number: row.number, rollingOut: row.rollingOut, failed: row.failure !== null }, app.channel.serve);
+  const state = versionState({ number: row.number, rollingOut: row.rollingOut, awaitingApproval: row.awaitingApproval, failed: row.failure !== null }, app.channel.serve);
   return {
     app: app.name as AppName,
     version: row.number as VersionNumber,
     digest: row.digest,
     bytes: row.bytes,
+    image: row.image,
     state,
     ...(state === 'failed' && row.failure && { reason: row.failure }),
     pushedBy: row.pushedBy,

@@ -21,7 +21,7 @@ export interface EndpointSpec {
   tag: string;
   params?: z.ZodObject;
   query?: z.ZodObject;
-  /** JSON body. */
+  /** JSON body; beside a streamed one: what may come instead of it. */
   body?: z.ZodType;
   /** Content types of a body that the handler streams. */
   streamedBody?: { contentTypes: readonly string[]; description: string };
@@ -44,7 +44,8 @@ type Output<T> = T extends z.ZodType ? z.output<T> : undefined;
 export interface InputOf<S extends EndpointSpec> {
   params: Output<S['params']>;
   query: Output<S['query']>;
-  body: Output<S['body']>;
+  /** undefined where a streamed body came instead. */
+  body: S extends { streamedBody: object } ? Output<S['body']> | undefined : Output<S['body']>;
   /** The entity tags of If-Match; undefined when the header is absent or `*`. */
   ifMatch: string[] | undefined;
 }

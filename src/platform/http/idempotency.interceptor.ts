@@ -27,7 +27,7 @@ export class IdempotencyInterceptor implements NestInterceptor {
     if (!KEY.test(key)) throw new WhorlError('API_INPUT_INVALID', 'Idempotency-Key: expected 1 to 255 visible ASCII characters', { fields: { 'Idempotency-Key': ['expected 1 to 255 visible ASCII characters'] } });
 
     const id = sha256(JSON.stringify([request.principal?.name, request.method, request.path, key]));
-    const fingerprint = sha256(JSON.stringify([request.originalUrl, spec.streamedBody ? null : (request.body ?? null)]));
+    const fingerprint = sha256(JSON.stringify([request.originalUrl, spec.streamedBody && !request.is('json') ? null : (request.body ?? null)]));
     const known = await this.answers.claim(id, fingerprint);
     if (known) return of(await replay(known, { key, fingerprint, request, response }));
     return of(await this.run(id, next, { request, response }));

@@ -8,7 +8,8 @@ import type { EndpointSpec, InputOf } from './endpoint.js';
  * Throws API_INPUT_INVALID with every bad field, API_MEDIA_TYPE_UNSUPPORTED for a body of another type.
  */
 export function readInput<S extends EndpointSpec>(spec: S, request: ApiRequest): InputOf<S> {
-  if (spec.body && hasBody(request) && !request.is('json')) {
+  const isStreamed = spec.streamedBody !== undefined && !request.is('json');
+  if (spec.body && !isStreamed && hasBody(request) && !request.is('json')) {
     throw new WhorlError('API_MEDIA_TYPE_UNSUPPORTED', `this takes application/json, not ${request.get('content-type') ?? 'a body without Content-Type'}`);
   }
   const errors: Record<string, string[]> = {};
@@ -24,7 +25,7 @@ export function readInput<S extends EndpointSpec>(spec: S, request: ApiRequest):
   const input = {
     params: read(spec.params, request.params, 'path'),
     query: read(spec.query, request.query, 'query'),
-    body: read(spec.body, request.body ?? {}, 'body'),
+    body: isStreamed ? undefined : read(spec.body, request.body ?? {}, 'body'),
     ifMatch: spec.conditional ? readIfMatch(request) : undefined,
   };
   const bad = Object.entries(errors);

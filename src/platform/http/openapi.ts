@@ -99,12 +99,12 @@ function parameters(spec: EndpointSpec): Json[] {
 }
 
 function requestBody(spec: EndpointSpec): Json | undefined {
+  const json = spec.body && { 'application/json': { schema: jsonSchema(spec.body, 'input') } };
   if (spec.streamedBody) {
-    const content = Object.fromEntries(spec.streamedBody.contentTypes.map((type) => [type, { schema: { type: 'string', format: 'binary' } }]));
-    return { required: true, description: spec.streamedBody.description, content };
+    const streamed = Object.fromEntries(spec.streamedBody.contentTypes.map((type) => [type, { schema: { type: 'string', format: 'binary' } }]));
+    return { required: true, description: spec.streamedBody.description, content: { ...streamed, ...json } };
   }
-  if (!spec.body) return undefined;
-  return { required: !spec.body.safeParse({}).success, content: { 'application/json': { schema: jsonSchema(spec.body, 'input') } } };
+  return spec.body && { required: !spec.body.safeParse({}).success, content: json };
 }
 
 function answer({ description, body, contentType, json, events }: ResponseSpec): Json {

@@ -5,12 +5,15 @@ import { type DynamicModule, Inject, Module, type OnApplicationShutdown } from '
 import { type BundleLimits, DEFAULT_BUNDLE_LIMITS } from '#contract/bundle/limits.js';
 import { Registry } from '#contract/registry.js';
 import type { ControlConfig } from '#platform/config.js';
-import { openRemoteImages, type RemoteImages, type RemoteImagesOptions } from './client/remote-images.factory.js';
+import { openRemoteImages, type RemoteImages, remoteImagesOptions } from './client/remote-images.factory.js';
+import { MirrorService } from './client/mirror.service.js';
 import { DISTRIBUTION_CONTROLLERS, distributionProviders } from './distribution.js';
 import { BlobsController } from './http/blobs.controller.js';
+import { MirrorController } from './http/mirror.controller.js';
 import { TrustController } from './http/trust.controller.js';
 import { PushedTagRepository } from './repositories/pushed-tag.repository.js';
 import { RepositoriesService } from './repositories/repositories.service.js';
+import { UploadsService } from './repositories/uploads.service.js';
 import { BuildPool } from './service/build-pool.js';
 import { BuiltInImages } from './service/built-in-images.js';
 import { BundleIntake } from './service/bundle-intake.js';
@@ -52,7 +55,7 @@ export class RegistryModule implements OnApplicationShutdown {
   static with(config: ControlConfig, { workerPath = WORKER }: RegistryOptions = {}): DynamicModule {
     return {
       module: RegistryModule,
-      controllers: [BlobsController, TrustController, ...DISTRIBUTION_CONTROLLERS],
+      controllers: [BlobsController, MirrorController, TrustController, ...DISTRIBUTION_CONTROLLERS],
       providers: [
         ...distributionProviders(config),
         TrustPolicyRepository,
@@ -80,7 +83,12 @@ export class RegistryModule implements OnApplicationShutdown {
           useFactory: () => new SourceClient({ maxBytes: config.WHORL_MAX_BUNDLE_BYTES, allowPrivate: config.WHORL_ALLOW_PRIVATE_SOURCES, timeoutMs: SOURCE_TIMEOUT_MS }),
         },
         PushedTagRepository,
-        { provide: REMOTE_IMAGES, useFactory: () => openRemoteImages(reachOf(config)) },
+        { provide: REMOTE_IMAGES, useFactory: () => openRemoteImages(remoteImagesOptions(config)) },
+        {
+          provide: MirrorService,
+          inject: [REMOTE_IMAGES, RepositoriesService, UploadsService],
+          useFactory: ({ source }: RemoteImages, repositories: RepositoriesService, uploads: UploadsService) => new MirrorService({ source, repositories, uploads }),
+        },
         {
           provide: Intake,
           inject: [BlobStorage, SourceClient, BuildPool],
@@ -114,10 +122,6 @@ export class RegistryModule implements OnApplicationShutdown {
 }
 
 const limitsOf = (config: ControlConfig): BundleLimits => ({ ...DEFAULT_BUNDLE_LIMITS, bundleBytes: config.WHORL_MAX_BUNDLE_BYTES });
-
-const reachOf = (config: ControlConfig): RemoteImagesOptions => ({
-  allowPrivate: config.WHORL_ALLOW_PRIVATE_SOURCES, privateHosts: [], insecureOrigins: [], authFile: undefined, caFile: undefined, proxy: undefined, noProxy: '',
-});
 
 /** Beside the artifacts where they are a folder: what a push unpacks is as large as what it stores. */
 function workRoot(config: ControlConfig): string {

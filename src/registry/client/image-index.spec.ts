@@ -13,6 +13,7 @@ describe(chooseFromIndex.name, () => {
   it.each([
     ['what is for wasip2', [entry('a', 'linux/amd64'), entry('b', 'wasip1/wasm'), entry('c', 'wasip2/wasm')], 'c'],
     ['what Docker calls wasi/wasm32', [entry('a', 'linux/amd64'), entry('b', 'wasi/wasm32')], 'b'],
+    ['what is written with capitals', [entry('a', 'linux/amd64'), entry('b', 'Wasip1/wasm')], 'b'],
     ['the only one, whatever it is for', [entry('a', 'linux/amd64')], 'a'],
     ['the only one beside attestations', [entry('a'), attestation], 'a'],
     ['one that is listed twice', [entry('a', 'wasip1/wasm'), entry('a', 'wasip1/wasm'), entry('b', 'linux/arm64')], 'a'],

@@ -22,7 +22,8 @@ export function chooseFromIndex(content: Buffer): string {
   const { manifests } = readIndex(content);
   const images = manifests.filter((entry) => entry.annotations?.['vnd.docker.reference.type'] !== 'attestation-manifest');
   for (const system of WASM_SYSTEMS) {
-    const [found, ...others] = images.filter(({ platform }) => WASM_ARCHITECTURES.has(platform?.architecture ?? '') && platform?.os === system);
+    // Spin writes "Wasip1".
+    const [found, ...others] = images.filter(({ platform }) => WASM_ARCHITECTURES.has(platform?.architecture?.toLowerCase() ?? '') && platform?.os?.toLowerCase() === system);
     if (found && others.every(({ digest }) => digest === found.digest)) return found.digest;
     if (found) throw new WhorlError('REGISTRY_IMAGE_UNSUPPORTED', `the image index has ${others.length + 1} images for ${system}/${found.platform?.architecture}: name the one by its digest`);
   }

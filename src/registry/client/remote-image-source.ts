@@ -3,7 +3,7 @@ import { WhorlError } from '#contract/errors.js';
 import type { BlobDigest } from '#contract/ids.js';
 import { type ImageBlob, ImageSource, type Referrer, type ResolvedImage } from '#registry/artifact/image-source.js';
 import { formatReference, parseReference } from './reference.js';
-import type { RemoteRegistryClient } from './remote-registry.client.js';
+import type { RemoteManifest, RemoteRegistryClient } from './remote-registry.client.js';
 import type { Access } from './registry-tokens.js';
 
 /** For a manifest or an answer, redirects, tokens and further attempts included. */
@@ -26,11 +26,16 @@ export class RemoteImageSource extends ImageSource {
     return { reference: full, digest, mediaType, manifest: content };
   }
 
-  async manifest({ reference }: ResolvedImage, digest: BlobDigest, signal: AbortSignal): Promise<Buffer> {
-    const { content } = await within(reference, ANSWER_TIMEOUT_MS, signal, (ends) => this.registry.manifest(accessOf(reference), digest, ends));
-    return content;
+  async manifest(image: ResolvedImage, digest: BlobDigest, signal: AbortSignal): Promise<Buffer> {
+    return (await this.typedManifest(image, digest, signal)).content;
   }
 
+  /** The same with its media type. */
+  typedManifest({ reference }: ResolvedImage, digest: BlobDigest, signal: AbortSignal): Promise<RemoteManifest> {
+    return within(reference, ANSWER_TIMEOUT_MS, signal, (ends) => this.registry.manifest(accessOf(reference), digest, ends));
+  }
+
+  /** By its word alone: whoever runs that registry may say yes to any digest. */
   hasBlob({ reference }: ResolvedImage, blob: ImageBlob, signal: AbortSignal): Promise<boolean> {
     return within(reference, ANSWER_TIMEOUT_MS, signal, (ends) => this.registry.hasBlob(accessOf(reference), blob, ends));
   }

@@ -24,8 +24,13 @@ import { JournalService } from './nodes/journal.service.js';
 import { NodeRepository } from './nodes/node.repository.js';
 import { NodesController } from './nodes/nodes.controller.js';
 import { NodesService } from './nodes/nodes.service.js';
+import { PoliciesController } from './policies/policies.controller.js';
+import { PoliciesService } from './policies/policies.service.js';
+import { PolicyRepository } from './policies/policy.repository.js';
 import { RetentionService } from './retention/retention.service.js';
 import { AdvanceService } from './rollouts/advance.service.js';
+import { ApprovalsController } from './rollouts/approvals.controller.js';
+import { ApprovalsService } from './rollouts/approvals.service.js';
 import { RolloutRepository } from './rollouts/rollout.repository.js';
 import { RolloutsController } from './rollouts/rollouts.controller.js';
 import { RolloutsService } from './rollouts/rollouts.service.js';
@@ -61,11 +66,11 @@ import { VersionsService } from './versions/versions.service.js';
 type ImportedModule = NonNullable<ModuleMetadata['imports']>[number];
 
 const REPOSITORIES = [
-  AppRepository, HealthRepository, IdempotencyRepository, JournalRepository, LogRepository, NodeRepository, RolloutRepository, RuntimeConfigRepository, SchedulerRepository,
+  AppRepository, HealthRepository, IdempotencyRepository, JournalRepository, LogRepository, NodeRepository, PolicyRepository, RolloutRepository, RuntimeConfigRepository, SchedulerRepository,
   StoreRepository, StoreRequestRepository, UsageRepository, VariableRepository, VersionBuildRepository, VersionContentsRepository, VersionRepository,
 ];
 const SERVICES = [
-  AdvanceService, AppsService, BrowseService, DiffService, FleetService, GrantsService, HealthService, JournalService, LogsService, NodesService, RebuildService, RequirementsService, RetentionService,
+  AdvanceService, ApprovalsService, AppsService, BrowseService, DiffService, FleetService, GrantsService, HealthService, JournalService, LogsService, NodesService, PoliciesService, RebuildService, RequirementsService, RetentionService,
   RolloutsService, RuntimeConfigService, SchedulerService, StoreLinksService, StoreRequestsService, StoresService, UsageService, VariablesService, VersionsService,
 ];
 
@@ -78,7 +83,7 @@ export class ApiModule {
       module: ApiModule,
       imports: [AuthModule, registry],
       controllers: [
-        AppsController, BrowseController, DiffController, HealthController, LogsController, NodesController, RolloutsController, RuntimeConfigController, StoreRequestsController, StoresController,
+        AppsController, ApprovalsController, BrowseController, DiffController, HealthController, LogsController, NodesController, PoliciesController, RolloutsController, RuntimeConfigController, StoreRequestsController, StoresController,
         UsageController, VariablesController, VersionsController,
       ],
       providers: [

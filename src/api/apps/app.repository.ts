@@ -19,7 +19,7 @@ interface AppRow {
   serve: unknown;
   previous_version: number | null;
   rollout_version: number | null;
-  rollout_state: 'preparing' | 'switching' | null;
+  rollout_state: 'awaiting-approval' | 'preparing' | 'switching' | null;
 }
 
 const ORG_ID = Prisma.sql`(SELECT id FROM org WHERE name = ${DEFAULT_ORG})`;

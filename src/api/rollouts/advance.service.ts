@@ -51,7 +51,7 @@ export class AdvanceService implements OnApplicationBootstrap {
       const builds = await this.repository.buildsOf(db, channel.appId, rollout.version);
       // Twice at most: what is served already needs no switch and is done at once.
       for (let again = true; again; ) {
-        const step = nextStep({ ...rollout, channelGeneration: channel.generation, builds }, nodes, now);
+        const step = nextStep({ ...rollout, begunAt: rollout.decidedAt ?? rollout.createdAt, channelGeneration: channel.generation, builds }, nodes, now);
         again = step.kind === 'promote';
         moved = (await this.take(db, { channel, rollout, active, now }, step)) || moved;
       }
@@ -112,7 +112,8 @@ export class AdvanceService implements OnApplicationBootstrap {
     await this.repository.deploy(db, channel, why);
   }
 
-  private async end(db: Db, rollout: RolloutRecord, change: Pick<RolloutRecord, 'state'> & Partial<Pick<RolloutRecord, 'failure'>>): Promise<void> {
+  /** Ends a rollout, in its record too. */
+  async end(db: Db, rollout: RolloutRecord, change: Pick<RolloutRecord, 'state'> & Partial<Pick<RolloutRecord, 'failure' | 'decidedBy' | 'decidedAt'>>): Promise<void> {
     await this.repository.update(db, rollout.id, { ...change, ended: true });
     Object.assign(rollout, change, { endedAt: new Date() });
   }

@@ -6,7 +6,7 @@ const begun = new Date('2026-01-01T00:00:00Z');
 const after = (ms: number): Date => new Date(begun.getTime() + ms);
 
 const rollout = (change: Partial<RolloutSituation> = {}): RolloutSituation => ({
-  version: 2, state: 'preparing', generation: null, createdAt: begun, deadlineAt: null, channelGeneration: 1, builds: [{ engine: '4', failure: null }], ...change,
+  version: 2, state: 'preparing', generation: null, begunAt: begun, deadlineAt: null, channelGeneration: 1, builds: [{ engine: '4', failure: null }], ...change,
 });
 const switching = (change: Partial<RolloutSituation> = {}): RolloutSituation => rollout({ state: 'switching', generation: 2, channelGeneration: 2, ...change });
 
@@ -23,6 +23,13 @@ describe(nextStep.name, () => {
   it('waits without a deadline while no node is alive', () => {
     expect(nextStep(rollout({ deadlineAt: after(1) }), [], after(10))).toEqual({ kind: 'wait', deadlineAt: null });
     expect(nextStep(switching({ deadlineAt: after(1) }), [], after(10))).toEqual({ kind: 'wait', deadlineAt: null });
+  });
+
+  it('waits for approval without a deadline, whatever the nodes say of the version', () => {
+    const awaiting = rollout({ state: 'awaiting-approval', deadlineAt: after(1) });
+    for (const nodes of [[], [node({})], [node({ prepared: versions(1, 2) })], [node({ failed })]]) {
+      expect(nextStep(awaiting, nodes, after(PREPARE_TIMEOUT_MS * 10))).toEqual({ kind: 'wait', deadlineAt: null });
+    }
   });
 
   it('starts the deadline when it first has a node to wait for, and keeps it', () => {

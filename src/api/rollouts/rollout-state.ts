@@ -5,6 +5,9 @@ import type { ErrorCode } from '#contract/errors.js';
  * A rollout, blue/green in one step:
  *
  * ```
+ *  awaiting-approval ──▶ rejected (by somebody), superseded (a later one began)
+ *      │ somebody agrees
+ *      ▼
  *             every live node has it prepared        every live node has switched
  *  preparing ────────────────────────────▶ switching ────────────────────────────▶ done
  *      │ │                                     │
@@ -13,9 +16,10 @@ import type { ErrorCode } from '#contract/errors.js';
  *      └────▶ failed (a node cannot, or not in time; what is served was never touched)
  * ```
  *
+ * It begins with `preparing` unless the policy of the channel asks for approval of what the version asks for. Until then no node hears of it.
  * With no live node it waits, without a deadline. Everything here is stored: whoever looks next goes on from there.
  */
-export type RolloutState = 'preparing' | 'switching' | 'done' | 'failed' | 'superseded';
+export type RolloutState = 'awaiting-approval' | 'preparing' | 'switching' | 'done' | 'failed' | 'rejected' | 'superseded';
 
 /** A large app compiles in seconds; a node that needs longer has another trouble. */
 export const PREPARE_TIMEOUT_MS = 120_000;
@@ -34,7 +38,8 @@ export interface RolloutSituation {
   state: RolloutState;
   /** The generation it made. */
   generation: number | null;
-  createdAt: Date;
+  /** When it began to prepare. */
+  begunAt: Date;
   deadlineAt: Date | null;
   /** Of its channel now. */
   channelGeneration: number;
@@ -61,7 +66,7 @@ export type Step =
 /** What is to be done about an active rollout, given what the live nodes say. */
 export function nextStep(rollout: RolloutSituation, nodes: readonly NodeSituation[], now: Date): Step {
   const preparing = rollout.state === 'preparing';
-  if (nodes.length === 0) return { kind: 'wait', deadlineAt: null };
+  if (rollout.state === 'awaiting-approval' || nodes.length === 0) return { kind: 'wait', deadlineAt: null };
   const late = nodes.filter((node) => !(preparing ? isPrepared(rollout, node) : hasSwitched(rollout, node)));
   if (late.length === 0) return { kind: preparing ? 'promote' : 'finish' };
   const failure = failureOf(rollout, late, now) ?? engineFailureOf(rollout, late) ?? timeoutOf(rollout, late, now);
@@ -84,10 +89,10 @@ function hasSwitched({ generation }: RolloutSituation, { status }: NodeSituation
 }
 
 function failureOf(rollout: RolloutSituation, nodes: readonly NodeSituation[], now: Date): Failure | undefined {
-  const overdue = now.getTime() - rollout.createdAt.getTime() > STALE_FAILURE_MS;
+  const overdue = now.getTime() - rollout.begunAt.getTime() > STALE_FAILURE_MS;
   for (const { node, changedAt, status } of nodes) {
     const failed = status?.failed.find(({ version }) => version === rollout.version);
-    if (failed && (overdue || changedAt >= rollout.createdAt)) return { code: failed.code, message: `${failed.message} (node ${node})` };
+    if (failed && (overdue || changedAt >= rollout.begunAt)) return { code: failed.code, message: `${failed.message} (node ${node})` };
   }
   return undefined;
 }

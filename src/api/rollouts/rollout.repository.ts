@@ -5,6 +5,7 @@ import { Prisma } from '#platform/prisma/generated/client.js';
 import { type Db, notify, PrismaService } from '#platform/prisma/prisma.service.js';
 import type { ChannelRecord } from '../apps/app.js';
 import { appTopic, ASSIGNMENTS_TOPIC } from '../topics.js';
+import type { Capability } from '../diff/capability.schema.js';
 import type { Failure, RolloutState } from './rollout-state.js';
 
 /** Of the advisory lock that the replica holds which looks after the rollouts. */
@@ -20,12 +21,17 @@ export interface RolloutRecord {
   generation: number | null;
   before: { serve: TrafficShare[]; previousVersion: number | null } | null;
   failure: Failure | null;
+  /** What somebody must agree to, or has decided on; null: nobody was asked. */
+  asks: Capability[] | null;
+  /** Name of the token. */
+  decidedBy: string | null;
+  decidedAt: Date | null;
   createdAt: Date;
   deadlineAt: Date | null;
   endedAt: Date | null;
 }
 
-export type RolloutUpdate = Partial<Pick<RolloutRecord, 'state' | 'generation' | 'before' | 'failure' | 'deadlineAt'>> & { ended?: boolean };
+export type RolloutUpdate = Partial<Pick<RolloutRecord, 'state' | 'generation' | 'before' | 'failure' | 'asks' | 'decidedBy' | 'decidedAt' | 'deadlineAt'>> & { ended?: boolean };
 
 @Injectable()
 export class RolloutRepository {
@@ -34,8 +40,8 @@ export class RolloutRepository {
     private readonly registry: Registry,
   ) {}
 
-  async find(id: bigint): Promise<RolloutRecord | undefined> {
-    const row = await this.prisma.rollout.findUnique({ where: { id } });
+  async find(id: bigint, db: Db = this.prisma): Promise<RolloutRecord | undefined> {
+    const row = await db.rollout.findUnique({ where: { id } });
     return row ? (row as unknown as RolloutRecord) : undefined;
   }
 
@@ -61,24 +67,40 @@ export class RolloutRepository {
     return row && { ...row, serve: TrafficShare.array().parse(row.serve) };
   }
 
-  async create(db: Db, rollout: Pick<RolloutRecord, 'channelId' | 'version' | 'cause' | 'causedBy'>): Promise<RolloutRecord> {
+  /** @param rollout with `asks`, which may be empty: it begins when somebody has agreed to them */
+  async create(db: Db, rollout: Pick<RolloutRecord, 'channelId' | 'version' | 'cause' | 'causedBy' | 'asks'>): Promise<RolloutRecord> {
+    const state: RolloutState = rollout.asks === null ? 'preparing' : 'awaiting-approval';
+    const asks = rollout.asks && JSON.stringify(rollout.asks);
     // The database's clock, as in the nodes' reports that are compared with it; a transaction's now() would be its beginning.
     const [row] = await db.$queryRaw<{ id: bigint; created_at: Date }[]>`
-      INSERT INTO rollout (channel_id, version, cause, caused_by, created_at)
-      VALUES (${rollout.channelId}::uuid, ${rollout.version}, ${rollout.cause}, ${rollout.causedBy}, clock_timestamp()) RETURNING id, created_at`;
-    return { ...rollout, id: row!.id, createdAt: row!.created_at, state: 'preparing', generation: null, before: null, failure: null, deadlineAt: null, endedAt: null };
+      INSERT INTO rollout (channel_id, version, cause, caused_by, state, asks, created_at)
+      VALUES (${rollout.channelId}::uuid, ${rollout.version}, ${rollout.cause}, ${rollout.causedBy}, ${state}, ${asks}::jsonb, clock_timestamp()) RETURNING id, created_at`;
+    return { ...rollout, id: row!.id, createdAt: row!.created_at, state, generation: null, before: null, failure: null, decidedBy: null, decidedAt: null, deadlineAt: null, endedAt: null };
   }
 
-  async update(db: Db, id: bigint, { ended, before, failure, ...change }: RolloutUpdate): Promise<void> {
+  async update(db: Db, id: bigint, { ended, before, failure, asks, ...change }: RolloutUpdate): Promise<void> {
     await db.rollout.update({
       where: { id },
       data: {
         ...change,
         ...(before && { before: before as object }),
         ...(failure && { failure: failure as object }),
+        ...(asks && { asks }),
         ...(ended && { endedAt: new Date() }),
       },
     });
+  }
+
+  /** Newest first, below `before` when it is given. */
+  async list(channelId: string, before: bigint | undefined, limit: number): Promise<RolloutRecord[]> {
+    return (await this.prisma.rollout.findMany({ where: { channelId, ...(before !== undefined && { id: { lt: before } }) }, orderBy: { id: 'desc' }, take: limit })) as unknown as RolloutRecord[];
+  }
+
+  /** Notes who agreed, by the database's clock, and lets it begin. */
+  async approve(db: Db, id: bigint, decidedBy: string): Promise<Date> {
+    const [row] = await db.$queryRaw<{ decided_at: Date }[]>`
+      UPDATE rollout SET state = 'preparing', decided_by = ${decidedBy}, decided_at = clock_timestamp() WHERE id = ${id} RETURNING decided_at`;
+    return row!.decided_at;
   }
 
   /** What a version is built for, or why not; what the control plane builds for is there by and by. */

@@ -9,9 +9,9 @@ import { RolloutsService } from './rollouts.service.js';
 
 const responses = {
   200: { description: 'Every live node serves the version.', body: RolloutView },
-  202: { description: 'The rollout goes on; the time to wait was up.', body: RolloutView },
+  202: { description: 'The rollout goes on, since the time to wait was up, or waits for somebody to agree to what the version asks for (`asks`).', body: RolloutView },
 };
-const errors = ['API_APP_NOT_FOUND', 'API_VERSION_NOT_FOUND', 'API_VARIABLE_REQUIRED', 'API_STORE_LABEL_UNKNOWN', 'API_ROLLOUT_FAILED', 'API_ROLLOUT_TIMEOUT'] as const;
+const errors = ['API_APP_NOT_FOUND', 'API_VERSION_NOT_FOUND', 'API_VARIABLE_REQUIRED', 'API_STORE_LABEL_UNKNOWN', 'API_ROLLOUT_FAILED', 'API_ROLLOUT_TIMEOUT', 'API_ROLLOUT_REJECTED'] as const;
 
 const RollBack = endpoint({
   summary: 'Serve an earlier version again',
@@ -57,6 +57,6 @@ export class RolloutsController {
 }
 
 function accept(response: Response, view: RolloutView): RolloutView {
-  if (view.state === 'pending') response.status(HttpStatus.ACCEPTED);
+  if (view.state !== 'serving') response.status(HttpStatus.ACCEPTED);
   return view;
 }

@@ -5,6 +5,7 @@ import type { Db } from '#platform/prisma/prisma.service.js';
 import { Wakeups } from '#platform/wakeups.js';
 import { type AppRecord, servesOnly } from '../apps/app.js';
 import { AppsService } from '../apps/apps.service.js';
+import { PoliciesService } from '../policies/policies.service.js';
 import { RequirementsService } from '../runtime-config/requirements.service.js';
 import { appTopic } from '../topics.js';
 import { AdvanceService } from './advance.service.js';
@@ -27,17 +28,19 @@ export interface RolloutCall {
 
 @Injectable()
 export class RolloutsService {
+  // oxlint-disable-next-line max-params -- what is injected, one feature each
   constructor(
     private readonly repository: RolloutRepository,
     private readonly advance: AdvanceService,
     private readonly apps: AppsService,
     private readonly requirements: RequirementsService,
+    private readonly policies: PoliciesService,
     private readonly wakeups: Wakeups,
   ) {}
 
   /**
-   * Begins to roll a version out, in a transaction that has locked the app; joins the rollout that is already under way to it.
-   * undefined: it is served, and nothing is under way. Throws API_VERSION_NOT_FOUND, API_VARIABLE_REQUIRED, API_STORE_LABEL_UNKNOWN.
+   * Begins to roll a version out, in a transaction that has locked the app; joins the rollout that is already under way to it. One that waits for
+   * approval ends when another version is rolled out. undefined: it is served, and nothing is under way. Throws API_VERSION_NOT_FOUND, API_VARIABLE_REQUIRED, API_STORE_LABEL_UNKNOWN.
    */
   async start(db: Db, app: AppRecord, version: number, why: RolloutCause): Promise<RolloutRecord | undefined> {
     await this.requirements.requireAllOf(db, app, version);
@@ -45,17 +48,21 @@ export class RolloutsService {
     const newest = active.at(-1);
     if (newest?.version === version) return newest;
     if (!newest && servesOnly(app.channel, version)) return undefined;
-    const rollout = await this.repository.create(db, { channelId: app.channel.id, version, ...why });
+    const asks = await this.policies.asksOf(db, app, version, why.cause);
+    const rollout = await this.repository.create(db, { channelId: app.channel.id, version, ...why, asks });
+    for (const awaiting of active) {
+      if (awaiting.state === 'awaiting-approval') await this.advance.end(db, awaiting, { state: 'superseded' });
+    }
     const moved = await this.advance.advance(db, app.channel, [...active, rollout]);
     if (!moved) await this.repository.announce(db, app.id);
     return rollout;
   }
 
-  /** Waits until the rollout has ended; answers what it is by then. */
+  /** Waits until the rollout has ended, or waits for somebody; answers what it is by then. */
   async wait(app: AppRecord, rollout: RolloutRecord, waitS: number): Promise<RolloutRecord> {
     const ended = async (): Promise<RolloutRecord | undefined> => {
       const now = await this.repository.find(rollout.id);
-      return now?.endedAt ? now : undefined;
+      return now?.endedAt || now?.state === 'awaiting-approval' ? now : undefined;
     };
     const found = waitS > 0 ? await this.wakeups.wait([appTopic(app.id)], ended, { timeoutMs: waitS * 1000 }) : undefined;
     return found ?? (await this.repository.find(rollout.id)) ?? rollout;
@@ -84,20 +91,26 @@ export class RolloutsService {
       return { app, version, rollout: await this.start(db, app, version, { cause, causedBy: call.causedBy }) };
     });
     const { app, version, rollout } = begun;
-    if (!rollout) return this.view(app, version, app.channel.generation, 'serving');
-    const ended = await this.wait(app, rollout, call.waitS);
-    if (ended.state === 'failed') throw toError(ended.failure!);
-    if (ended.state === 'superseded') throw new WhorlError('API_ROLLOUT_FAILED', `a later rollout of ${name} went ahead of this one to version ${version}`);
-    return this.view(app, version, ended.generation, ended.state === 'done' ? 'serving' : 'pending');
+    if (!rollout) return this.view(app, version, { rollout: null, generation: app.channel.generation, state: 'serving' });
+    return this.outcome(app, rollout, call.waitS);
   }
 
-  private view(app: AppRecord, version: number, generation: number | null, state: RolloutView['state']): RolloutView {
-    return { app: app.name as AppName, version: version as VersionNumber, generation, state, url: this.apps.urlOf(app.name) };
+  /** What a call answers about a rollout that is under way, after the time to wait. Throws API_ROLLOUT_FAILED, API_ROLLOUT_TIMEOUT, API_ROLLOUT_REJECTED. */
+  async outcome(app: AppRecord, rollout: RolloutRecord, waitS: number): Promise<RolloutView> {
+    const { id, version, state, generation, failure, asks } = await this.wait(app, rollout, waitS);
+    if (state === 'failed' || state === 'rejected') throw toError(failure!);
+    if (state === 'superseded') throw new WhorlError('API_ROLLOUT_FAILED', `a later rollout of ${app.name} went ahead of this one to version ${version}`);
+    if (state === 'awaiting-approval') return this.view(app, version, { rollout: Number(id), generation, state, asks: asks! });
+    return this.view(app, version, { rollout: Number(id), generation, state: state === 'done' ? 'serving' : 'pending' });
+  }
+
+  private view(app: AppRecord, version: number, how: Pick<RolloutView, 'rollout' | 'generation' | 'state' | 'asks'>): RolloutView {
+    return { app: app.name as AppName, version: version as VersionNumber, ...how, url: this.apps.urlOf(app.name) };
   }
 }
 
 /** What failed on the nodes' side keeps its code in the message: the answer's own code says what became of the call. */
 function toError({ code, message }: Failure): WhorlError {
-  const known = code === 'API_ROLLOUT_TIMEOUT' || code === 'API_APP_NOT_FOUND';
+  const known = code === 'API_ROLLOUT_TIMEOUT' || code === 'API_ROLLOUT_REJECTED' || code === 'API_APP_NOT_FOUND';
   return known ? new WhorlError(code as ErrorCode, message) : new WhorlError('API_ROLLOUT_FAILED', `${code in ERRORS ? `${code}: ` : ''}${message}`);
 }

@@ -57,7 +57,7 @@ export class SchedulerRepository {
       await this.prisma.$queryRaw`
         SELECT a.id AS "appId", o.name AS org, a.name AS app, c.name AS channel, c.generation, c.serve, c.previous_version AS "previousVersion",
           a.variables_revision AS "variablesRevision",
-          ARRAY(SELECT r.version FROM rollout r WHERE r.channel_id = c.id AND r.ended_at IS NULL ORDER BY r.version) AS candidates
+          ARRAY(SELECT r.version FROM rollout r WHERE r.channel_id = c.id AND r.ended_at IS NULL AND r.state <> 'awaiting-approval' ORDER BY r.version) AS candidates
         FROM channel c JOIN app a ON a.id = c.app_id JOIN org o ON o.id = a.org_id
         WHERE a.deleted_at IS NULL ORDER BY o.name, a.name, c.name`,
     );

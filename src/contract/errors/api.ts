@@ -37,6 +37,10 @@ export const API_ERRORS = {
   API_SQL_INVALID: { status: 422, title: 'The database refused the statement', fault: 'user', hint: 'Correct the statement; one that changes anything needs {"readOnly": false}.' },
   API_ROLLOUT_FAILED: { status: 422, title: 'The rollout failed', fault: 'user', hint: 'What was served before is still served; the message says why the version cannot serve.' },
   API_ROLLOUT_TIMEOUT: { status: 504, title: 'The nodes did not finish the rollout in time', fault: 'system', hint: 'What was served before is still served. Look at the logs of the nodes that the message names, then roll out again.' },
+  API_ROLLOUT_NOT_FOUND: { status: 404, title: 'No such rollout', fault: 'user', hint: 'GET /v1/apps/{app}/rollouts lists the rollouts of the app.' },
+  API_ROLLOUT_DECIDED: { status: 409, title: 'The rollout waits for nobody', fault: 'user', hint: 'GET /v1/apps/{app}/rollouts says what became of it; a later push or rollout ends one that waits.' },
+  API_ROLLOUT_REJECTED: { status: 422, title: 'The rollout was rejected', fault: 'user', hint: 'What was served before is still served; the message says who rejected it, and why.' },
+  API_APPROVAL_BY_ANOTHER: { status: 403, title: 'Somebody else must agree', fault: 'user', hint: 'Ask somebody with another token that has the scope approve or admin.' },
   API_SWITCH_TIMEOUT: { status: 504, title: 'The nodes did not confirm the change in time', fault: 'system', hint: 'The change is stored and the nodes will take it; look at those that the message names.' },
 
   API_IDEMPOTENCY_KEY_REUSED: { status: 422, title: 'The idempotency key belongs to another request', fault: 'user', hint: 'Use a new Idempotency-Key for a new request.' },

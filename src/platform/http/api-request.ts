@@ -1,6 +1,7 @@
 import type { Request } from 'express';
 
-export type Scope = 'admin' | 'node';
+/** `approve`: agrees to what a version asks for, and nothing else. */
+export type Scope = 'admin' | 'node' | 'approve';
 
 /** Who asks: the token's name and what it allows. */
 export interface Principal {

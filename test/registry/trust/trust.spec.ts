@@ -128,8 +128,8 @@ describe('a signature made with a key', () => {
 });
 
 describe('a keyless signature', () => {
-  const keylessTag = (shelf: ImageShelf, image: ResolvedImage, { identity = CI, by = sigstore, at = by.now, logged = at } = {}) => {
-    const certified = by.certify(identity, at);
+  const keylessTag = (shelf: ImageShelf, image: ResolvedImage, { identity = CI, by = sigstore, logged = sigstore.now } = {}) => {
+    const certified = by.certify(identity);
     return shelf.signByTag(image, certified.key, (payload, signature) => ({ 'dev.sigstore.cosign/certificate': certified.pem, 'dev.sigstore.cosign/bundle': by.logSignature(payload, signature, certified.pem, logged).annotation }));
   };
   const keylessBundle = (shelf: ImageShelf, image: ResolvedImage, { predicate = SIGNED, by = sigstore, change = (entry: Record<string, unknown>) => entry } = {}) => {

@@ -1,0 +1,99 @@
+import { Injectable } from '@nestjs/common';
+import { WhorlError } from '#contract/errors.js';
+import type { AppName, VersionNumber } from '#contract/ids.js';
+import { type Page, type PageQuery, readCursor, toPage } from '#platform/http/page.js';
+import type { Db } from '#platform/prisma/prisma.service.js';
+import { z } from 'zod';
+import type { AppRecord } from '../apps/app.js';
+import { AppsService } from '../apps/apps.service.js';
+import { areShown } from '../policies/channel-policy.js';
+import { PoliciesService } from '../policies/policies.service.js';
+import { AdvanceService } from './advance.service.js';
+import type { Failure } from './rollout-state.js';
+import { RolloutRepository, type RolloutRecord } from './rollout.repository.js';
+import type { RolloutSummary, RolloutView } from './rollout.schema.js';
+import { type RolloutCall, RolloutsService } from './rollouts.service.js';
+
+/** Rollouts as people look at them, and decide on those that wait. */
+@Injectable()
+export class ApprovalsService {
+  // oxlint-disable-next-line max-params -- what is injected, one feature each
+  constructor(
+    private readonly repository: RolloutRepository,
+    private readonly rollouts: RolloutsService,
+    private readonly advance: AdvanceService,
+    private readonly policies: PoliciesService,
+    private readonly apps: AppsService,
+  ) {}
+
+  /** Newest first. Throws API_APP_NOT_FOUND. */
+  async list(name: string, { limit, cursor }: PageQuery): Promise<Page<RolloutSummary>> {
+    const app = await this.apps.get(name);
+    const before = readCursor(cursor, z.coerce.bigint().positive());
+    return toPage(await this.repository.list(app.channel.id, before, limit + 1), limit, ({ id }) => String(id), (rollout) => toSummary(app, rollout));
+  }
+
+  /** Throws API_APP_NOT_FOUND, API_ROLLOUT_NOT_FOUND. */
+  async get(name: string, id: number): Promise<RolloutSummary> {
+    const app = await this.apps.get(name);
+    return toSummary(app, await this.find(app, id));
+  }
+
+  /**
+   * Agrees to what the version of a rollout asks for, which then begins; answers as a rollout does. Throws API_ROLLOUT_NOT_FOUND,
+   * API_ROLLOUT_DECIDED, API_APPROVAL_BY_ANOTHER, and API_STATE_CHANGED when it asks for more than what was shown, since the app has come to serve
+   * less: it shows that from then on.
+   */
+  async approve(name: string, id: number, call: RolloutCall): Promise<RolloutView> {
+    const { app, rollout, grown } = await this.decide(name, id, call, async (db, locked, awaiting) => {
+      const asks = await this.policies.newlyAsked(db, locked, awaiting.version);
+      if (!areShown(asks, awaiting.asks ?? [])) {
+        await this.repository.update(db, awaiting.id, { asks });
+        return { app: locked, rollout: awaiting, grown: true };
+      }
+      const decidedAt = await this.repository.approve(db, awaiting.id, call.causedBy);
+      const begun: RolloutRecord = { ...awaiting, state: 'preparing', decidedBy: call.causedBy, decidedAt };
+      const others = (await this.repository.active(db, awaiting.channelId)).filter((each) => each.id !== awaiting.id);
+      const moved = await this.advance.advance(db, locked.channel, [...others, begun]);
+      if (!moved) await this.repository.announce(db, locked.id);
+      return { app: locked, rollout: begun, grown: false };
+    });
+    if (grown) throw new WhorlError('API_STATE_CHANGED', `${name} serves something else by now, and the version asks for more beside that: look again at what it asks for`);
+    return this.rollouts.outcome(app, rollout, call.waitS);
+  }
+
+  /** Ends a rollout that waits; what is served stays. Throws as `approve` does, but for API_STATE_CHANGED. */
+  async reject(name: string, id: number, reason: string | undefined, call: Pick<RolloutCall, 'causedBy' | 'ifMatch'>): Promise<RolloutSummary> {
+    const app = await this.decide(name, id, call, async (db, locked, awaiting) => {
+      const failure: Failure = { code: 'API_ROLLOUT_REJECTED', message: `${call.causedBy} rejected it${reason === undefined ? '' : `: ${reason}`}` };
+      await this.advance.end(db, awaiting, { state: 'rejected', failure, decidedBy: call.causedBy, decidedAt: new Date() });
+      await this.repository.setFailure(db, locked.channel, awaiting.version, failure);
+      await this.repository.announce(db, locked.id);
+      return locked;
+    });
+    return toSummary(app, await this.find(app, id));
+  }
+
+  private decide<T>(name: string, id: number, { causedBy, ifMatch }: Pick<RolloutCall, 'causedBy' | 'ifMatch'>, work: (db: Db, app: AppRecord, awaiting: RolloutRecord) => Promise<T>): Promise<T> {
+    return this.apps.change(name, { ifMatch }, async (db, app) => {
+      const rollout = await this.find(app, id, db);
+      if (rollout.state !== 'awaiting-approval') throw new WhorlError('API_ROLLOUT_DECIDED', `rollout ${id} of ${name} is ${rollout.state}${rollout.decidedBy === null ? '' : `, ${rollout.decidedBy} has decided on it`}`);
+      await this.policies.requireMayDecide(db, app, causedBy, rollout);
+      return work(db, app, rollout);
+    });
+  }
+
+  private async find(app: AppRecord, id: number, db?: Db): Promise<RolloutRecord> {
+    const found = await this.repository.find(BigInt(id), db);
+    if (!found || found.channelId !== app.channel.id) throw new WhorlError('API_ROLLOUT_NOT_FOUND', `${app.name} has no rollout ${id}`);
+    return found;
+  }
+}
+
+function toSummary({ name, channel }: AppRecord, rollout: RolloutRecord): RolloutSummary {
+  const { id, version, state, cause, causedBy, generation, asks, decidedBy, decidedAt, failure, createdAt, endedAt } = rollout;
+  return {
+    rollout: Number(id), app: name as AppName, channel: channel.channel as RolloutSummary['channel'], version: version as VersionNumber, state, cause, causedBy, generation,
+    asks: asks ?? [], decidedBy, decidedAt: decidedAt?.toISOString() ?? null, ...(failure && { reason: failure }), createdAt: createdAt.toISOString(), endedAt: endedAt?.toISOString() ?? null,
+  };
+}

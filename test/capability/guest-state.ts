@@ -97,8 +97,13 @@ export class TestExchange implements HttpExchange {
   readonly requestBody = new BytePipe();
   readonly body: ByteSource = this.requestBody;
   answer: Answer | null = null;
+  readonly informed: [status: number, headers: Headers][] = [];
 
   constructor(readonly method = 'GET', readonly pathWithQuery = '/', readonly headers: Headers = []) {}
+
+  inform(status: number, headers: Headers): void {
+    this.informed.push([status, headers]);
+  }
 
   respond(status: number, headers: Headers): BytePipe {
     if (this.answer) throw new Error('answered twice');

@@ -100,6 +100,19 @@ describe.each([RC_10_18, RC_11_10, '0.2.12'])('a guest of wasi:http@%s', (versio
     else expect(await http('[method]future-trailers.get', trailers)).toEqual({ tag: 'err' });
   });
 
+  if (!is1018 && !is1110) it('answers in the interim', async () => {
+    const http = types();
+    const exchange = new TestExchange();
+    const inform = async (status: number, entries: [string, Uint8Array][] = []) =>
+      http('[method]response-outparam.send-informational', responseOutparam02(exchange), status, await newFields(entries));
+    expect(await inform(103, [['link', bytes('</a.css>')]])).toEqual({ tag: 'ok' });
+    expect(await inform(102)).toEqual({ tag: 'ok' });
+    expect(exchange.informed).toEqual([[103, [['link', '</a.css>']]], [102, []]]);
+    for (const status of [99, 101, 200]) expect(await inform(status)).toMatchObject({ tag: 'err', val: { tag: 'internal-error' } });
+    expect(await inform(103, [['content-length', bytes('1')]])).toMatchObject({ tag: 'err' });
+    expect(exchange.informed).toHaveLength(2);
+  });
+
   it('answers with a body and trailers', async () => {
     const http = types();
     const exchange = new TestExchange();

@@ -3,7 +3,7 @@ import { afterAll, afterEach, describe, expect, it } from '@jest/globals';
 import { componentEmbed, componentNew, parse } from '@bytecodealliance/jco';
 import { NO_GUEST_SETTINGS } from '#runtime/capability/guest-settings.js';
 import { buildWorld } from '../fixtures/build-world.js';
-import { artifactOf, ask, Blobs, httpTrigger, LIMITS, STAY_LOADED, TestFront } from './front-fixture.js';
+import { artifactOf, ask, Blobs, httpTrigger, LIMITS, raw, STAY_LOADED, TestFront } from './front-fixture.js';
 
 const blobs = new Blobs();
 const fronts: TestFront[] = [];
@@ -131,8 +131,20 @@ describe('the trace of a request', () => {
   });
 });
 
-describe('the release candidates', () => {
+describe('an interim answer', () => {
+  it('leaves before the answer, and not to a client of HTTP/1.0', async () => {
+    const wat = text('../../examples/tiny-wat/tiny.wat')
+      .replace('(module', '(module (import "wasi:http/types@0.2.3" "[method]response-outparam.send-informational" (func $inform (param i32 i32 i32 i32)))')
+      .replace('(local.set $answer', '(call $inform (local.get $out) (i32.const 103) (call $fields) (i32.const 64)) (local.set $answer');
+    const wasm = await buildWorld(wat, { imports: ['wasi:http/types@0.2.3', 'wasi:io/streams@0.2.3'], exports: ['wasi:http/incoming-handler@0.2.3'] });
+    const front = await serve(wasm, { type: 'http' });
+    const get = (version: string) => raw(front.port, `GET / HTTP/${version}\r\nHost: app.localhost\r\nConnection: close\r\n\r\n`);
+    expect(await get('1.1')).toMatch(/^HTTP\/1\.1 103 Early Hints\r\n\r\nHTTP\/1\.1 200 OK\r\n/);
+    expect(await get('1.0')).toMatch(/^HTTP\/1\.1 200 OK\r\n/);
+  });
+});
 
+describe('the release candidates', () => {
   it('answers by wasi:http/incoming-handler@0.2.0-rc-2023-10-18', async () => {
     const version = '0.2.0-rc-2023-10-18';
     const wasm = await buildWorld(text('../fixtures/wat/hello-2023-10-18.wat'), {

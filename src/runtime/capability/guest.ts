@@ -51,6 +51,8 @@ export interface HttpExchange {
   readonly body: ByteSource;
   /** At most once. The head may be held back until the first chunk or the end, so that a small answer is one write. */
   respond(status: number, headers: Headers): ByteSink;
+  /** An interim answer, status 100 to 199 (RFC 9110, section 15.2), before the answer itself. Without it nobody there takes any: none needs to (section 15.2). */
+  inform?(status: number, headers: Headers): void;
 }
 
 /** One invocation: from the moment a slot is given to it until the guest is done. */

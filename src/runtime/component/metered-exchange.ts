@@ -162,6 +162,12 @@ export class MeteredExchange implements HttpExchange {
     return this.sink;
   }
 
+  inform(status: number, headers: Headers): void {
+    if (this.detached || this.sink) return;
+    this.commit();
+    this.inner.inform?.(status, headers);
+  }
+
   /** What the guest left behind does not reach the exchange any more: it is answered, or somebody else's. */
   detach(): void {
     this.detached = true;

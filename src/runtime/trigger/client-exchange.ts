@@ -56,6 +56,15 @@ export class ClientExchange implements HttpExchange {
     return this.sink;
   }
 
+  /** Not to a client of HTTP/1.0, which would take it for the answer (RFC 9110, section 15.2). */
+  inform(status: number, headers: Headers): void {
+    const { request, response } = this.call;
+    if (request.httpVersionMinor === 0 || response.headersSent || response.destroyed) return;
+    const fields: Record<string, string[]> = {};
+    for (const [name, value] of headers) (fields[name] ??= []).push(value);
+    response.writeInformation(status, fields);
+  }
+
   /** Calls `gone` when the client closes the connection before it has the whole answer. */
   watch(gone: () => void): void {
     const { response } = this.call;

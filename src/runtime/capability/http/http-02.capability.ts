@@ -10,7 +10,7 @@ import { FutureIncomingResponse, FutureTrailers, IncomingBody, IncomingRequest, 
 import { methodName, schemeName, type Method, type Scheme } from './method.js';
 import { OutgoingBody, OutgoingRequest, OutgoingResponse, type ResponseOutparam } from './outgoing-02.js';
 import { REQUEST_OPTIONS_02, REQUEST_OPTIONS_2023_11_10, type RequestOptions } from './request-options.js';
-import { setResponse } from './server-02.js';
+import { sendInformational, setResponse } from './server-02.js';
 
 /** What a peer sends; the same in both candidates but for `future-trailers.get`. */
 export const INCOMING: Capability['functions'] = {
@@ -95,11 +95,16 @@ export function trailersOnce(future: FutureTrailers): ReturnType<FutureTrailers[
 }
 
 const errorCode = { 'http-error-code': plain((error: IoError) => error.httpCode ?? undefined) };
+/** Behind the feature `informational-outbound-responses` of the interface's text: no guest has it unless it was built for it. */
+const informing = {
+  '[method]response-outparam.send-informational': perSlot((state) => (outparam: ResponseOutparam, status: number, headers: Fields) =>
+    sendInformational(state, outparam, status, headers)),
+};
 const sending = { handle: perSlot((state) => (request: OutgoingRequest, options: RequestOptions | undefined) => handle(state, request, options)) };
 
 /** `wasi:http/types` and `wasi:http/outgoing-handler` of the 0.2 line and its second candidate. */
 export const HTTP_02: readonly Capability[] = [
-  { name: 'wasi:http/types', version: '0.2', functions: { ...errorCode, ...FIELDS_02, ...REQUEST_OPTIONS_02, ...INCOMING, ...outgoing } },
+  { name: 'wasi:http/types', version: '0.2', functions: { ...errorCode, ...FIELDS_02, ...REQUEST_OPTIONS_02, ...INCOMING, ...outgoing, ...informing } },
   { name: 'wasi:http/outgoing-handler', version: '0.2', functions: sending },
   {
     name: 'wasi:http/types',

@@ -1,8 +1,9 @@
+import { Err } from '#engine/run/host.js';
 import type { GuestState, HttpExchange } from '../guest.js';
 import { slotOf } from '../slot.js';
 import { BodyWriter } from './body-writer.js';
 import type { ErrorCode } from './error-code.js';
-import { declaredLength } from './fields.js';
+import { declaredLength, type Fields } from './fields.js';
 import { IncomingRequest } from './incoming-02.js';
 import { ResponseOutparam, type OutgoingResponse } from './outgoing-02.js';
 import { answeredError, respondFault, ResponseDestination, responseFault } from './response-destination.js';
@@ -20,6 +21,18 @@ export function incomingRequest02(exchange: HttpExchange): IncomingRequest {
  */
 export function responseOutparam02(exchange: HttpExchange): ResponseOutparam {
   return new ResponseOutparam(exchange);
+}
+
+/**
+ * `response-outparam.send-informational`: an interim answer (RFC 9110, section 15.2), which leaves at once. Not 101: a guest has no
+ * connection that could change its protocol.
+ */
+export function sendInformational(state: GuestState, { exchange }: ResponseOutparam, status: number, headers: Fields): Err<ErrorCode> | undefined {
+  if (status < 100 || status > 199 || status === 101) return new Err({ tag: 'internal-error', val: `${status} is no informational status that an app may answer` });
+  if (headers.has('content-length')) return new Err({ tag: 'internal-error', val: 'an informational answer has no content-length (RFC 9110, section 8.6)' });
+  state.invocation.effect?.();
+  exchange.inform?.(status, headers.toHeaders());
+  return undefined;
 }
 
 /**

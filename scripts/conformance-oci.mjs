@@ -6,7 +6,7 @@ import { spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { parseArgs } from 'node:util';
+import { parseArgs, stripVTControlCharacters } from 'node:util';
 import { startPlatform } from '../bench/lib/platform.mjs';
 import { prepare } from './lib/prepare.mjs';
 
@@ -35,7 +35,7 @@ function environmentOf({ api, token }, reportDir) {
 
 /** The program says so in words; it may end with 0 when it could not even begin. */
 function hasPassed(output) {
-  const plain = output.replaceAll(/\x1b\[[0-9;]*m/g, '');
+  const plain = stripVTControlCharacters(output);
   if (/^OCI Conformance Result: /m.test(plain)) {
     const bad = ['FAIL', 'Error', 'Skip', 'Disabled'].some((word) => new RegExp(`^ +${word}\\.*: +[1-9]`, 'im').test(plain));
     return /^OCI Conformance Result: pass/im.test(plain) && !bad;

@@ -74,6 +74,11 @@ export abstract class Registry {
    * REGISTRY_BLOB_UNKNOWN when they are gone.
    */
   abstract rebuild(app: LockedApp, signal: AbortSignal): Promise<Record<string, ComponentBuild>>;
+  /**
+   * Holds bytes that nobody can have signed, since they did not come as an image, against the organisation's policy. Throws
+   * REGISTRY_SIGNATURE_MISSING where it enforces signatures for the app; answers a warning where it only warns.
+   */
+  abstract checkUnsigned(app: string): Promise<string | undefined>;
   /** Throws when the store cannot be reached. */
   abstract check(): Promise<void>;
 }

@@ -104,10 +104,10 @@ export class RegistryModule implements OnApplicationShutdown {
         },
         {
           provide: Registry,
-          inject: [BlobStorage, WorkFolder, Intake, BundleIntake, ImageIntake, RepositoriesService, PushedTagRepository],
+          inject: [BlobStorage, WorkFolder, Intake, BundleIntake, ImageIntake, RepositoriesService, PushedTagRepository, ImageVerifier],
           // oxlint-disable-next-line max-params -- what is injected
-          useFactory: (storage: BlobStorage, work: WorkFolder, intake: Intake, bundles: BundleIntake, images: ImageIntake, repositories: RepositoriesService, tags: PushedTagRepository) =>
-            new RegistryService({ storage, work, intake, bundles, images, repositories, tags }),
+          useFactory: (storage: BlobStorage, work: WorkFolder, intake: Intake, bundles: BundleIntake, images: ImageIntake, repositories: RepositoriesService, tags: PushedTagRepository, verifier: ImageVerifier) =>
+            new RegistryService({ storage, work, intake, bundles, images, repositories, tags, verifier }),
         },
       ],
       exports: [Registry],

@@ -52,7 +52,7 @@ describe('approval of what a version asks for', () => {
     await push('held', 'https://a');
     await want('held');
     const { status, body } = await push('held', 'https://a', 'https://b');
-    expect([status, body['state']]).toEqual([201, 'awaiting-approval']);
+    expect([status, body]).toMatchObject([201, { state: 'awaiting-approval', asks: [{ name: 'https://b' }], rollout: expect.any(Number) }]);
     const [waiting] = await list('held');
     expect(waiting).toMatchObject({ version: 2, state: 'awaiting-approval', cause: 'push', causedBy: 'admin', asks: [{ kind: 'outbound-host', name: 'https://b', components: ['web'] }], decidedBy: null, endedAt: null });
     expect(await fixture.call('GET', '/v1/apps/held')).toMatchObject({ body: { rollout: { version: 2, state: 'awaiting-approval' } } });

@@ -120,6 +120,14 @@ export class BundleRegistry extends Registry {
     }]));
   }
 
+  /** Set by a test: apps that need a signature, and whether the policy only warns. */
+  readonly signed = new Map<string, 'warn' | 'enforce'>();
+
+  async checkUnsigned(app: string): Promise<string | undefined> {
+    if (this.signed.get(app) === 'enforce') throw new WhorlError('REGISTRY_SIGNATURE_MISSING', `${app} needs a signature`);
+    return this.signed.has(app) ? `${app} should have a signature` : undefined;
+  }
+
   async check(): Promise<void> {
     if (this.down) throw new Error('down');
   }

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { TrustedRoot } from '@sigstore/protobuf-specs';
 import { DEFAULT_BUNDLE_LIMITS, type BundleLimits } from '#contract/bundle/limits.js';
 import { type PackEntry, packBundle } from '#contract/bundle/pack.js';
 import { Log } from '#platform/log.js';
@@ -23,6 +24,8 @@ import { SourceClient, type SourceClientOptions } from '#registry/service/source
 import { WorkFolder } from '#registry/service/work-folder.js';
 import { BlobStorage } from '#registry/storage/blob-storage.js';
 import { FolderDriver } from '#registry/storage/folder.driver.js';
+import { TrustPolicyRepository } from '#registry/trust/trust-policy.repository.js';
+import { TrustService } from '#registry/trust/trust.service.js';
 
 /** Build workers run compiled code: `npm test` builds before it tests. */
 export const WORKER_PATH = join(import.meta.dirname, '../../dist/registry/service/build-worker.js');
@@ -49,6 +52,8 @@ export interface RegistryTestOptions {
   databaseUrl?: string;
   /** The way to other registries. */
   reach?: Partial<RemoteImagesOptions>;
+  /** Images are held against the policy in the database. */
+  trust?: { root?: TrustedRoot };
 }
 
 /** Nothing asks it where there are no images. */
@@ -62,7 +67,7 @@ function openRepositories(storage: BlobStorage, prisma: PrismaService): Reposito
 }
 
 /** A registry over a real folder, with real build workers. */
-export async function openRegistry({ pool: poolOptions, limits, sources: sourceOptions, databaseUrl = NO_DATABASE, reach }: RegistryTestOptions = {}): Promise<RegistryUnderTest> {
+export async function openRegistry({ pool: poolOptions, limits, sources: sourceOptions, databaseUrl = NO_DATABASE, reach, trust }: RegistryTestOptions = {}): Promise<RegistryUnderTest> {
   const root = await mkdtemp(join(tmpdir(), 'whorl-registry-'));
   const storage = new BlobStorage(await FolderDriver.open(join(root, 'store')));
   const work = await WorkFolder.open(join(root, 'work'));
@@ -74,8 +79,9 @@ export async function openRegistry({ pool: poolOptions, limits, sources: sourceO
   const prisma = new PrismaService(databaseUrl);
   const repositories = openRepositories(storage, prisma);
   const remote = await openRemoteImages({ authFile: undefined, caFile: undefined, allowPrivate: true, privateHosts: [], insecureOrigins: [], proxy: undefined, noProxy: '', ...reach });
-  const images = new ImageIntake({ storage, intake, bundles, limits: allLimits, builtIn: new BuiltInImages(repositories, storage), remote: remote.source, verifier: undefined });
-  const registry = new RegistryService({ storage, work, intake, bundles, images, repositories, tags: new PushedTagRepository(prisma) });
+  const verifier = new TrustService(new TrustPolicyRepository(prisma), trust?.root);
+  const images = new ImageIntake({ storage, intake, bundles, limits: allLimits, builtIn: new BuiltInImages(repositories, storage), remote: remote.source, verifier: trust && verifier });
+  const registry = new RegistryService({ storage, work, intake, bundles, images, repositories, tags: new PushedTagRepository(prisma), verifier });
   return {
     registry, storage, pool, root, repositories,
     leftovers: async () => [...(await readdir(work.root)), ...(await readdir(join(root, 'store/v1/partial')))],

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { LockedApp } from '#contract/bundle/locked-app.js';
 import { BlobDigest, Digest } from '#contract/ids.js';
+import { ImageTrust } from '#contract/image-trust.js';
 import type { IngestedBundle, IngestedImage } from '#contract/registry.js';
 import { Prisma } from '#platform/prisma/generated/client.js';
 import { type Db, PrismaService } from '#platform/prisma/prisma.service.js';
@@ -22,6 +23,8 @@ export interface VersionRecord {
 export interface VersionDetails extends VersionRecord {
   manifest: string;
   app: LockedApp;
+  /** null: of a bundle, or nobody looked. */
+  trust: ImageTrust | null;
 }
 
 interface VersionRow {
@@ -40,6 +43,7 @@ interface VersionRow {
 interface DetailsRow extends VersionRow {
   manifest: string;
   locked_app: unknown;
+  trust: unknown;
 }
 
 const SUMMARY = Prisma.sql`
@@ -80,6 +84,11 @@ export class VersionRepository {
     return number;
   }
 
+  /** What is known of the image of a version by now. */
+  async setTrust(db: Db, appId: string, number: number, trust: ImageTrust | undefined): Promise<void> {
+    if (trust) await db.version.updateMany({ where: { appId, number }, data: { trust: trust as unknown as Prisma.InputJsonValue } });
+  }
+
   /** Newest first, below `before` when it is given. */
   async list(appId: string, before: number | undefined, limit: number): Promise<VersionRecord[]> {
     const rows = await this.prisma.$queryRaw<VersionRow[]>`
@@ -90,8 +99,8 @@ export class VersionRepository {
 
   async find(appId: string, number: number): Promise<VersionDetails | undefined> {
     const [row] = await this.prisma.$queryRaw<DetailsRow[]>`
-      SELECT ${SUMMARY}, v.manifest, v.locked_app FROM version v WHERE v.app_id = ${appId}::uuid AND v.number = ${number}`;
-    return row && { ...toRecord(row), manifest: row.manifest, app: LockedApp.parse(row.locked_app) };
+      SELECT ${SUMMARY}, v.manifest, v.locked_app, v.trust FROM version v WHERE v.app_id = ${appId}::uuid AND v.number = ${number}`;
+    return row && { ...toRecord(row), manifest: row.manifest, app: LockedApp.parse(row.locked_app), trust: ImageTrust.nullable().parse(row.trust) };
   }
 }
 

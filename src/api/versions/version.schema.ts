@@ -2,8 +2,10 @@ import { z } from 'zod';
 import { BuildFacts, HandlerKind } from '#contract/artifact.js';
 import { ComponentLimits } from '#contract/bundle/component-limits.js';
 import { ComponentReuse } from '#contract/bundle/component-reuse.js';
+import { ImageTrust } from '#contract/image-trust.js';
 import { AppName, BlobDigest, Digest, VersionNumber } from '#contract/ids.js';
 import { AppParams } from '../apps/app.schema.js';
+import { Capability } from '../diff/capability.schema.js';
 import { MAX_WAIT_S } from '../rollouts/rollout.schema.js';
 
 /** The `.tar.gz` types that curl users and tools send. */
@@ -35,6 +37,8 @@ export const PushView = z.object({
   digest: Digest,
   state: State,
   reason: Reason,
+  rollout: z.int().optional().describe('Number of the rollout that somebody must agree to.'),
+  asks: z.array(Capability).optional().describe('What they must agree to.'),
   url: z.string(),
   warnings: z.array(z.string()).describe('What is worth changing in the manifest.'),
 });
@@ -69,6 +73,7 @@ const BuildView = z.object({
 
 export const VersionView = VersionSummary.extend({
   manifest: z.string().describe('The text of spin.toml; of an image that `spin registry push` made, its locked app (JSON).'),
+  trust: ImageTrust.nullable().describe('Who signed the image that it is made of, and what is attached to that, when the version was made or pushed last; null: it is made of a bundle.'),
   imports: z.array(z.string()).describe('What its components import of the platform, as written in them.'),
   components: z.array(
     z.object({

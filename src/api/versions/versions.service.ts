@@ -75,12 +75,14 @@ export class VersionsService {
 
   /** Makes a version of what the registry took in, as `push` does. */
   async keep(name: string, bundle: IngestedBundle | IngestedImage, call: VersionCall): Promise<{ created: boolean; view: PushView }> {
+    const unsigned = 'image' in bundle ? bundle.image.trust?.reason : await this.registry.checkUnsigned(name);
     const { app, number, created, rollout } = await this.apps.change(name, { create: true }, async (db, locked) => ({ app: locked, ...(await this.make(db, locked, bundle, call)) }));
-    if (rollout) await this.rollouts.wait(app, rollout, call.wait);
+    const waited = rollout && (await this.rollouts.wait(app, rollout, call.wait));
     const { app: appName, version, digest, state, reason } = await this.summary(name, number);
     const [limits, nodes, grant] = await Promise.all([this.fleet.limits(), this.fleet.live(), this.grants.ofApp(app)]);
-    const warnings = [...(bundle.warnings ?? []), ...limitWarnings(bundle.app, limits), ...fileWarnings(bundle.app, grant, nodes.length)];
-    return { created, view: { app: appName, version, digest, state, ...(reason && { reason }), url: this.apps.urlOf(name), warnings } };
+    const warnings = [...(unsigned === undefined ? [] : [unsigned]), ...(bundle.warnings ?? []), ...limitWarnings(bundle.app, limits), ...fileWarnings(bundle.app, grant, nodes.length)];
+    const asks = waited?.state === 'awaiting-approval' ? { rollout: Number(waited.id), asks: waited.asks ?? [] } : undefined;
+    return { created, view: { app: appName, version, digest, state, ...(reason && { reason }), ...asks, url: this.apps.urlOf(name), warnings } };
   }
 
   /** Makes the version in a transaction that has locked the app, and begins its rollout unless told otherwise. Throws API_VARIABLE_REQUIRED, API_STORE_LABEL_UNKNOWN. */
@@ -89,6 +91,8 @@ export class VersionsService {
     const number = known ?? (await this.repository.create(db, locked, bundle, pushedBy));
     const isAwaited = await this.repository.builds.put({ appId: locked.id, number, engine: this.registry.engine }, bundle.builds, db);
     if (isAwaited) await this.repository.builds.announce(db);
+    // Somebody may have signed it since.
+    if (known !== undefined && 'image' in bundle) await this.repository.setTrust(db, locked.id, known, bundle.image.trust);
     if (known === undefined) await this.variables.sealDeclared(db, locked, bundle.app.variables);
     await this.stores.noteDefaults(db, locked, [number]);
     const begun = rollout === 'now' ? await this.rollouts.start(db, locked, number, { cause: 'push', causedBy: pushedBy }) : undefined;
@@ -107,7 +111,7 @@ export class VersionsService {
     const found = await this.repository.find(app.id, number);
     if (!found) throw new WhorlError('API_VERSION_NOT_FOUND', `${name} has no version ${number}`);
     const [builds, maxima] = await Promise.all([this.repository.builds.list(app.id, number), this.fleet.limits()]);
-    return { ...toSummary(app, found), ...toBuildViews(found, builds, { engine: this.registry.engine, maxima }), url: this.apps.urlOf(name) };
+    return { ...toSummary(app, found), ...toBuildViews(found, builds, { engine: this.registry.engine, maxima }), trust: found.trust, url: this.apps.urlOf(name) };
   }
 
   private async ingest({ body, signal }: PushCall): Promise<IngestedBundle> {

@@ -6,6 +6,7 @@ import { ENGINE_VERSION } from '#engine/plan.js';
 import type { PushedTagRepository } from '#registry/repositories/pushed-tag.repository.js';
 import type { RepositoriesService } from '#registry/repositories/repositories.service.js';
 import type { BlobStorage } from '#registry/storage/blob-storage.js';
+import type { ImageVerifier } from '#registry/trust/image-verifier.js';
 import type { BundleIntake } from './bundle-intake.js';
 import type { ImageIntake } from './image-intake.js';
 import type { Intake, Push } from './intake.js';
@@ -19,6 +20,7 @@ export interface RegistryParts {
   images: ImageIntake;
   repositories: RepositoriesService;
   tags: PushedTagRepository;
+  verifier: ImageVerifier;
 }
 
 /** The registry as the API sees it: takes in what was pushed, whichever way it came. */
@@ -49,6 +51,10 @@ export class RegistryService extends Registry {
 
   rebuild(app: LockedApp, signal: AbortSignal): Promise<Record<string, ComponentBuild>> {
     return this.push(signal, (push) => this.parts.intake.rebuild(app, push));
+  }
+
+  checkUnsigned(app: string): Promise<string | undefined> {
+    return this.parts.verifier.checkUnsigned(app);
   }
 
   async check(): Promise<void> {

@@ -12,6 +12,20 @@ import { TokenGuard } from './auth/token.guard.js';
 import { DiffController } from './diff/diff.controller.js';
 import { DiffService } from './diff/diff.service.js';
 import { VersionContentsRepository } from './diff/version-contents.repository.js';
+import { CollectionRepository } from './collection/collection.repository.js';
+import { CollectionsController } from './collection/collections.controller.js';
+import { CollectionsService } from './collection/collections.service.js';
+import { HoldingRepository } from './collection/holding.repository.js';
+import { HoldingsService } from './collection/holdings.service.js';
+import { KeepingController } from './collection/keeping.controller.js';
+import { KeepingService } from './collection/keeping.service.js';
+import { VersionPolicyRepository } from './collection/version-policy.repository.js';
+import { DeployOnPushController } from './deploy-on-push/deploy-on-push.controller.js';
+import { DeployOnPushRepository } from './deploy-on-push/deploy-on-push.repository.js';
+import { DeployOnPushService } from './deploy-on-push/deploy-on-push.service.js';
+import { DeployerService } from './deploy-on-push/deployer.service.js';
+import { PushLedger } from './deploy-on-push/push-ledger.service.js';
+import { TagPushRepository } from './deploy-on-push/tag-push.repository.js';
 import { HealthController } from './health/health.controller.js';
 import { HealthRepository } from './health/health.repository.js';
 import { HealthService } from './health/health.service.js';
@@ -50,6 +64,9 @@ import { StoreRequestsService } from './stores/store-requests.service.js';
 import { StoreRepository } from './stores/store.repository.js';
 import { StoresController } from './stores/stores.controller.js';
 import { StoresService } from './stores/stores.service.js';
+import { UploadRepository } from './uploads/upload.repository.js';
+import { UploadsController } from './uploads/uploads.controller.js';
+import { UploadsService } from './uploads/uploads.service.js';
 import { UsageController } from './usage/usage.controller.js';
 import { UsageRepository } from './usage/usage.repository.js';
 import { UsageService } from './usage/usage.service.js';
@@ -66,12 +83,13 @@ import { VersionsService } from './versions/versions.service.js';
 type ImportedModule = NonNullable<ModuleMetadata['imports']>[number];
 
 const REPOSITORIES = [
-  AppRepository, HealthRepository, IdempotencyRepository, JournalRepository, LogRepository, NodeRepository, PolicyRepository, RolloutRepository, RuntimeConfigRepository, SchedulerRepository,
-  StoreRepository, StoreRequestRepository, UsageRepository, VariableRepository, VersionBuildRepository, VersionContentsRepository, VersionRepository,
+  AppRepository, CollectionRepository, HealthRepository, HoldingRepository, IdempotencyRepository, JournalRepository, LogRepository, NodeRepository, PolicyRepository, RolloutRepository, RuntimeConfigRepository, SchedulerRepository,
+  StoreRepository, StoreRequestRepository, UploadRepository, UsageRepository, VariableRepository, VersionBuildRepository, VersionContentsRepository, VersionPolicyRepository,
+  VersionRepository, DeployOnPushRepository, TagPushRepository,
 ];
 const SERVICES = [
-  AdvanceService, ApprovalsService, AppsService, BrowseService, DiffService, FleetService, GrantsService, HealthService, JournalService, LogsService, NodesService, PoliciesService, RebuildService, RequirementsService, RetentionService,
-  RolloutsService, RuntimeConfigService, SchedulerService, StoreLinksService, StoreRequestsService, StoresService, UsageService, VariablesService, VersionsService,
+  AdvanceService, ApprovalsService, AppsService, BrowseService, CollectionsService, DiffService, FleetService, GrantsService, HealthService, HoldingsService, JournalService, KeepingService, LogsService, NodesService, PoliciesService, RebuildService, RequirementsService, RetentionService,
+  RolloutsService, RuntimeConfigService, SchedulerService, StoreLinksService, StoreRequestsService, StoresService, UploadsService, UsageService, VariablesService, VersionsService, DeployerService, DeployOnPushService, PushLedger,
 ];
 
 /** The control plane's API. */
@@ -83,8 +101,8 @@ export class ApiModule {
       module: ApiModule,
       imports: [AuthModule, registry],
       controllers: [
-        AppsController, ApprovalsController, BrowseController, DiffController, HealthController, LogsController, NodesController, PoliciesController, RolloutsController, RuntimeConfigController, StoreRequestsController, StoresController,
-        UsageController, VariablesController, VersionsController,
+        AppsController, ApprovalsController, BrowseController, CollectionsController, DiffController, HealthController, KeepingController, LogsController, NodesController, PoliciesController, RolloutsController, RuntimeConfigController, StoreRequestsController, StoresController,
+        UploadsController, UsageController, VariablesController, VersionsController, DeployOnPushController,
       ],
       providers: [
         ...REPOSITORIES,

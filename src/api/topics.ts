@@ -12,3 +12,5 @@ export const storeRequestsTopic = (node: string): string => `store-requests:${no
 export const storeAnswerTopic = (id: string): string => `store-answer:${id}`;
 /** The log lines of an app. */
 export const logsTopic = (appId: string): string => `logs:${appId}`;
+/** A run of the collector. */
+export const collectionTopic = (id: string): string => `collection:${id}`;

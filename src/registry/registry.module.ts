@@ -3,10 +3,17 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type DynamicModule, Inject, Module, type OnApplicationShutdown } from '@nestjs/common';
 import { type BundleLimits, DEFAULT_BUNDLE_LIMITS } from '#contract/bundle/limits.js';
+import { Collector } from '#contract/collection.js';
+import { FileUploads } from '#contract/file-uploads.js';
 import { Registry } from '#contract/registry.js';
+import { StorageQuota } from '#contract/storage-quota.js';
 import type { ControlConfig } from '#platform/config.js';
 import { openRemoteImages, type RemoteImages, remoteImagesOptions } from './client/remote-images.factory.js';
 import { MirrorService } from './client/mirror.service.js';
+import { CollectorService } from './collect/collector.service.js';
+import { HeldBytesRepository } from './collect/held-bytes.repository.js';
+import { QuotaService } from './collect/quota.service.js';
+import { RepositoryHoldingsRepository } from './collect/repository-holdings.repository.js';
 import { DISTRIBUTION_CONTROLLERS, distributionProviders } from './distribution.js';
 import { BlobsController } from './http/blobs.controller.js';
 import { MirrorController } from './http/mirror.controller.js';
@@ -18,6 +25,7 @@ import { BuildPool } from './service/build-pool.js';
 import { BuiltInImages } from './service/built-in-images.js';
 import { BundleIntake } from './service/bundle-intake.js';
 import { ComponentBuilder } from './service/component-builder.js';
+import { FileUploadsService } from './service/file-uploads.service.js';
 import { ImageIntake } from './service/image-intake.js';
 import { Intake } from './service/intake.js';
 import { RegistryService } from './service/registry.service.js';
@@ -83,6 +91,19 @@ export class RegistryModule implements OnApplicationShutdown {
           useFactory: () => new SourceClient({ maxBytes: config.WHORL_MAX_BUNDLE_BYTES, allowPrivate: config.WHORL_ALLOW_PRIVATE_SOURCES, timeoutMs: SOURCE_TIMEOUT_MS }),
         },
         PushedTagRepository,
+        RepositoryHoldingsRepository,
+        HeldBytesRepository,
+        { provide: Collector, useClass: CollectorService },
+        {
+          provide: StorageQuota,
+          inject: [HeldBytesRepository],
+          useFactory: (held: HeldBytesRepository) => new QuotaService(held, config.WHORL_ORG_STORAGE_BYTES ?? null),
+        },
+        {
+          provide: FileUploads,
+          inject: [BlobStorage, WorkFolder, Intake],
+          useFactory: (storage: BlobStorage, work: WorkFolder, intake: Intake) => new FileUploadsService({ storage, work, intake }),
+        },
         { provide: REMOTE_IMAGES, useFactory: () => openRemoteImages(remoteImagesOptions(config)) },
         {
           provide: MirrorService,
@@ -110,7 +131,7 @@ export class RegistryModule implements OnApplicationShutdown {
             new RegistryService({ storage, work, intake, bundles, images, repositories, tags, verifier }),
         },
       ],
-      exports: [Registry],
+      exports: [Registry, Collector, FileUploads, StorageQuota],
     };
   }
 

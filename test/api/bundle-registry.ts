@@ -4,9 +4,12 @@ import { gunzipSync, gzipSync } from 'node:zlib';
 import { type DynamicModule, Module } from '@nestjs/common';
 import type { ComponentBuild } from '#contract/artifact.js';
 import { LockedApp } from '#contract/bundle/locked-app.js';
+import { Collector } from '#contract/collection.js';
 import { WhorlError } from '#contract/errors.js';
+import { FileUploads } from '#contract/file-uploads.js';
 import type { Digest } from '#contract/ids.js';
 import { type ImageOptions, type IngestedBundle, type IngestedImage, type PushedTag, Registry } from '#contract/registry.js';
+import { type HeldBytes, StorageQuota } from '#contract/storage-quota.js';
 
 const EMPTY = { version: '', description: '', authors: [], variables: {}, triggers: [], components: [] };
 
@@ -142,9 +145,25 @@ function parse(bytes: Buffer): LockedApp {
   }
 }
 
+class UnboundedStorage extends StorageQuota {
+  readonly limitBytes = null;
+
+  async held(): Promise<HeldBytes> {
+    return { versions: 0, repositories: 0, uploads: 0, total: 0 };
+  }
+
+  async require(): Promise<void> {}
+}
+
 /** A module around one registry, as the composition root binds the real one. */
 export function bundleRegistryModule(registry: BundleRegistry): DynamicModule {
   @Module({})
   class BundleRegistryModule {}
-  return { module: BundleRegistryModule, providers: [{ provide: Registry, useValue: registry }], exports: [Registry] };
+  return { module: BundleRegistryModule, providers: [
+    { provide: Registry, useValue: registry },
+    // Nothing of a bundle is kept here that could be sent by digest or collected: both are tested with the real registry.
+    { provide: Collector, useValue: {} },
+    { provide: FileUploads, useValue: {} },
+    { provide: StorageQuota, useValue: new UnboundedStorage() },
+  ], exports: [Registry, Collector, FileUploads, StorageQuota] };
 }

@@ -41,6 +41,7 @@ CREATE TABLE "upload_file" (
     "upload_id" UUID NOT NULL,
     "digest" TEXT COLLATE "C" NOT NULL,
     "bytes" BIGINT NOT NULL,
+    "complete" BOOLEAN NOT NULL DEFAULT false,
 
     CONSTRAINT "upload_file_pkey" PRIMARY KEY ("upload_id","digest")
 );

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { WhorlError } from '#contract/errors.js';
 import type { Db } from '#platform/prisma/prisma.service.js';
 import type { AppRecord } from '../apps/app.js';
+import { HoldingsService } from '../collection/holdings.service.js';
 import { VariablesService } from '../variables/variables.service.js';
 import { GrantsService } from './grants.service.js';
 import { describeUnknown, unknownLabels } from './requirements.js';
@@ -14,10 +15,12 @@ export class RequirementsService {
     private readonly repository: RuntimeConfigRepository,
     private readonly variables: VariablesService,
     private readonly grants: GrantsService,
+    private readonly holdings: HoldingsService,
   ) {}
 
-  /** Throws API_VERSION_NOT_FOUND, API_VARIABLE_REQUIRED and API_STORE_LABEL_UNKNOWN, which name everything that is missing. */
+  /** Throws API_VERSION_NOT_FOUND, API_VERSION_COLLECTED, API_VARIABLE_REQUIRED and API_STORE_LABEL_UNKNOWN, which name everything that is missing. */
   async requireAllOf(db: Db, app: AppRecord, version: number): Promise<void> {
+    await this.holdings.requireBytes(db, app, version);
     await this.variables.requireAllOf(db, app, version);
     const components = await this.repository.labelsOf(db, app.id, version);
     const unknown = unknownLabels(components, await this.grants.ofApp(app, db));

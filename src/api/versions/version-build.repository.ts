@@ -103,7 +103,7 @@ export class VersionBuildRepository {
           SELECT v.app_id, v.number, row_number() OVER (ORDER BY ${IS_SERVED} DESC, ${IS_KEPT} DESC, v.created_at DESC) AS turn FROM version v
           JOIN app a ON a.id = v.app_id AND a.deleted_at IS NULL
           LEFT JOIN version_build b ON b.app_id = v.app_id AND b.number = v.number AND b.engine = ${engine}
-          WHERE b.engine IS NULL OR (b.builds IS NULL AND b.retry_at <= now())
+          WHERE v.collected_at IS NULL AND (b.engine IS NULL OR (b.builds IS NULL AND b.retry_at <= now()))
           ORDER BY turn LIMIT ${count}
         ), claimed AS (
           INSERT INTO version_build (app_id, number, engine, retry_at)

@@ -18,6 +18,8 @@ export interface VersionRecord {
   failure: { code: string; message: string } | null;
   rollingOut: boolean;
   awaitingApproval: boolean;
+  pinned: boolean;
+  collected: boolean;
 }
 
 export interface VersionDetails extends VersionRecord {
@@ -38,6 +40,8 @@ interface VersionRow {
   failure: { code: string; message: string } | null;
   rolling_out: boolean;
   awaiting_approval: boolean;
+  pinned: boolean;
+  collected: boolean;
 }
 
 interface DetailsRow extends VersionRow {
@@ -48,6 +52,7 @@ interface DetailsRow extends VersionRow {
 
 const SUMMARY = Prisma.sql`
   v.number, v.digest, v.bytes, v.image_reference, v.image_digest, v.pushed_by, v.created_at, v.failure,
+  v.pinned_at IS NOT NULL AS pinned, v.collected_at IS NOT NULL AS collected,
   EXISTS (SELECT 1 FROM rollout r JOIN channel c ON c.id = r.channel_id WHERE c.app_id = v.app_id AND r.version = v.number AND r.ended_at IS NULL) AS rolling_out,
   EXISTS (SELECT 1 FROM rollout r JOIN channel c ON c.id = r.channel_id WHERE c.app_id = v.app_id AND r.version = v.number AND r.state = 'awaiting-approval' AND r.ended_at IS NULL) AS awaiting_approval`;
 
@@ -119,5 +124,7 @@ function toRecord(row: VersionRow): VersionRecord {
     failure: row.failure,
     rollingOut: row.rolling_out,
     awaitingApproval: row.awaiting_approval,
+    pinned: row.pinned,
+    collected: row.collected,
   };
 }

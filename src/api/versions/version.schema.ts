@@ -27,8 +27,8 @@ export const ImagePush = z.strictObject({
 });
 
 const State = z
-  .enum(['ready', 'awaiting-approval', 'pending', 'serving', 'failed'])
-  .describe('ready: stored, not served. awaiting-approval: somebody must agree to what it asks for (GET /v1/apps/{app}/rollouts). pending: its rollout is under way. failed: its last rollout failed, see `reason`.');
+  .enum(['ready', 'awaiting-approval', 'pending', 'serving', 'failed', 'collected'])
+  .describe('ready: stored, not served. awaiting-approval: somebody must agree to what it asks for (GET /v1/apps/{app}/rollouts). pending: its rollout is under way. failed: its last rollout failed, see `reason`. collected: its bytes are deleted; pushed again it is there again.');
 const Reason = z.object({ code: z.string(), message: z.string() }).optional().describe('Why the last rollout of the version failed.');
 
 export const PushView = z.object({
@@ -55,6 +55,7 @@ export const VersionSummary = z.object({
     .object({ reference: z.string().describe('As it was asked for, in full.'), digest: BlobDigest.describe('What that meant then.') })
     .nullable()
     .describe('The image that it was made of; null: a bundle.'),
+  pinned: z.boolean().describe('It is kept whatever the policy says.'),
   pushedBy: z.string().describe('Name of the token.'),
   createdAt: z.iso.datetime(),
 });

@@ -7,6 +7,7 @@ import { type Page, type PageQuery, readCursor, toPage } from '#platform/http/pa
 import type { Db } from '#platform/prisma/prisma.service.js';
 import type { AppRecord } from '../apps/app.js';
 import { AppsService } from '../apps/apps.service.js';
+import { HoldingsService } from '../collection/holdings.service.js';
 import { FleetService } from '../nodes/fleet.service.js';
 import { RolloutsService } from '../rollouts/rollouts.service.js';
 import { VariablesService } from '../variables/variables.service.js';
@@ -57,6 +58,7 @@ export class VersionsService {
     private readonly fleet: FleetService,
     private readonly stores: StoresService,
     private readonly grants: GrantsService,
+    private readonly holdings: HoldingsService,
   ) {}
 
   /**
@@ -94,6 +96,7 @@ export class VersionsService {
     // Somebody may have signed it since.
     if (known !== undefined && 'image' in bundle) await this.repository.setTrust(db, locked.id, known, bundle.image.trust);
     if (known === undefined) await this.variables.sealDeclared(db, locked, bundle.app.variables);
+    await this.holdings.note(db, locked, number, bundle.app);
     await this.stores.noteDefaults(db, locked, [number]);
     const begun = rollout === 'now' ? await this.rollouts.start(db, locked, number, { cause: 'push', causedBy: pushedBy }) : undefined;
     return { number, created: known === undefined, rollout: begun };
@@ -132,13 +135,14 @@ export class VersionsService {
 }
 
 function toSummary(app: AppRecord, row: VersionRecord): VersionSummary {
-  const state = versionState({ number: row.number, rollingOut: row.rollingOut, awaitingApproval: row.awaitingApproval, failed: row.failure !== null }, app.channel.serve);
+  const state = versionState({ number: row.number, rollingOut: row.rollingOut, awaitingApproval: row.awaitingApproval, failed: row.failure !== null, collected: row.collected }, app.channel.serve);
   return {
     app: app.name as AppName,
     version: row.number as VersionNumber,
     digest: row.digest,
     bytes: row.bytes,
     image: row.image,
+    pinned: row.pinned,
     state,
     ...(state === 'failed' && row.failure && { reason: row.failure }),
     pushedBy: row.pushedBy,

@@ -149,6 +149,10 @@ export const REGISTRY_ERRORS = {
     status: 416, title: 'A chunk does not go on where the upload stands', fault: 'user',
     hint: 'Ask how many bytes of the upload are there, and go on from there.',
   },
+  REGISTRY_QUOTA_EXCEEDED: {
+    status: 507, title: 'The organisation may not keep more', fault: 'user',
+    hint: 'Delete tags and apps that nobody needs, have them collected (POST /v1/collections), or ask the operator for a higher WHORL_ORG_STORAGE_BYTES.',
+  },
   REGISTRY_STORAGE_UNAVAILABLE: {
     status: 503, title: 'The artifact store cannot be reached', fault: 'system',
     hint: 'Retry; nothing half done is visible. The operator finds the cause in the log of the control plane.',

@@ -1,0 +1,64 @@
+import { randomUUID } from 'node:crypto';
+import { Inject, Injectable } from '@nestjs/common';
+import type { CollectionReport } from '#contract/collection.js';
+import type { ControlConfig } from '#platform/config.js';
+import { CONTROL_CONFIG } from '#platform/platform.module.js';
+import { notify, PrismaService } from '#platform/prisma/prisma.service.js';
+import { withSessionLock } from '#platform/prisma/session-lock.js';
+import { collectionTopic } from '../topics.js';
+
+/** Of the advisory lock that the one who collects holds. */
+const COLLECTOR_LOCK_KEY = 72707372;
+const GONE = { code: 'INTERNAL', message: 'the control plane that ran it has ended' };
+
+export interface CollectionRecord {
+  id: string;
+  state: string;
+  dryRun: boolean;
+  requestedBy: string;
+  startedAt: Date;
+  endedAt: Date | null;
+  report: CollectionReport | null;
+  failure: { code: string; message: string } | null;
+}
+
+type Outcome = Pick<CollectionRecord, 'report' | 'failure'>;
+
+@Injectable()
+export class CollectionRepository {
+  constructor(
+    private readonly prisma: PrismaService,
+    @Inject(CONTROL_CONFIG) private readonly config: ControlConfig,
+  ) {}
+
+  /** Runs `work` unless somebody in the fleet collects now: then undefined. The signal aborts when the right to do so is lost. */
+  async alone<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T | undefined> {
+    return withSessionLock(this.config.DATABASE_URL, COLLECTOR_LOCK_KEY, work);
+  }
+
+  /** Notes one that begins; to be called by the only one who collects: what was running before has ended without a word. */
+  async begin(dryRun: boolean, requestedBy: string): Promise<CollectionRecord> {
+    await this.prisma.collection.updateMany({ where: { state: 'running' }, data: { state: 'failed', endedAt: new Date(), failure: GONE } });
+    return (await this.prisma.collection.create({ data: { id: randomUUID(), dryRun, requestedBy } })) as unknown as CollectionRecord;
+  }
+
+  async end(id: string, { report, failure }: Outcome): Promise<void> {
+    await this.prisma.transaction(async (db) => {
+      await db.collection.update({ where: { id }, data: { state: failure ? 'failed' : 'done', endedAt: new Date(), ...(report && { report }), ...(failure && { failure }) } });
+      await notify(db, collectionTopic(id));
+    });
+  }
+
+  async find(id: string): Promise<CollectionRecord | undefined> {
+    return ((await this.prisma.collection.findUnique({ where: { id } })) ?? undefined) as CollectionRecord | undefined;
+  }
+
+  /** Newest first, begun before `before`. */
+  async list(before: Date | undefined, limit: number): Promise<CollectionRecord[]> {
+    return (await this.prisma.collection.findMany({ where: before ? { startedAt: { lt: before } } : {}, orderBy: { startedAt: 'desc' }, take: limit })) as unknown as CollectionRecord[];
+  }
+
+  async removeBefore(date: Date): Promise<number> {
+    return (await this.prisma.collection.deleteMany({ where: { startedAt: { lt: date } } })).count;
+  }
+}

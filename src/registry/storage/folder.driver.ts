@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { WhorlError } from '#contract/errors.js';
 import { sweepLeftovers, unfinishedName } from './leftovers.js';
-import { PARTIAL_PATH } from './paths.js';
+import { PARTIAL_PATH, UPLOADS_PATH } from './paths.js';
 import { type ByteRange, StorageDriver, type StoredObject, type StoredPart } from './storage-driver.js';
 import { WatchedContent } from './watched-content.js';
 
@@ -26,10 +26,8 @@ export class FolderDriver extends StorageDriver {
   /** Makes the folder and removes what a crash left. Throws REGISTRY_STORAGE_UNAVAILABLE when it cannot be written to. */
   static async open(root: string): Promise<FolderDriver> {
     const driver = new FolderDriver(root);
-    await attempt(async () => {
-      await mkdir(join(root, PARTIAL_PATH), { recursive: true });
-      await sweepLeftovers(join(root, PARTIAL_PATH), Date.now());
-    });
+    await attempt(() => mkdir(join(root, PARTIAL_PATH), { recursive: true }));
+    await driver.sweep();
     return driver;
   }
 
@@ -95,7 +93,11 @@ export class FolderDriver extends StorageDriver {
   async presign(): Promise<undefined> {}
 
   async sweep(): Promise<number> {
-    return attempt(() => sweepLeftovers(join(this.root, PARTIAL_PATH), Date.now()));
+    return attempt(async () => {
+      // Made for a first part that never came. Whoever is just about to link one makes it once more.
+      for (const upload of (await missingAsUndefined(readdir(this.path(UPLOADS_PATH)))) ?? []) await rmdir(this.path(`${UPLOADS_PATH}/${upload}`)).catch(() => {});
+      return sweepLeftovers(join(this.root, PARTIAL_PATH), Date.now());
+    });
   }
 
   async check(): Promise<void> {

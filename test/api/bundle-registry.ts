@@ -101,7 +101,7 @@ export class BundleRegistry extends Registry {
   /** Pushes an image under a tag of an app's repository; `tell: false`: the process ends before it tells of it. */
   pushTag(app: string, tag: string, bundle: Buffer, { tell = true, pushedAt = new Date() }: { tell?: boolean; pushedAt?: Date } = {}): void {
     const digest = `sha256:${createHash('sha256').update(bundle).digest('hex')}` as Digest;
-    this.images.set(`${app}:${tag}`, bundle).set(`${app}@${digest}`, bundle);
+    this.images.set(`${app}:${tag}`, bundle).set(`${app}@${digest}`, bundle).set(`${app}:${tag}@${digest}`, bundle);
     this.tags.set(`${app}:${tag}`, { app, tag, digest, pushedAt });
     if (tell) for (const listener of this.listeners) listener(app);
   }

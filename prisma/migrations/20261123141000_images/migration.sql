@@ -38,7 +38,7 @@ CREATE TABLE "tag_push" (
 CREATE INDEX "repository_tag_updated_at_idx" ON "repository_tag"("updated_at");
 
 -- CreateIndex
-CREATE UNIQUE INDEX "tag_push_channel_id_tag_pushed_at_key" ON "tag_push"("channel_id", "tag", "pushed_at");
+CREATE UNIQUE INDEX "tag_push_channel_id_tag_pushed_at_digest_key" ON "tag_push"("channel_id", "tag", "pushed_at", "digest");
 
 -- CreateIndex
 CREATE INDEX "tag_push_pending_idx" ON "tag_push"("channel_id") WHERE (state = 'pending');

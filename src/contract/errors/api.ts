@@ -49,6 +49,7 @@ export const API_ERRORS = {
   API_ROLLOUT_DECIDED: { status: 409, title: 'The rollout waits for nobody', fault: 'user', hint: 'GET /v1/apps/{app}/rollouts says what became of it; a later push or rollout ends one that waits.' },
   API_ROLLOUT_REJECTED: { status: 422, title: 'The rollout was rejected', fault: 'user', hint: 'What was served before is still served; the message says who rejected it, and why.' },
   API_APPROVAL_BY_ANOTHER: { status: 403, title: 'Somebody else must agree', fault: 'user', hint: 'Ask somebody with another token that has the scope approve or admin.' },
+  API_PUSH_SUPERSEDED: { status: 409, title: 'The pushed tag is not deployed', fault: 'user', hint: 'The message says what went before it. POST /v1/apps/{app}/versions with {"image": "…"} deploys it all the same.' },
   API_SWITCH_TIMEOUT: { status: 504, title: 'The nodes did not confirm the change in time', fault: 'system', hint: 'The change is stored and the nodes will take it; look at those that the message names.' },
 
   API_IDEMPOTENCY_KEY_REUSED: { status: 422, title: 'The idempotency key belongs to another request', fault: 'user', hint: 'Use a new Idempotency-Key for a new request.' },

@@ -238,7 +238,7 @@ describe('blobs of the OCI registry', () => {
       expect([status, headers.get('content-range')]).toEqual([416, 'bytes */2048']);
     });
 
-    it.each([{ range: 'bytes=0-1,5-6' }, { range: 'lines=0-1' }, { range: 'bytes=0-1', 'if-range': '"another"' }])('answers the whole blob for %o', async (headers) => {
+    it.each<Record<string, string>>([{ range: 'bytes=0-1,5-6' }, { range: 'lines=0-1' }, { range: 'bytes=0-1', 'if-range': '"another"' }])('answers the whole blob for %o', async (headers) => {
       const { digest } = await fixture.pushBlob(REPOSITORY, randomBytes(100));
       const { status, body } = await fixture.call('GET', `/v2/${REPOSITORY}/blobs/${digest}`, { headers });
       expect([status, body.length]).toEqual([200, 100]);

@@ -31,6 +31,7 @@ export function distributionProviders(config: ControlConfig): Provider[] {
     {
       provide: RepositoriesService,
       inject: [BlobStorage, PrismaService, RepositoryRepository, ManifestRepository, RepositoryBlobRepository, Log],
+      // oxlint-disable-next-line max-params -- what is injected
       useFactory: (storage: BlobStorage, prisma: PrismaService, repositories: RepositoryRepository, manifests: ManifestRepository, blobs: RepositoryBlobRepository, log: Log) =>
         new RepositoriesService({ storage, prisma, repositories, manifests, blobs, log, sparse: config.WHORL_REGISTRY_SPARSE_MANIFESTS }),
     },

@@ -25,7 +25,9 @@ export async function inspect(image: ResolvedImage, attached: Attached, judgemen
     signatures.push(signature);
   }
   for (const referrer of await attached.referrers()) {
-    const layer = BUNDLE_TYPE.test(referrer.artifactType ?? '') ? (await attached.layersOf(referrer)).find(({ mediaType }) => BUNDLE_TYPE.test(mediaType)) : undefined;
+    // An index under a tag, where a registry has no list, may not say what its entries are.
+    const mayBe = referrer.artifactType === undefined || BUNDLE_TYPE.test(referrer.artifactType);
+    const layer = mayBe ? (await attached.layersOf(referrer)).find(({ mediaType }) => BUNDLE_TYPE.test(mediaType)) : undefined;
     const opened = layer && (await open('bundle', layer, async () => readBundle(layer.digest, await attached.read(layer), image)));
     // A statement about something else than "this is signed" is shown for what it states; no policy asks for it.
     if (opened && opened.predicateType === undefined) signatures.push(opened.signature);

@@ -1,6 +1,7 @@
 import { buffer } from 'node:stream/consumers';
 import { WhorlError } from '#contract/errors.js';
 import type { BlobDigest } from '#contract/ids.js';
+import { eachAtOnce } from '#platform/each-at-once.js';
 import type { Log } from '#platform/log.js';
 import type { PrismaService } from '#platform/prisma/prisma.service.js';
 import type { BlobStat, BlobStorage } from '#registry/storage/blob-storage.js';
@@ -46,6 +47,8 @@ export interface PushedTag {
 
 /** Blobs of another repository are looked for in so many of those that have it. */
 const MOUNT_CANDIDATES = 100;
+/** Looks at blobs that a manifest names. */
+const TOUCHES_AT_ONCE = 16;
 /** Of the annotations in one page of referrers, so that clients can read it as a manifest. */
 const REFERRERS_MAX_BYTES = MANIFEST_MAX_BYTES / 2;
 const REFERRERS_LIMIT = 500;
@@ -96,6 +99,7 @@ export class RepositoriesService {
     if ('digest' in reference && reference.digest !== digest) throw new WhorlError('REGISTRY_DIGEST_INVALID', `the manifest's digest is ${digest}, not ${reference.digest}`);
     const manifest = readManifest(mediaType, content);
     const id = await this.parts.repositories.ensure(repository);
+    await this.keepNamed(manifest);
     await this.parts.storage.put({ digest, bytes: content.length }, () => chunk(content));
     await this.parts.prisma.transaction(async (db) => {
       await this.parts.repositories.keep(db, id);
@@ -194,11 +198,22 @@ export class RepositoriesService {
     return () => this.listeners.delete(listener);
   }
 
+  /**
+   * From here on a collector lets the blobs be. Their rows alone would not do: it reads which blobs are held, and this manifest comes to hold
+   * them, and then it deletes.
+   */
+  private async keepNamed({ names }: Manifest): Promise<void> {
+    await eachAtOnce(TOUCHES_AT_ONCE, names.filter(({ kind }) => kind !== 'manifest'), async ({ digest, required }) => {
+      const isThere = (await this.parts.storage.touch(digest)) !== undefined;
+      if (!isThere && required && !this.parts.sparse) throw namesUnknown([digest]);
+    });
+  }
+
   private async requireNamed(db: Parameters<ManifestRepository['missing']>[0], id: string, { names }: Manifest): Promise<void> {
     const required = names.filter((each) => each.required);
     const of = (manifests: boolean): BlobDigest[] => required.filter(({ kind }) => (kind === 'manifest') === manifests).map(({ digest }) => digest);
     const missing = await this.parts.manifests.missing(db, id, { blobs: of(false), manifests: of(true) });
-    if (missing.length > 0) throw new WhorlError('REGISTRY_MANIFEST_BLOB_UNKNOWN', `the manifest names what the repository does not have: ${missing.join(', ')}`);
+    if (missing.length > 0) throw namesUnknown(missing);
   }
 
   private tell(pushed: PushedTag): void {
@@ -220,4 +235,6 @@ const manifestUnknown = (repository: RepositoryName, reference: string): WhorlEr
   new WhorlError('REGISTRY_MANIFEST_UNKNOWN', `the repository ${formatRepositoryName(repository)} has no manifest ${reference}`);
 const blobUnknown = (repository: RepositoryName, digest: BlobDigest): WhorlError =>
   new WhorlError('REGISTRY_BLOB_UNKNOWN', `the repository ${formatRepositoryName(repository)} has no blob ${digest}`);
+const namesUnknown = (digests: BlobDigest[]): WhorlError =>
+  new WhorlError('REGISTRY_MANIFEST_BLOB_UNKNOWN', `the manifest names what the repository does not have: ${digests.join(', ')}`);
 const inUse = (digest: BlobDigest): WhorlError => new WhorlError('REGISTRY_CONTENT_IN_USE', `a manifest of the repository names ${digest}`);

@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { BlobDigest } from '#contract/ids.js';
 import { RepositoriesService } from '#registry/repositories/repositories.service.js';
 import { parseRepositoryName } from '#registry/repositories/repository-name.js';
+import { BlobStorage } from '#registry/storage/blob-storage.js';
 import { type Described, IMAGE, INDEX, OciFixture, codesOf, digestOf } from './oci.fixture.js';
 
 const REPOSITORY = 'default/manifests';
@@ -143,6 +145,13 @@ describe('manifests of the OCI registry', () => {
       const answer = await fixture.call('PUT', `/v2/${REPOSITORY}/manifests/bad`, { body: Buffer.from(text, 'latin1'), headers: { 'content-type': mediaType } });
       expect([answer.status, codesOf(answer)]).toEqual([status, [code]]);
       expect((await get('bad')).status).toBe(404);
+    });
+
+    it('refuses blobs whose bytes are lost', async () => {
+      const blob = await fixture.pushBlob(REPOSITORY, randomBytes(10));
+      await fixture.plane().get(BlobStorage).delete(blob.digest as BlobDigest);
+      const answer = await put('lost', image({ layers: [blob] }));
+      expect([answer.status, codesOf(answer)]).toEqual([404, ['MANIFEST_BLOB_UNKNOWN']]);
     });
 
     it('refuses blobs that another repository has', async () => {

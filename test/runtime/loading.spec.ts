@@ -101,6 +101,18 @@ describe('an app that is known', () => {
     expect(existsSync(blobs.path(build.plan as Digest))).toBe(true);
   });
 
+  it.each([['damaged by one byte', (path: string, good: Buffer) => writeFileSync(path, Buffer.concat([Buffer.of(good[0]! ^ 1), good.subarray(1)]))], ['missing', (path: string) => unlinkSync(path)]])('waits for a file of its component that is %s, before any request runs', async (_what, harm) => {
+    const front = await setUp();
+    const good = Buffer.alloc(3_000_000, 'asset');
+    const digest = blobs.put(good);
+    const artifact = artifactOf(1, { main: loop }, [httpTrigger('all', '/...', { component: 'main' })], { files: [{ path: '/index.html', digest, bytes: good.length }, { path: '/copy.html', digest, bytes: good.length }] });
+    know(front, 'tiny', artifact);
+    harm(blobs.path(digest), good);
+    front.onMend = () => writeFileSync(blobs.path(digest), good);
+    expect((await ask(front.port, 'tiny.localhost', '/ok')).status).toBe(200);
+    expect(front.mended).toEqual([1]);
+  });
+
   it('fails by name when they cannot be mended', async () => {
     const front = await setUp();
     const build = withPlanOfItsOwn();

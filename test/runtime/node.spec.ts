@@ -115,6 +115,22 @@ describe('the folder of a node', () => {
     expect((await ask(node.port, 'tiny.localhost', '/ok')).status).toBe(200);
   });
 
+  it('fetches a file of an app again that was damaged by a byte while the node was down, when the app is first asked for', async () => {
+    const { control, node } = await suite.start();
+    const content = Buffer.alloc(200_000, 'asset');
+    const digest = suite.blobs.put(content);
+    const artifact = version(1);
+    artifact.app.components[0]!.files = [{ path: '/index.html', digest, bytes: content.length }];
+    await control.deploy('tiny', 2, artifact);
+    await sleep(100);
+    await node.stop();
+    const path = join(node.dir, 'blobs/sha256', digest.slice(7, 9), digest.slice(7));
+    writeFileSync(path, Buffer.concat([content.subarray(0, 100_000), Buffer.of(content[100_000]! ^ 1), content.subarray(100_001)]));
+    await node.start();
+    expect((await ask(node.port, 'tiny.localhost', '/ok')).status).toBe(200);
+    expect(readFileSync(path).equals(content)).toBe(true);
+  });
+
   it('keeps no journal that is shipped, and no socket', async () => {
     const { control, node } = await suite.start();
     await control.deploy('tiny', 2, version(1));

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { WhorlError } from '#contract/errors.js';
 import type { Digest } from '#contract/ids.js';
+import { checkDigest, unreadableBlob } from './corrupt-blob.js';
 import { readBlob } from './read-blob.js';
 
 /**
@@ -36,7 +37,7 @@ export class ModuleCache {
 
   private async read(digest: Digest): Promise<Buffer> {
     return readBlob(this.blobPath(digest)).catch((cause: unknown) => {
-      throw new WhorlError('NODE_BLOB_CORRUPT', `${digest} cannot be read from the node's cache`, { cause });
+      throw unreadableBlob(digest, cause);
     });
   }
 
@@ -58,6 +59,5 @@ export class ModuleCache {
 }
 
 function check(bytes: Buffer, digest: Digest): void {
-  const actual = `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
-  if (actual !== digest) throw new WhorlError('NODE_BLOB_CORRUPT', `the file for ${digest} has the digest ${actual}`);
+  checkDigest(digest, createHash('sha256').update(bytes).digest('hex'));
 }

@@ -4,6 +4,7 @@ import { Routes, type RouteMatch } from '#contract/bundle/routes.js';
 import { WhorlError } from '#contract/errors.js';
 import type { Ending } from '#runtime/capability/ending.js';
 import type { HttpExchange } from '#runtime/capability/guest.js';
+import { checkFiles } from '#runtime/component/check-files.js';
 import { ComponentProgram } from '#runtime/component/component-program.js';
 import { ClientGone } from '#runtime/component/failure.js';
 import { ComponentGrant, toVariableSource } from '#runtime/component/grant.js';
@@ -56,7 +57,7 @@ export class LoadedVersion {
       .map((trigger) => ({ route: trigger.route!, value: { trigger, headers: toRouteHeaders(trigger.route!) } })));
   }
 
-  /** Compiles every component that a trigger calls and makes one instance of each. Throws a WhorlError that names the component. */
+  /** Compiles every component that a trigger calls, checks its files and makes one instance of each. Throws a WhorlError that names the component. */
   static async load(host: VersionHost, lane: AppLane, artifact: VersionArtifact, occupied: Occupied): Promise<LoadedVersion> {
     const { app, builds, version } = artifact;
     const values = toVariableSource(app, lane.variables, lane.runtime);
@@ -66,6 +67,7 @@ export class LoadedVersion {
       const component = app.components.find((each) => each.id === id);
       const build = builds[id];
       if (!component || !build) throw new WhorlError('COMPONENT_COMPILE_FAILED', `the version has no component ${id}`);
+      await checkFiles(component.files, host.blobPath);
       const grant = new ComponentGrant(component, [...chainable], scope);
       grant.setValues(values, lane.runtime);
       const program = await ComponentProgram.load(host, {

@@ -62,13 +62,13 @@ export class RepositoryHoldingsRepository {
     });
   }
 
-  /** Digests that begin with two hex digits and that repositories hold: manifests, what they name, and blobs that were pushed a moment ago. */
+  /** Digests that begin with two hex digits and that repositories hold: manifests, what they name, and blobs that were pushed or looked for a moment ago. */
   async held(prefix: string, except: readonly LooseManifest[], graceMs: number): Promise<Set<string>> {
     const loose = Prisma.sql`(SELECT * FROM unnest(${except.map((each) => each.repositoryId)}::uuid[], ${except.map(({ digest }) => digest)}::text[]))`;
     const rows = await this.prisma.$queryRaw<{ digest: string }[]>`
       SELECT digest FROM repository_manifest WHERE ${inShard(prefix)} AND (repository_id, digest) NOT IN ${loose}
       UNION SELECT digest FROM repository_manifest_blob WHERE ${inShard(prefix)} AND (repository_id, manifest_digest) NOT IN ${loose}
-      UNION SELECT digest FROM repository_blob WHERE ${inShard(prefix)} AND created_at > ${ago(graceMs)}`;
+      UNION SELECT digest FROM repository_blob WHERE ${inShard(prefix)} AND used_at > ${ago(graceMs)}`;
     return new Set(rows.map(({ digest }) => digest));
   }
 
@@ -82,7 +82,7 @@ export class RepositoryHoldingsRepository {
     await this.prisma.transaction(async (db) => {
       await db.$queryRaw`SELECT 1 FROM repository WHERE id = ${repositoryId}::uuid FOR UPDATE`;
       await db.$executeRaw`
-        DELETE FROM repository_blob b WHERE b.repository_id = ${repositoryId}::uuid AND b.created_at < ${ago(graceMs)}
+        DELETE FROM repository_blob b WHERE b.repository_id = ${repositoryId}::uuid AND b.used_at < ${ago(graceMs)}
           AND NOT EXISTS (SELECT FROM repository_manifest_blob n WHERE n.repository_id = b.repository_id AND n.digest = b.digest)`;
     });
   }

@@ -96,7 +96,7 @@ export class FolderDriver extends StorageDriver {
     return attempt(async () => {
       // Made for a first part that never came. Whoever is just about to link one makes it once more.
       for (const upload of (await missingAsUndefined(readdir(this.path(UPLOADS_PATH)))) ?? []) await rmdir(this.path(`${UPLOADS_PATH}/${upload}`)).catch(() => {});
-      return sweepLeftovers(join(this.root, PARTIAL_PATH), Date.now());
+      return sweepLeftovers(join(this.root, PARTIAL_PATH), Date.now(), false);
     });
   }
 

@@ -14,15 +14,15 @@ export function unfinishedName(): string {
 }
 
 /**
- * Removes what processes that are gone left unfinished in a folder. To be called before this process makes anything there: a name with
- * its own id is then from an earlier one (in a container the id is often 1 again).
+ * Removes what processes that are gone left unfinished in a folder. `atStart`: this process has made nothing there yet, so that a name with
+ * its own id is from an earlier one (in a container the id is often 1 again).
  */
-export async function sweepLeftovers(folder: string, nowMs: number): Promise<number> {
+export async function sweepLeftovers(folder: string, nowMs: number, atStart = true): Promise<number> {
   let swept = 0;
   for (const name of await readdir(folder)) {
     const match = /^([A-Za-z0-9]+)-(\d+)-[0-9a-f]{16}$/.exec(name);
     if (!match) continue;
-    const gone = match[1] === host() ? !isOther(Number(match[2])) : nowMs - (await modifiedMs(join(folder, name))) > OTHER_HOST_MAX_AGE_MS;
+    const gone = match[1] === host() ? !(isOther(Number(match[2])) || (!atStart && Number(match[2]) === process.pid)) : nowMs - (await modifiedMs(join(folder, name))) > OTHER_HOST_MAX_AGE_MS;
     if (!gone) continue;
     await rm(join(folder, name), { recursive: true, force: true });
     swept++;

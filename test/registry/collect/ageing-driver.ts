@@ -1,0 +1,77 @@
+import type { Readable } from 'node:stream';
+import { type ByteRange, StorageDriver, type StoredObject, type StoredPart } from '#registry/storage/storage-driver.js';
+
+const DAYS_MS = 3 * 24 * 60 * 60_000;
+
+/** A driver in which a test can make objects old: what is made or touched afterwards is new again. */
+export class AgeingDriver extends StorageDriver {
+  private readonly old = new Set<string>();
+  /** Called when an object was touched, before the toucher knows. */
+  afterTouch: (key: string) => Promise<void> = async () => {};
+
+  constructor(private readonly driver: StorageDriver) {
+    super();
+  }
+
+  get partBytes(): number {
+    return this.driver.partBytes;
+  }
+
+  /** Everything that is there now was made days ago. */
+  async age(prefix = 'v1/'): Promise<void> {
+    for await (const { key } of this.driver.list(prefix)) this.old.add(key);
+  }
+
+  async create(key: string, content: AsyncIterable<Uint8Array>): Promise<StoredPart | undefined> {
+    const made = await this.driver.create(key, content);
+    if (made) this.old.delete(key);
+    return made;
+  }
+
+  async compose(key: string, parts: readonly StoredPart[]): Promise<void> {
+    const before = await this.driver.find(key);
+    await this.driver.compose(key, parts);
+    if (!before) this.old.delete(key);
+  }
+
+  read(key: string, range?: ByteRange): Promise<{ bytes: number; content: Readable } | undefined> {
+    return this.driver.read(key, range);
+  }
+
+  async find(key: string): Promise<StoredObject | undefined> {
+    const found = await this.driver.find(key);
+    return found && this.aged(found);
+  }
+
+  async *list(prefix: string): AsyncGenerator<StoredObject> {
+    for await (const found of this.driver.list(prefix)) yield this.aged(found);
+  }
+
+  async touch(key: string): Promise<boolean> {
+    const touched = await this.driver.touch(key);
+    if (touched) this.old.delete(key);
+    await this.afterTouch(key);
+    return touched;
+  }
+
+  async delete(key: string): Promise<void> {
+    await this.driver.delete(key);
+    this.old.delete(key);
+  }
+
+  presign(key: string, expiresMs: number): Promise<string | undefined> {
+    return this.driver.presign(key, expiresMs);
+  }
+
+  sweep(beforeMs: number): Promise<number> {
+    return this.driver.sweep(beforeMs);
+  }
+
+  check(): Promise<void> {
+    return this.driver.check();
+  }
+
+  private aged(found: StoredObject): StoredObject {
+    return this.old.has(found.key) ? { ...found, modifiedMs: found.modifiedMs - DAYS_MS } : found;
+  }
+}

@@ -16,6 +16,7 @@ import type { Digest } from '#contract/ids.js';
 import type { IngestedBundle } from '#contract/registry.js';
 import type { Place } from '#registry/artifact/place.js';
 import type { BlobStat, BlobStorage } from '#registry/storage/blob-storage.js';
+import { verify } from '#registry/storage/verify.js';
 import { buildRefusal, checkHandlers, checkImports, checkMemory } from './component-checks.js';
 import type { BuildRecord, ComponentBuilder } from './component-builder.js';
 import { compositionDigest, dependencyOrders, sourcesOf } from './composed-source.js';
@@ -99,7 +100,7 @@ export class Intake {
       if (path !== undefined) continue;
       const copy = await remotePath(push, digest);
       const { content } = await this.parts.storage.get(digest);
-      await pipeline(content, createWriteStream(copy), { signal: push.signal });
+      await pipeline(verify({ digest, bytes }, content), createWriteStream(copy), { signal: push.signal });
       push.located.set(digest, { bytes, path: copy });
     }
   }

@@ -67,6 +67,9 @@ import { StoresService } from './stores/stores.service.js';
 import { UploadRepository } from './uploads/upload.repository.js';
 import { UploadsController } from './uploads/uploads.controller.js';
 import { UploadsService } from './uploads/uploads.service.js';
+import { StorageSampleRepository } from './usage/storage-sample.repository.js';
+import { StorageUsageController } from './usage/storage-usage.controller.js';
+import { StorageUsageService } from './usage/storage-usage.service.js';
 import { UsageController } from './usage/usage.controller.js';
 import { UsageRepository } from './usage/usage.repository.js';
 import { UsageService } from './usage/usage.service.js';
@@ -84,12 +87,12 @@ type ImportedModule = NonNullable<ModuleMetadata['imports']>[number];
 
 const REPOSITORIES = [
   AppRepository, CollectionRepository, HealthRepository, HoldingRepository, IdempotencyRepository, JournalRepository, LogRepository, NodeRepository, PolicyRepository, RolloutRepository, RuntimeConfigRepository, SchedulerRepository,
-  StoreRepository, StoreRequestRepository, UploadRepository, UsageRepository, VariableRepository, VersionBuildRepository, VersionContentsRepository, VersionPolicyRepository,
+  StorageSampleRepository, StoreRepository, StoreRequestRepository, UploadRepository, UsageRepository, VariableRepository, VersionBuildRepository, VersionContentsRepository, VersionPolicyRepository,
   VersionRepository, DeployOnPushRepository, TagPushRepository,
 ];
 const SERVICES = [
   AdvanceService, ApprovalsService, AppsService, BrowseService, CollectionsService, DiffService, FleetService, GrantsService, HealthService, HoldingsService, JournalService, KeepingService, LogsService, NodesService, PoliciesService, RebuildService, RequirementsService, RetentionService,
-  RolloutsService, RuntimeConfigService, SchedulerService, StoreLinksService, StoreRequestsService, StoresService, UploadsService, UsageService, VariablesService, VersionsService, DeployerService, DeployOnPushService, PushLedger,
+  RolloutsService, RuntimeConfigService, SchedulerService, StorageUsageService, StoreLinksService, StoreRequestsService, StoresService, UploadsService, UsageService, VariablesService, VersionsService, DeployerService, DeployOnPushService, PushLedger,
 ];
 
 /** The control plane's API. */
@@ -101,7 +104,7 @@ export class ApiModule {
       module: ApiModule,
       imports: [AuthModule, registry],
       controllers: [
-        AppsController, ApprovalsController, BrowseController, CollectionsController, DiffController, HealthController, KeepingController, LogsController, NodesController, PoliciesController, RolloutsController, RuntimeConfigController, StoreRequestsController, StoresController,
+        AppsController, ApprovalsController, BrowseController, CollectionsController, DiffController, HealthController, KeepingController, LogsController, NodesController, PoliciesController, RolloutsController, RuntimeConfigController, StoreRequestsController, StorageUsageController, StoresController,
         UploadsController, UsageController, VariablesController, VersionsController, DeployOnPushController,
       ],
       providers: [

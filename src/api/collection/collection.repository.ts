@@ -3,6 +3,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { CollectionReport } from '#contract/collection.js';
 import type { ControlConfig } from '#platform/config.js';
 import { CONTROL_CONFIG } from '#platform/platform.module.js';
+import { Prisma } from '#platform/prisma/generated/client.js';
 import { notify, PrismaService } from '#platform/prisma/prisma.service.js';
 import { withSessionLock } from '#platform/prisma/session-lock.js';
 import { collectionTopic } from '../topics.js';
@@ -47,6 +48,15 @@ export class CollectionRepository {
       await db.collection.update({ where: { id }, data: { state: failure ? 'failed' : 'done', endedAt: new Date(), ...(report && { report }), ...(failure && { failure }) } });
       await notify(db, collectionTopic(id));
     });
+  }
+
+  /** Whether none was begun so long, and there is something that is older than the grace time. */
+  async isDue(everyMs: number, graceMs: number): Promise<boolean> {
+    const ago = (ms: number): Prisma.Sql => Prisma.sql`now() - ${ms}::float8 * interval '1 millisecond'`;
+    const [row] = await this.prisma.$queryRaw<{ due: boolean }[]>`
+      SELECT NOT EXISTS (SELECT FROM collection WHERE NOT dry_run AND started_at > ${ago(everyMs)}) AND (
+        EXISTS (SELECT FROM version WHERE created_at < ${ago(graceMs)}) OR EXISTS (SELECT FROM repository WHERE created_at < ${ago(graceMs)})) AS due`;
+    return row!.due;
   }
 
   async find(id: string): Promise<CollectionRecord | undefined> {

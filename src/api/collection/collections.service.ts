@@ -19,6 +19,8 @@ import { type KeepPolicy, VersionPolicyRepository } from './version-policy.repos
 
 const HOUR_MS = 60 * 60_000;
 const DAY_MS = 24 * HOUR_MS;
+/** What nobody needs may lie for some hours more; going through a large store takes a while. */
+const EVERY_MS = 6 * HOUR_MS;
 
 /** Deletes what nobody needs any more: says which versions are kept, and has the registry delete the bytes (docs/adr/0025). */
 @Injectable()
@@ -51,8 +53,9 @@ export class CollectionsService {
     return toView(found ?? record);
   }
 
-  /** Collects what is due, unless somebody does so now. */
+  /** Collects unless somebody did so a short while ago, or does now, or all there is is too young. */
   async collectDue(): Promise<void> {
+    if (!(await this.collections.isDue(EVERY_MS, this.config.WHORL_COLLECT_GRACE_HOURS * HOUR_MS))) return;
     await this.run(false, 'schedule', () => {});
   }
 

@@ -8,14 +8,17 @@ const QUEUE = 'whorl-retention';
 /** BullMQ's own schema in PostgreSQL. */
 const SCHEMA = 'bullmq';
 const EVERY_MS = 60 * 60_000;
-/** Longer than any sweep: a job whose lock has ended could be taken twice. */
+/** A job whose process has died is free again after this long; one that is under way renews it. */
 const LOCK_MS = 30 * 60_000;
 /** Of queue and worker together. */
 const POOL_SIZE = 4;
 const FINISHED_KEPT = 10;
 
+/** What is done every hour, by name. */
+export type RetentionJobs = Record<string, () => Promise<unknown>>;
+
 /**
- * A queue with one hourly job, which one replica takes. On Redis when there is one, else on PostgreSQL. Jobs are asked for, not waited
+ * A queue with hourly jobs, each of which one replica takes. On Redis when there is one, else on PostgreSQL. Jobs are asked for, not waited
  * for: a worker that blocks on PostgreSQL (BullMQ 6.7.0) turns in a circle without a pause while the database is away, and starves the
  * whole process.
  */
@@ -24,9 +27,10 @@ export class RetentionQueue {
     private readonly queue: Queue,
     private readonly worker: Worker,
     private readonly pool: pg.Pool | undefined,
+    private readonly jobs: RetentionJobs,
   ) {}
 
-  static async open(config: ControlConfig, log: Log): Promise<RetentionQueue> {
+  static async open(config: ControlConfig, jobs: RetentionJobs, log: Log): Promise<RetentionQueue> {
     const complain = (error: Error): void => log.warn('the retention queue has trouble', { error });
     const pool = config.WHORL_REDIS_URL === undefined ? await openPool(config.DATABASE_URL, complain) : undefined;
     const connection = (pool ?? { url: config.WHORL_REDIS_URL }) as unknown as ConnectionOptions;
@@ -34,9 +38,9 @@ export class RetentionQueue {
     const worker = new Worker(QUEUE, null, { connection, autorun: false, lockDuration: LOCK_MS });
     queue.on('error', complain);
     worker.on('error', complain);
-    const opened = new RetentionQueue(queue, worker, pool);
+    const opened = new RetentionQueue(queue, worker, pool, jobs);
     try {
-      await queue.upsertJobScheduler('sweep', { every: EVERY_MS }, { opts: { removeOnComplete: FINISHED_KEPT, removeOnFail: FINISHED_KEPT } });
+      for (const name of Object.keys(jobs)) await queue.upsertJobScheduler(name, { every: EVERY_MS }, { name, opts: { removeOnComplete: FINISHED_KEPT, removeOnFail: FINISHED_KEPT } });
       return opened;
     } catch (error) {
       await opened.close();
@@ -44,17 +48,22 @@ export class RetentionQueue {
     }
   }
 
-  /** Does the job when it is due and no other replica has it. */
-  async takeNext(work: () => Promise<unknown>): Promise<void> {
+  /** Does the next job that is due and that no other replica has; false when there is none. */
+  async takeNext(): Promise<boolean> {
     const token = randomUUID();
     const job = await this.worker.getNextJob(token, { block: false });
-    if (!job) return;
+    if (!job) return false;
+    const renewal = setInterval(() => void job.extendLock(token, LOCK_MS).catch(() => {}), LOCK_MS / 3);
     try {
-      await work();
+      // One of a release that knew others.
+      await this.jobs[job.name]?.();
       await job.moveToCompleted(null, token, false);
+      return true;
     } catch (error) {
       await job.moveToFailed(error as Error, token, false);
       throw error;
+    } finally {
+      clearInterval(renewal);
     }
   }
 

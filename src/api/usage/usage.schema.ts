@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { VersionNumber } from '#contract/ids.js';
 
 /** A date and time of RFC 3339 with its offset, or seconds or milliseconds since the epoch. */
-const Instant = z
+export const Instant = z
   .string()
   .refine((text) => readInstant(text) !== undefined, 'expected a date and time like 2026-01-31T12:00:00Z, or seconds or milliseconds since the epoch')
   .transform((text) => readInstant(text)!);

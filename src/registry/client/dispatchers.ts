@@ -72,12 +72,13 @@ export class Dispatchers {
     const known = this.opened.get(key);
     if (known) return known;
     const { ca, proxy, noProxy } = this.options;
-    const tls = { ...(ca !== undefined && { ca: [...getCACertificates('default'), ca] }), ...(anyCertificate && { rejectUnauthorized: false }) };
+    const roots = ca === undefined ? {} : { ca: [...getCACertificates('default'), ca] };
+    const tls = { ...roots, ...(anyCertificate && { rejectUnauthorized: false }) };
     const agent = {
       connections: CONNECTIONS, headersTimeout: IDLE_TIMEOUT_MS, bodyTimeout: IDLE_TIMEOUT_MS, allowH2: false,
       connect: { ...tls, lookup: checkedLookup(allowPrivate), timeout: CONNECT_TIMEOUT_MS },
     };
-    const opened = proxy === undefined ? new Agent(agent) : new EnvHttpProxyAgent({ ...agent, requestTls: tls, proxyTls: tls, httpProxy: proxy, httpsProxy: proxy, noProxy });
+    const opened = proxy === undefined ? new Agent(agent) : new EnvHttpProxyAgent({ ...agent, requestTls: tls, proxyTls: roots, httpProxy: proxy, httpsProxy: proxy, noProxy });
     this.opened.set(key, opened);
     return opened;
   }

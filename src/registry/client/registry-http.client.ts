@@ -22,6 +22,8 @@ export interface RegistryAnswer {
 }
 
 const MAX_REDIRECTS = 5;
+/** Reading more costs more than a new connection. */
+const DROPPED_BYTES = 16 * 1024;
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 
 /**
@@ -44,7 +46,7 @@ export class RegistryHttp {
       signal.throwIfAborted();
       if (answer && !isPassingStatus(answer.status)) return answer;
       const retryAfter = answer && fieldOf(answer, 'retry-after');
-      answer?.body.destroy();
+      if (answer) dropBody(answer);
       const mayPass = answer !== undefined || isPassingError(failure);
       const delayMs = mayPass ? retryDelayMs({ attempt, retryAfter, nowMs: Date.now(), random: Math.random() }) : undefined;
       if (delayMs === undefined) {
@@ -68,7 +70,7 @@ export class RegistryHttp {
       answer.body.on('error', () => {});
       const { statusCode: status } = answer;
       if (!REDIRECTS.has(status)) return { status, headers: answer.headers, body: answer.body, url: current };
-      answer.body.destroy();
+      dropBody(answer);
       if (method === 'POST') throw new WhorlError('REGISTRY_IMAGE_UNREACHABLE', `${current.host} redirects a request that carries credentials`);
       const location = URL.parse(fieldOf(answer, 'location') ?? '//', current);
       if (!location) throw new WhorlError('REGISTRY_IMAGE_UNREACHABLE', `${current.host} answers ${status} without a place to go to`);
@@ -78,6 +80,11 @@ export class RegistryHttp {
     }
     throw new WhorlError('REGISTRY_IMAGE_UNREACHABLE', `${url.host} redirects more than ${MAX_REDIRECTS} times`);
   }
+}
+
+/** Reads a body that nobody wants, when it is short, so that its connection can be used again. */
+export function dropBody({ body }: Pick<RegistryAnswer, 'body'>): void {
+  body.dump({ limit: DROPPED_BYTES }).catch(() => body.destroy());
 }
 
 /** A header field; the first one when it came several times. */

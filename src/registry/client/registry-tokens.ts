@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { WhorlError } from '#contract/errors.js';
 import { type Challenge, readChallenge } from './challenge.js';
 import type { Credentials, DockerCredentials } from './docker-credentials.js';
-import { fieldOf, readBody, type RegistryAnswer, type RegistryHttp } from './registry-http.client.js';
+import { dropBody, fieldOf, readBody, type RegistryAnswer, type RegistryHttp } from './registry-http.client.js';
 
 const MAX_TOKEN_BYTES = 256 * 1024;
 /** What a token is good for when the answer does not say (distribution's token specification). */
@@ -88,7 +88,7 @@ export class RegistryTokens {
     const answer = await this.ask(wish, credentials, signal);
     const where = `${realm.host}, where ${access.host} has its tokens,`;
     if (answer.status !== 200) {
-      answer.body.destroy();
+      dropBody(answer);
       if (answer.status >= 500) throw new WhorlError('REGISTRY_IMAGE_UNREACHABLE', `${where} answers ${answer.status}`);
       throw new WhorlError('REGISTRY_IMAGE_DENIED', `${where} answers ${answer.status}${credentials ? ' to the credentials that are set' : ', and no credentials are set'} for ${access.host}`);
     }
@@ -110,7 +110,7 @@ export class RegistryTokens {
     url.searchParams.set('account', credentials.username);
     const answer = await this.http.send({ url, authorization: basicOf(credentials) }, signal);
     if (answer.status !== 404 && answer.status !== 405) return answer;
-    answer.body.destroy();
+    dropBody(answer);
     return post({ grant_type: 'password', username: credentials.username, password: credentials.password });
   }
 

@@ -6,7 +6,7 @@ import { digestOf } from '#registry/repositories/reference.js';
 import { IMAGE_INDEX, IMAGE_TYPES, INDEX_TYPES, MANIFEST_MAX_BYTES } from '#registry/repositories/manifest.js';
 import { blobStream } from './blob-stream.js';
 import type { Dispatchers } from './dispatchers.js';
-import { fieldOf, readBody, type RegistryAnswer, type RegistryHttp } from './registry-http.client.js';
+import { dropBody, fieldOf, readBody, type RegistryAnswer, type RegistryHttp } from './registry-http.client.js';
 import type { Access, RegistryTokens } from './registry-tokens.js';
 
 export interface RemoteManifest {
@@ -57,7 +57,7 @@ export class RemoteRegistryClient {
   /** Whether the registry gives the blob, with that size. */
   async hasBlob(access: Access, { digest, bytes }: ImageBlob, signal: AbortSignal): Promise<boolean> {
     const answer = await this.ask(access, `blobs/${digest}`, { method: 'HEAD' }, signal);
-    answer.body.destroy();
+    dropBody(answer);
     if (answer.status === 404) return false;
     if (answer.status !== 200) throw await refusal(access, answer, signal);
     const length = fieldOf(answer, 'content-length');
@@ -83,7 +83,7 @@ export class RemoteRegistryClient {
       // Registries of before 1.1 know no such path, and some say so in their own way.
       const isKnown = answer.status === 200 && fieldOf(answer, 'content-type')?.split(';')[0]!.trim() === IMAGE_INDEX;
       if (!isKnown && page === 0 && answer.status < 500 && answer.status !== 401 && answer.status !== 403) {
-        answer.body.destroy();
+        dropBody(answer);
         return this.taggedReferrers(access, digest, signal);
       }
       if (!isKnown) throw await refusal(access, answer, signal);
@@ -112,7 +112,7 @@ export class RemoteRegistryClient {
     const first = await http.send({ method, url, headers, authorization }, signal);
     // What a blob store asks for is not the registry's to ask.
     if (first.status !== 401 || first.url.origin !== origin.origin) return first;
-    first.body.destroy();
+    dropBody(first);
     return http.send({ method, url, headers, authorization: await tokens.answer(access, first, authorization, signal) }, signal);
   }
 }

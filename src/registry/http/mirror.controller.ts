@@ -1,6 +1,7 @@
 import { Controller, Post, Req, Res } from '@nestjs/common';
 import type { Response } from 'express';
 import { z } from 'zod';
+import { WhorlError } from '#contract/errors.js';
 import { BlobDigest } from '#contract/ids.js';
 import type { ApiRequest } from '#platform/http/api-request.js';
 import { Endpoint, Input } from '#platform/http/endpoint.decorator.js';
@@ -35,7 +36,7 @@ const MirrorImage = endpoint({
   errors: [
     'REGISTRY_IMAGE_REFERENCE_INVALID', 'REGISTRY_IMAGE_UNKNOWN', 'REGISTRY_IMAGE_DENIED', 'REGISTRY_IMAGE_REFUSED', 'REGISTRY_IMAGE_UNREACHABLE',
     'REGISTRY_IMAGE_MISMATCH', 'REGISTRY_IMAGE_UNSUPPORTED', 'REGISTRY_NAME_INVALID', 'REGISTRY_NAME_UNKNOWN', 'REGISTRY_MANIFEST_INVALID', 'REGISTRY_MANIFEST_BLOB_UNKNOWN',
-    'REGISTRY_STORAGE_UNAVAILABLE',
+    'REGISTRY_STORAGE_UNAVAILABLE', 'API_REQUEST_ABORTED',
   ],
 });
 
@@ -47,7 +48,7 @@ export class MirrorController {
   @Endpoint(MirrorImage)
   mirror(@Input() { body }: InputOf<typeof MirrorImage>, @Req() request: ApiRequest, @Res({ passthrough: true }) response: Response): Promise<MirrorView> {
     const gone = new AbortController();
-    response.on('close', () => gone.abort());
+    response.on('close', () => gone.abort(new WhorlError('API_REQUEST_ABORTED', 'the connection ended before the image was here')));
     const { scopes } = request.principal!;
     return this.mirrors.mirror({ ...body, mayPull: (repository) => allows(scopes, repository, 'pull') }, gone.signal);
   }

@@ -41,8 +41,8 @@ describe.each([
         several: writeOciLayout(join(folder, 'several'), [{ layers: [{ mediaType: 'application/octet-stream', content: randomBytes(10) }], platform: { os: 'linux', architecture: 'amd64' } }, { ...image, platform: { os: 'wasip2', architecture: 'wasm' } }]),
       };
       const options = ['--dest-tls-verify=false', ...(password ? ['--dest-creds', creds] : [])];
-      skopeo('copy', ...options, `oci:${folder}/one:latest`, `docker://${host}/acme/shop:1`);
-      skopeo('copy', '--all', ...options, `oci:${folder}/several:latest`, `docker://${host}/acme/shop:all`);
+      await skopeo('copy', ...options, `oci:${folder}/one:latest`, `docker://${host}/acme/shop:1`);
+      await skopeo('copy', '--all', ...options, `oci:${folder}/several:latest`, `docker://${host}/acme/shop:all`);
       const authFile = join(folder, 'config.json');
       await writeFile(authFile, JSON.stringify({ auths: { [host]: { auth: Buffer.from(creds).toString('base64') } } }));
       source = await images.open({ insecureOrigins: [`http://${host}`], ...(password && { authFile }) });

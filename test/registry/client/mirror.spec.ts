@@ -1,6 +1,13 @@
 import { randomBytes } from 'node:crypto';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { MirrorService } from '#registry/client/mirror.service.js';
+import { until } from '../../api/until.js';
+import { writeOciLayout } from '../../fixtures/oci-layout.js';
+import { hasDockerRegistry, startDockerRegistry } from '../../fixtures/servers/docker-registry.js';
+import { hasSkopeo, skopeo } from '../../fixtures/skopeo.js';
 import { RegistryPlane } from './registry-plane.fixture.js';
 import { digestOf, MANIFEST_TYPE, manifestOf, StrangeRegistry } from './strange-registry.js';
 
@@ -131,4 +138,44 @@ describe(MirrorService.name, () => {
   it('is not for whoever has no token', async () => {
     expect((await plane.call('POST', '/v1/images/mirror', { from: 'a', to: 'b' }, { authorization: 'Bearer none' })).status).toBe(401);
   });
+
+  it('ends when its caller goes, and keeps no part of what was on its way', async () => {
+    const content = randomBytes(1000);
+    image('1', content);
+    const started = new Promise<void>((resolve) => {
+      remote.on(`/v2/${repository}/blobs/${digestOf(content)}`, (response) => {
+        response.on('close', resolve);
+        response.write(content.subarray(0, 500), () => gone.abort());
+      });
+    });
+    const gone = new AbortController();
+    const call = fetch(`http://${plane.host}/v1/images/mirror`, {
+      method: 'POST', signal: gone.signal, headers: { authorization: `Bearer ${plane.token}`, 'content-type': 'application/json' }, body: JSON.stringify({ from: `${remote.host}/${repository}:1`, to: `shop-${number}:1` }),
+    });
+    await expect(call).rejects.toThrow();
+    await started;
+    await until(async () => (await readdir(join(plane.dir, 'registry'), { recursive: true })).every((path) => !/upload|partial\/./.test(path) || path.endsWith('uploads')));
+    expect((await plane.call('GET', `/v2/shop-${number}/manifests/1`)).status).toBe(404);
+  });
+});
+
+const missing = [...(hasDockerRegistry ? [] : ['docker-registry']), ...(hasSkopeo ? [] : ['skopeo'])];
+const leftOut = missing.length === 0 ? '' : ` (left out: ${missing.join(' and ')} not installed)`;
+(leftOut ? describe.skip : describe)(`an image that skopeo pushed to the Distribution project's registry${leftOut}`, () => {
+  it('is the same in the built-in one, for skopeo too', async () => {
+    const registry = (await startDockerRegistry())!;
+    const host = `127.0.0.1:${registry.port}`;
+    const folder = await mkdtemp(join(tmpdir(), 'whorl-mirror-'));
+    const other = await RegistryPlane.start({ WHORL_REGISTRY_INSECURE_ORIGINS: `http://${host}` });
+    const layers = [{ mediaType: 'application/wasm', content: randomBytes(1_000_000) }];
+    const digest = writeOciLayout(join(folder, 'layout'), [{ layers, platform: { os: 'linux', architecture: 'amd64' } }, { layers: [...layers, { mediaType: 'text/plain', content: Buffer.from('hello') }], platform: { os: 'wasip2', architecture: 'wasm' } }]);
+    await skopeo('copy', '--all', '--dest-tls-verify=false', `oci:${folder}/layout:latest`, `docker://${host}/acme/shop:1.2.0`);
+    expect((await other.call('POST', '/v1/images/mirror', { from: `${host}/acme/shop:1.2.0`, to: 'shop:1.2.0' })).body).toMatchObject({ digest, manifests: 3, blobs: 3 });
+    const creds = [`me:${other.token}`];
+    expect(await skopeo('inspect', '--raw', '--tls-verify=false', '--creds', ...creds, `docker://${other.host}/shop:1.2.0`)).toBe(await skopeo('inspect', '--raw', '--tls-verify=false', `docker://${host}/acme/shop:1.2.0`));
+    await skopeo('copy', '--all', '--src-tls-verify=false', '--src-creds', ...creds, `docker://${other.host}/shop:1.2.0`, `oci:${folder}/back:latest`);
+    await other.stop();
+    await registry.stop();
+    await rm(folder, { recursive: true });
+  }, 60_000);
 });

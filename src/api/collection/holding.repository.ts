@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { BuiltComponent } from '#contract/artifact.js';
 import { LockedApp } from '#contract/bundle/locked-app.js';
 import type { Holding } from '#contract/collection.js';
+import { DEFAULT_ORG, type Digest } from '#contract/ids.js';
 import { Prisma } from '#platform/prisma/generated/client.js';
 import { type Db, PrismaService } from '#platform/prisma/prisma.service.js';
 import { blobsOf } from './blobs-of.js';
@@ -26,6 +27,7 @@ interface NotedBlob {
 
 /** Versions that are read at a time to note what they hold. */
 const BATCH = 100;
+const DEFAULT_ORG_ID = Prisma.sql`(SELECT id FROM org WHERE name = ${DEFAULT_ORG})`;
 const Builds = z.record(z.string(), BuiltComponent.pick({ plan: true, modules: true }));
 
 /** Which blobs versions hold, in rows. */
@@ -43,6 +45,17 @@ export class HoldingRepository {
   async noteAll(): Promise<void> {
     while ((await this.noteVersions()) > 0);
     while ((await this.noteBuilds()) > 0);
+  }
+
+  /** Of these digests those that the organisation has: in versions, in repositories, or as files that were sent for uploads. */
+  async held(digests: readonly Digest[]): Promise<Set<Digest>> {
+    const rows = await this.prisma.$queryRaw<{ digest: Digest }[]>`
+      SELECT d AS digest FROM unnest(${[...digests]}::text[]) d WHERE
+        EXISTS (SELECT FROM version_blob b JOIN version v ON v.app_id = b.app_id AND v.number = b.number JOIN app a ON a.id = b.app_id
+          WHERE b.digest = d AND b.engine = '' AND v.collected_at IS NULL AND a.org_id = ${DEFAULT_ORG_ID})
+        OR EXISTS (SELECT FROM upload_file f JOIN upload u ON u.id = f.upload_id WHERE f.digest = d AND f.complete AND u.org_id = ${DEFAULT_ORG_ID} AND u.expires_at > now())
+        OR EXISTS (SELECT FROM repository_blob b JOIN repository r ON r.id = b.repository_id WHERE b.digest = d AND r.org_id = ${DEFAULT_ORG_ID})`;
+    return new Set(rows.map(({ digest }) => digest));
   }
 
   /** Of the blobs whose hex digits begin with two given ones, those that versions and files of uploads have to do with. */

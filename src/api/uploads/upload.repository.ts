@@ -51,17 +51,6 @@ export class UploadRepository {
     return { upload: true, file: { digest, bytes: Number(row.bytes), complete: row.complete } };
   }
 
-  /** Of these digests those that the organisation has: in versions, in repositories, or as files that were sent for uploads. */
-  async held(digests: readonly Digest[]): Promise<Set<Digest>> {
-    const rows = await this.prisma.$queryRaw<{ digest: Digest }[]>`
-      SELECT d AS digest FROM unnest(${[...digests]}::text[]) d WHERE
-        EXISTS (SELECT FROM version_blob b JOIN version v ON v.app_id = b.app_id AND v.number = b.number JOIN app a ON a.id = b.app_id
-          WHERE b.digest = d AND b.engine = '' AND v.collected_at IS NULL AND a.org_id = ${ORG_ID})
-        OR EXISTS (SELECT FROM upload_file f JOIN upload u ON u.id = f.upload_id WHERE f.digest = d AND f.complete AND u.org_id = ${ORG_ID} AND u.expires_at > now())
-        OR EXISTS (SELECT FROM repository_blob b JOIN repository r ON r.id = b.repository_id WHERE b.digest = d AND r.org_id = ${ORG_ID})`;
-    return new Set(rows.map(({ digest }) => digest));
-  }
-
   /** A file has come whole. */
   async completeFile(id: string, digest: Digest): Promise<void> {
     await this.prisma.uploadFile.updateMany({ where: { uploadId: id, digest }, data: { complete: true } });

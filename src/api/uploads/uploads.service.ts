@@ -1,10 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import { WhorlError } from '#contract/errors.js';
 import { type BlobBytes, FileUploads } from '#contract/file-uploads.js';
-import { type AppName, DEFAULT_ORG, type Digest } from '#contract/ids.js';
-import { StorageQuota } from '#contract/storage-quota.js';
+import { type AppName, type Digest } from '#contract/ids.js';
 import { eachAtOnce } from '#platform/each-at-once.js';
 import type { Upload } from '#platform/http/upload.js';
+import { HoldingsService } from '../collection/holdings.service.js';
 import type { PushQuery, PushView } from '../versions/version.schema.js';
 import { VersionsService } from '../versions/versions.service.js';
 import { eachOnce, type UploadRecord, UploadRepository } from './upload.repository.js';
@@ -31,13 +31,13 @@ export class UploadsService {
     private readonly repository: UploadRepository,
     private readonly files: FileUploads,
     private readonly versions: VersionsService,
-    private readonly quota: StorageQuota,
+    private readonly holdings: HoldingsService,
   ) {}
 
   /** Throws REGISTRY_QUOTA_EXCEEDED when what is missing does not fit. */
   async begin(app: string, { manifest, files }: UploadRequest, createdBy: string): Promise<UploadView> {
     const missing = await this.missingOf(files);
-    await this.quota.require(DEFAULT_ORG, missing.reduce((sum, { bytes }) => sum + bytes, 0));
+    await this.holdings.requireBytesFree(missing.reduce((sum, { bytes }) => sum + bytes, 0));
     const upload = await this.repository.create({ app, manifest, files, createdBy, lifeMs: LIFE_MS });
     return toView(upload, missing.map((file) => ({ ...file, received: 0, complete: false })));
   }
@@ -122,7 +122,7 @@ export class UploadsService {
   private async missingOf(files: readonly BlobBytes[]): Promise<BlobBytes[]> {
     // Nobody needs to send nothing.
     const wanted = eachOnce(files).filter(({ bytes }) => bytes > 0);
-    const held = await this.repository.held(wanted.map(({ digest }) => digest));
+    const held = await this.holdings.held(wanted.map(({ digest }) => digest));
     const present = await this.files.present([...held]);
     return wanted.filter(({ digest }) => !present.has(digest));
   }

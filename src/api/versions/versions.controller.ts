@@ -67,7 +67,7 @@ export class VersionsController {
     const call = { ...query, pushedBy: request.principal!.name };
     const { created, view } = body
       ? await this.versions.pushImage(params.app, { ...call, ...body, hosts: this.hostsOf(request), signal: this.lifetime.signal })
-      : await this.versions.push(params.app, { ...call, ...openUpload(request, response, BUNDLE_TYPES) });
+      : await this.versions.push(params.app, { ...call, ...openUpload(request, response, BUNDLE_TYPES), declaredBytes: Number(request.get('content-length') ?? 0) });
     // A repeated request that names an image is known by its body.
     if (!body) request.bodyDigest = view.digest;
     response.status(created ? HttpStatus.CREATED : HttpStatus.OK).location(`/v1/apps/${view.app}/versions/${view.version}`);

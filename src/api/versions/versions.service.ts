@@ -26,6 +26,8 @@ export interface VersionCall extends PushQuery {
 
 export interface PushCall extends VersionCall {
   body: AsyncIterable<Uint8Array>;
+  /** Content-Length; 0: it does not say. */
+  declaredBytes: number;
   /** Aborts when the client goes before its body is complete. */
   signal: AbortSignal;
 }
@@ -64,9 +66,10 @@ export class VersionsService {
   /**
    * Takes a bundle in and makes it a version of the app, which is made when it is new; rolls it out unless told otherwise. `created` is
    * false for bytes that are a version already. Throws what the registry refuses, API_VARIABLE_REQUIRED, API_STORE_LABEL_UNKNOWN and API_REQUEST_ABORTED: then
-   * nothing of it is visible, a new app neither.
+   * nothing of it is visible, a new app neither. REGISTRY_QUOTA_EXCEEDED comes before the bytes where their number is known.
    */
   async push(name: string, call: PushCall): Promise<{ created: boolean; view: PushView }> {
+    await this.holdings.requireBytesFree(call.declaredBytes);
     return this.keep(name, await this.ingest(call), call);
   }
 
@@ -78,6 +81,7 @@ export class VersionsService {
   /** Makes a version of what the registry took in, as `push` does. */
   async keep(name: string, bundle: IngestedBundle | IngestedImage, call: VersionCall): Promise<{ created: boolean; view: PushView }> {
     const unsigned = 'image' in bundle ? bundle.image.trust?.reason : await this.registry.checkUnsigned(name);
+    await this.holdings.requireRoom(bundle.app);
     const { app, number, created, rollout } = await this.apps.change(name, { create: true }, async (db, locked) => ({ app: locked, ...(await this.make(db, locked, bundle, call)) }));
     const waited = rollout && (await this.rollouts.wait(app, rollout, call.wait));
     const { app: appName, version, digest, state, reason } = await this.summary(name, number);

@@ -9,7 +9,7 @@ type Sums = Record<keyof HeldBytes, bigint | null>;
 export class HeldBytesRepository {
   constructor(private readonly prisma: PrismaService) {}
 
-  /** What was pushed for versions that are not given up, what repositories have, and whole files of uploads under way. */
+  /** What was pushed for versions that are not given up, what repositories have, and what of uploads under way is there: whole files, and blobs by OCI as far as they have come. */
   async of(org: string): Promise<HeldBytes> {
     const [sums] = await this.prisma.$queryRaw<Sums[]>`
       WITH held AS (
@@ -22,6 +22,8 @@ export class HeldBytesRepository {
         UNION ALL
         SELECT 'uploads', f.digest, f.bytes FROM upload_file f JOIN upload u ON u.id = f.upload_id JOIN org o ON o.id = u.org_id
         WHERE o.name = ${org} AND f.complete AND u.expires_at > now()
+        UNION ALL
+        SELECT 'uploads', u.id::text, u.bytes FROM repository_upload u JOIN repository r ON r.id = u.repository_id JOIN org o ON o.id = r.org_id WHERE o.name = ${org}
       ), once AS (SELECT by, digest, max(bytes) AS bytes FROM held GROUP BY by, digest)
       SELECT sum(bytes) FILTER (WHERE by = 'versions')::bigint AS versions, sum(bytes) FILTER (WHERE by = 'repositories')::bigint AS repositories,
         sum(bytes) FILTER (WHERE by = 'uploads')::bigint AS uploads, (SELECT sum(bytes)::bigint FROM (SELECT max(bytes) AS bytes FROM once GROUP BY digest) each) AS total

@@ -9,6 +9,8 @@ const MAX_TOKEN_BYTES = 256 * 1024;
 const DEFAULT_LIFE_S = 60;
 /** A token is replaced a little before it ends, so that it does not end on its way. */
 const MARGIN_MS = 5_000;
+/** So soon it is seen that the operator has changed or taken away credentials that are sent as they are. */
+const STATIC_LIFE_MS = 60_000;
 const MAX_KEPT = 1_000;
 const CLIENT_ID = 'whorl';
 
@@ -76,10 +78,10 @@ export class RegistryTokens {
 
   private async make(access: Access, challenge: Challenge, asked: URL, signal: AbortSignal): Promise<{ authorization: string; lifeMs: number }> {
     const credentials = await this.credentials.find(access.host);
-    if (credentials?.kind === 'registry-token') return { authorization: `Bearer ${credentials.token}`, lifeMs: Infinity };
+    if (credentials?.kind === 'registry-token') return { authorization: `Bearer ${credentials.token}`, lifeMs: STATIC_LIFE_MS };
     if (challenge.scheme === 'basic') {
       if (credentials?.kind !== 'password') throw new WhorlError('REGISTRY_IMAGE_DENIED', `${access.host} wants a user and a password, and none is set for it`);
-      return { authorization: basicOf(credentials), lifeMs: Infinity };
+      return { authorization: basicOf(credentials), lifeMs: STATIC_LIFE_MS };
     }
     const realm = URL.parse(challenge.realm);
     if (!realm) throw new WhorlError('REGISTRY_IMAGE_UNREACHABLE', `${access.host} names "${challenge.realm}" for tokens, which is no URL`);

@@ -32,6 +32,7 @@ const MirrorImage = endpoint({
     to: z.string().min(1).max(512).describe('<org>/<app>:<tag>, or <app>:<tag> for the default organisation.'),
     attached: z.boolean().default(true).describe('With signatures, provenance and what else refers to it.'),
   }),
+  idempotent: true,
   responses: { 200: { description: 'It is here.', body: MirrorView } },
   errors: [
     'REGISTRY_IMAGE_REFERENCE_INVALID', 'REGISTRY_IMAGE_UNKNOWN', 'REGISTRY_IMAGE_DENIED', 'REGISTRY_IMAGE_REFUSED', 'REGISTRY_IMAGE_UNREACHABLE',

@@ -114,6 +114,17 @@ describe(RegistryTokens.name, () => {
     expect(registry.asked.map(({ authorization }) => authorization)).toEqual([undefined, basic('me:secret'), basic('me:secret')]);
   });
 
+  it('sees that the operator has changed the password', async () => {
+    let good = 'me:old';
+    guardAll(() => basic(good), 'Basic');
+    const source = await open({ username: 'me', password: 'old' });
+    await resolve(source);
+    good = 'me:new';
+    await expect(resolve(source)).rejects.toMatchObject({ code: 'REGISTRY_IMAGE_DENIED' });
+    await writeFile(join(folder, 'config.json'), JSON.stringify({ auths: { [registry.host]: { username: 'me', password: 'new' } } }));
+    await resolve(source);
+  });
+
   it('gets another token when one is at its end, or is not taken any more', async () => {
     let good = 't1';
     let given = 0;

@@ -2,8 +2,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { ControlConfig, readConfig } from '#platform/config.js';
 import { Dispatchers } from '#registry/client/dispatchers.js';
-import { openRemoteImages, type RemoteImagesOptions } from '#registry/client/remote-images.factory.js';
+import { openRemoteImages, remoteImagesOptions, type RemoteImagesOptions } from '#registry/client/remote-images.factory.js';
 import { hasOpenssl, makeCertificates } from '../../fixtures/certificates.js';
 import { ImageSources } from './open-images.js';
 import { manifestOf, StrangeRegistry } from './strange-registry.js';
@@ -129,6 +130,32 @@ describe('a proxy', () => {
       else process.env['HTTP_PROXY'] = before;
     }
     expect(proxy.asked).toEqual([]);
+  });
+});
+
+describe(remoteImagesOptions.name, () => {
+  const REQUIRED = { DATABASE_URL: 'postgres://localhost/whorl', WHORL_SECRET_KEY: Buffer.alloc(32, 1).toString('base64url') };
+
+  it('allows nothing until the operator says so', () => {
+    expect(remoteImagesOptions(readConfig(ControlConfig, REQUIRED))).toEqual({ allowPrivate: false, privateHosts: [], insecureOrigins: [], authFile: undefined, caFile: undefined, proxy: undefined, noProxy: '' });
+  });
+
+  it('has what the operator has set', () => {
+    const config = readConfig(ControlConfig, {
+      ...REQUIRED, WHORL_REGISTRY_PRIVATE_HOSTS: 'harbor.internal, minio.internal:9000,', WHORL_REGISTRY_INSECURE_ORIGINS: 'http://registry.internal:5000,https://[::1]:5001', WHORL_REGISTRY_PROXY: 'http://me:secret@proxy:3128',
+    });
+    expect(remoteImagesOptions(config)).toMatchObject({ privateHosts: ['harbor.internal', 'minio.internal:9000'], insecureOrigins: ['http://registry.internal:5000', 'https://[::1]:5001'], proxy: 'http://me:secret@proxy:3128' });
+  });
+
+  it.each([
+    ['WHORL_REGISTRY_PRIVATE_HOSTS', 'https://harbor.internal'],
+    ['WHORL_REGISTRY_PRIVATE_HOSTS', 'harbor.internal/library'],
+    ['WHORL_REGISTRY_INSECURE_ORIGINS', 'registry.internal:5000'],
+    ['WHORL_REGISTRY_INSECURE_ORIGINS', 'http://registry.internal:5000/v2'],
+    ['WHORL_REGISTRY_PROXY', 'socks5://proxy:1080'],
+    ['WHORL_REGISTRY_AUTH_FILE', 'config.json'],
+  ])('refuses %s=%s', (name, value) => {
+    expect(() => readConfig(ControlConfig, { ...REQUIRED, [name]: value })).toThrow(`${name}: `);
   });
 });
 

@@ -1,5 +1,14 @@
 import { z } from 'zod';
 
+/**
+ * The tag that cosign keeps what is attached to an image under, where it does not refer to the image by its `subject` (sigstore/cosign,
+ * specs/SIGNATURE_SPEC.md).
+ */
+export const attachedTag = (digest: string, suffix: 'sig' | 'att' | 'sbom'): string => `${digest.replace(':', '-')}.${suffix}`;
+
+/** Whether a tag is of something attached to an image: one of these, or the list of referrers where a registry has none (distribution-spec, referrers tag schema). */
+export const isAttachedTag = (tag: string): boolean => /^sha(?:256-[0-9a-f]{64}|512-[0-9a-f]{128})(?:\.[a-z]+)?$/.test(tag);
+
 /** One signature of cosign's on an image, and what became of its verification. */
 export const ImageSignature = z.object({
   /** How it is stored: under the tag `sha256-<hex>.sig`, or as a bundle that refers to the image. */

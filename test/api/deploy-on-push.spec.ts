@@ -68,6 +68,8 @@ describe('deploy on push', () => {
     await until(async () => (await live('shop'))[0]?.version === 1);
     const { digest } = api.registry.tags.get('shop:release-1')!;
     expect((await api.call('GET', path('shop'))).body).toMatchObject({ pushes: [{ tag: 'release-1', digest, state: 'deployed', version: 1 }] });
+    // The node's report that it has switched is on its way.
+    await until(async () => (await api.call('GET', '/v1/apps/shop/versions/1')).body['state'] !== 'pending');
     expect((await api.call('GET', '/v1/apps/shop/versions/1')).body).toMatchObject({ pushedBy: 'deploy-on-push', image: { reference: `shop:release-1@${digest}` }, state: 'serving' });
   });
 

@@ -24,6 +24,9 @@ const LEASE_MS = 30_000;
 const RENEW_MS = 10_000;
 /** What failed by no fault of the app's is tried again after this long. */
 const RETRY_MS = 30_000;
+/** An image is pushed before it is signed: for so long after its push it is tried again for the sake of a signature that comes. */
+const SIGNING_MS = 15 * 60_000;
+const SIGNING_RETRY_MS = 10_000;
 const CAUSED_BY = 'deploy-on-push';
 
 /**
@@ -137,7 +140,8 @@ export class DeployerService implements OnApplicationBootstrap, OnApplicationShu
       if (signal.aborted) return;
       const { code, message, entry } = error instanceof WhorlError ? error : new WhorlError('INTERNAL', (error as Error).message, { cause: error });
       this.log.warn('a tag that was pushed cannot be deployed', { ...what, error });
-      await (entry.fault === 'user' ? this.ledger.failed(push, { code, message }) : this.ledger.putOff(push, { code, message }, RETRY_MS));
+      if (code.startsWith('REGISTRY_SIGNATURE_') && (await this.rules.now()).getTime() - push.pushedAt.getTime() < SIGNING_MS) await this.ledger.putOff(push, { code, message }, SIGNING_RETRY_MS);
+      else await (entry.fault === 'user' ? this.ledger.failed(push, { code, message }) : this.ledger.putOff(push, { code, message }, RETRY_MS));
     }
   }
 }

@@ -13,6 +13,9 @@ const outcome = (rule: TagRule, names: string[], newest: string | null = null) =
 describe(matchesRule.name, () => {
   it.each([
     [tags('*'), 'anything', true],
+    [tags('*'), `sha256-${'a'.repeat(64)}.sig`, false],
+    [tags('*'), `sha256-${'a'.repeat(64)}`, false],
+    [tags('*'), 'sha256-abc', true],
     [tags('release-*'), 'release-7', true],
     [tags('release-*'), 'main', false],
     [tags('main'), 'main', true],

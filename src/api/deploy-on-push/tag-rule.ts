@@ -1,5 +1,6 @@
 import semver from 'semver';
 import { Glob } from '#contract/bundle/glob.js';
+import { isAttachedTag } from '#contract/image-trust.js';
 
 /** Which tags are deployed when they are pushed: those that match a pattern, or versions within a range (Semantic Versioning 2.0). */
 export type TagRule = { kind: 'tags'; pattern: string } | { kind: 'semver'; pattern: string };
@@ -29,8 +30,9 @@ export function checkRule({ kind, pattern }: TagRule): string | undefined {
   }
 }
 
-/** A tag is a version with or without a `v` before it; build metadata has no place in a tag. */
+/** A tag is a version with or without a `v` before it; build metadata has no place in a tag. What is attached to an image is no image, whatever the pattern. */
 export function matchesRule({ kind, pattern }: TagRule, tag: string): boolean {
+  if (isAttachedTag(tag)) return false;
   if (kind === 'tags') return new Glob(pattern, { crossesSlash: true }).matches(tag);
   const version = semver.parse(tag);
   return version !== null && semver.satisfies(version, pattern);

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { WhorlError } from '#contract/errors.js';
 import { BlobDigest } from '#contract/ids.js';
+import { attachedTag } from '#contract/image-trust.js';
 import type { ImageSource, Referrer, ResolvedImage } from '#registry/artifact/image-source.js';
 import { formatReference, parseReference } from '#registry/client/reference.js';
 
@@ -27,7 +28,7 @@ export class Attached {
 
   /** Layers under the tag that cosign makes of the image's digest; none when there is no such tag. Throws what the source throws else. */
   async tagged(suffix: 'sig' | 'att' | 'sbom'): Promise<{ image: ResolvedImage; layers: Layer[] }> {
-    const tag = `${this.image.digest.replace(':', '-')}.${suffix}`;
+    const tag = attachedTag(this.image.digest, suffix);
     try {
       const found = await this.source.resolve(formatReference({ ...parseReference(this.image.reference), digest: undefined, tag }), this.signal);
       return { image: found, layers: readLayers(found.manifest) };

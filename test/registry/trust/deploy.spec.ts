@@ -7,6 +7,7 @@ import { promisify } from 'node:util';
 import { TrustedRoot } from '@sigstore/protobuf-specs';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { ImageTrust } from '#contract/image-trust.js';
+import { until } from '../../api/until.js';
 import { buildWat } from '../../fixtures/build-wat.js';
 import { isInstalled } from '../../fixtures/servers/server-process.js';
 import { digestOf, OciFixture } from '../oci/oci.fixture.js';
@@ -146,6 +147,36 @@ describe('a version that is made of an image', () => {
     expect(await deploy('free', 'free:1.0.0')).toMatchObject({ status: 201, body: { warnings: [] } });
     expect(await trustOf('free', 1)).toEqual({ state: 'unchecked', signatures: [], attachments: [] });
   });
+});
+
+describe('an image that a channel deploys on push', () => {
+  it('waits for its signature, which is no image itself', async () => {
+    await setPolicy({ mode: 'enforce', signers: [{ name: 'release', key: pem(release.publicKey) }] });
+    const path = '/v1/apps/pushed/channels/production/deploy-on-push';
+    await call('PUT', path, { tags: '*' });
+    const { digest } = await pushImage('pushed', 'main', 'five');
+    const pushes = async () => (await call('GET', path)).body['pushes'] as { tag: string; state: string; version: number | null; reason?: { code: string } }[];
+    await until(async () => (await pushes())[0]?.reason !== undefined);
+    expect(await pushes()).toMatchObject([{ tag: 'main', state: 'pending', version: null, reason: { code: 'REGISTRY_SIGNATURE_MISSING' } }]);
+    await signByTag('pushed', digest, release.privateKey);
+    await fixture.sql('UPDATE tag_push SET retry_at = now()');
+    await until(async () => (await pushes())[0]!.state !== 'pending', 30_000);
+    expect(await pushes()).toMatchObject([{ tag: 'main', state: 'deployed', version: 1 }]);
+    expect(await trustOf('pushed', 1)).toMatchObject({ state: 'verified' });
+  }, 60_000);
+
+  it('is given up when no signature has come for long', async () => {
+    const path = '/v1/apps/unsigned/channels/production/deploy-on-push';
+    await call('PUT', path, { tags: '*' });
+    await pushImage('unsigned', 'main', 'six');
+    const state = async () => ((await call('GET', path)).body['pushes'] as { state: string; reason?: object }[])[0];
+    await until(async () => (await state())?.reason !== undefined);
+    // As if all of it had been a quarter of an hour ago.
+    await fixture.sql(`UPDATE repository_tag SET updated_at = updated_at - interval '16 minutes' WHERE name = 'main'`);
+    await fixture.sql(`UPDATE tag_push SET retry_at = now(), pushed_at = pushed_at - interval '16 minutes' WHERE state = 'pending'`);
+    await until(async () => (await state())!.state !== 'pending', 30_000);
+    expect(await state()).toMatchObject({ state: 'failed', reason: { code: 'REGISTRY_SIGNATURE_MISSING' } });
+  }, 60_000);
 });
 
 const whereInstalled = isInstalled('cosign') ? describe : describe.skip;

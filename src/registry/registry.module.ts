@@ -107,8 +107,8 @@ export class RegistryModule implements OnApplicationShutdown {
         { provide: REMOTE_IMAGES, useFactory: () => openRemoteImages(remoteImagesOptions(config)) },
         {
           provide: MirrorService,
-          inject: [REMOTE_IMAGES, RepositoriesService, UploadsService],
-          useFactory: ({ source }: RemoteImages, repositories: RepositoriesService, uploads: UploadsService) => new MirrorService({ source, repositories, uploads }),
+          inject: [REMOTE_IMAGES, RepositoriesService, UploadsService, StorageQuota],
+          useFactory: ({ source }: RemoteImages, repositories: RepositoriesService, uploads: UploadsService, quota: StorageQuota) => new MirrorService({ source, repositories, uploads, quota }),
         },
         {
           provide: Intake,

@@ -1,5 +1,6 @@
 import { WhorlError } from '#contract/errors.js';
 import type { BlobDigest } from '#contract/ids.js';
+import type { StorageQuota } from '#contract/storage-quota.js';
 import { eachAtOnce } from '#platform/each-at-once.js';
 import type { ResolvedImage } from '#registry/artifact/image-source.js';
 import type { NamedContent } from '#registry/repositories/manifest.js';
@@ -14,6 +15,7 @@ export interface MirrorParts {
   source: RemoteImageSource;
   repositories: RepositoriesService;
   uploads: UploadsService;
+  quota: StorageQuota;
 }
 
 export interface MirrorCall {
@@ -50,41 +52,43 @@ export class MirrorService {
 
   /**
    * Fetches what the repository does not have; the tag leads to the image in the last step, when everything is there. What was fetched before a
-   * failure is not fetched again. Throws REGISTRY_IMAGE_… errors for the other registry, REGISTRY_NAME_INVALID and what `putManifest` throws
-   * for this one, the signal's reason.
+   * failure is not fetched again. Throws REGISTRY_IMAGE_… errors for the other registry, REGISTRY_NAME_INVALID, REGISTRY_QUOTA_EXCEEDED
+   * before the first byte, and what `putManifest` throws for this one, the signal's reason.
    */
   async mirror({ from, to, attached, mayPull }: MirrorCall, signal: AbortSignal): Promise<Mirrored> {
     const { repository, tag } = parseTarget(to);
     const image = await this.parts.source.resolve(from, signal);
     const { manifests, blobs } = await readRemoteTree(this.parts.source, image, attached, signal);
-    const fetched = await this.fetchAll(image, { repository, blobs, mayPull }, signal);
+    const missing: NamedContent[] = [];
+    await eachAtOnce(BLOBS_AT_ONCE, blobs, async (blob) => {
+      signal.throwIfAborted();
+      if (!(await this.isThere(repository, blob, mayPull))) missing.push(blob);
+    });
+    const fetchedBytes = missing.reduce((sum, { bytes }) => sum + bytes, 0);
+    await this.parts.quota.require(repository.org, fetchedBytes);
+    await this.fetchAll(image, { repository, missing }, signal);
     for (const { digest, mediaType, content, tags } of manifests) {
       signal.throwIfAborted();
       await this.parts.repositories.putManifest(repository, digest, { mediaType, content, tags: digest === image.digest ? [...tags, tag] : tags });
     }
     return {
       from: image.reference, to: `${formatRepositoryName(repository)}:${tag}`, digest: image.digest, mediaType: image.mediaType,
-      manifests: manifests.length, blobs: blobs.length, fetchedBlobs: fetched.length, fetchedBytes: fetched.reduce((sum, { bytes }) => sum + bytes, 0),
+      manifests: manifests.length, blobs: blobs.length, fetchedBlobs: missing.length, fetchedBytes,
     };
   }
 
-  /** Answers those that were not there. The first failure ends what goes on beside it. */
-  private async fetchAll(image: ResolvedImage, { repository, blobs, mayPull }: Pick<MirrorCall, 'mayPull'> & { repository: RepositoryName; blobs: NamedContent[] }, signal: AbortSignal): Promise<NamedContent[]> {
+  /** The first failure ends what goes on beside it. */
+  private async fetchAll(image: ResolvedImage, { repository, missing }: { repository: RepositoryName; missing: NamedContent[] }, signal: AbortSignal): Promise<void> {
     const failed = new AbortController();
     const ends = AbortSignal.any([signal, failed.signal]);
-    const fetched: NamedContent[] = [];
-    await eachAtOnce(BLOBS_AT_ONCE, blobs, async (blob) => {
+    await eachAtOnce(BLOBS_AT_ONCE, missing, async (blob) => {
       try {
-        ends.throwIfAborted();
-        if (await this.isThere(repository, blob, mayPull)) return;
         await this.fetch(image, repository, blob, ends);
-        fetched.push(blob);
       } catch (error) {
         failed.abort(error);
         throw error;
       }
     }).catch(() => ends.throwIfAborted());
-    return fetched;
   }
 
   private async isThere(repository: RepositoryName, { digest, bytes }: NamedContent, mayPull: MirrorCall['mayPull']): Promise<boolean> {

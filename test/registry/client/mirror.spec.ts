@@ -139,6 +139,14 @@ describe(MirrorService.name, () => {
     expect((await plane.call('POST', '/v1/images/mirror', { from: 'a', to: 'b' }, { authorization: 'Bearer none' })).status).toBe(401);
   });
 
+  it('answers before it fetches more than the organisation may keep', async () => {
+    const small = await RegistryPlane.start({ WHORL_REGISTRY_INSECURE_ORIGINS: remote.origin, WHORL_ORG_STORAGE_BYTES: '1000' });
+    image('1', randomBytes(2000));
+    expect((await small.call('POST', '/v1/images/mirror', { from: `${remote.host}/${repository}:1`, to: 'shop:1' })).body).toMatchObject({ code: 'REGISTRY_QUOTA_EXCEEDED' });
+    expect(fetched()).toBe(0);
+    await small.stop();
+  }, 60_000);
+
   it('ends when its caller goes, and keeps no part of what was on its way', async () => {
     const content = randomBytes(1000);
     image('1', content);

@@ -15,7 +15,8 @@ export abstract class StorageQuota {
   abstract held(org: string): Promise<HeldBytes>;
   /**
    * To be called before bytes are taken that the organisation does not have yet, with their declared number; for streamed ones with what
-   * has come, as soon as more is there. Throws REGISTRY_QUOTA_EXCEEDED when they do not fit; its message has the figures.
+   * has come, as soon as more is there. They count from then on; `isAnnounced`: they will be asked for again when they have come. Throws
+   * REGISTRY_QUOTA_EXCEEDED when they do not fit; its message has the figures.
    */
-  abstract require(org: string, bytes: number): Promise<void>;
+  abstract require(org: string, bytes: number, options?: { isAnnounced?: boolean }): Promise<void>;
 }

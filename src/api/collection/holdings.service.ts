@@ -38,7 +38,7 @@ export class HoldingsService {
 
   /** The same for bytes that are about to come. */
   requireBytesFree(bytes: number): Promise<void> {
-    return this.quota.require(DEFAULT_ORG, bytes);
+    return this.quota.require(DEFAULT_ORG, bytes, { isAnnounced: true });
   }
 
   /** Throws API_VERSION_COLLECTED when its bytes were given up. The app is locked, so that they are not meanwhile. */

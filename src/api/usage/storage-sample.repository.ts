@@ -25,7 +25,7 @@ export class StorageSampleRepository {
   async put(org: string, { versions, repositories, uploads, total }: HeldBytes): Promise<void> {
     await this.prisma.$executeRaw`
       INSERT INTO storage_sample (org_id, at, versions_bytes, repositories_bytes, uploads_bytes, total_bytes)
-      SELECT id, now(), ${versions}, ${repositories}, ${uploads}, ${total} FROM org WHERE name = ${org} ON CONFLICT DO NOTHING`;
+      SELECT id, date_trunc('second', now()), ${versions}, ${repositories}, ${uploads}, ${total} FROM org WHERE name = ${org} ON CONFLICT DO NOTHING`;
   }
 
   /** In [from, to), the oldest first. */

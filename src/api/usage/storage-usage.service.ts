@@ -4,6 +4,7 @@ import { type HeldBytes, StorageQuota } from '#contract/storage-quota.js';
 import { StorageSampleRepository } from './storage-sample.repository.js';
 import type { StorageUsageQuery, StorageUsageView } from './storage-usage.schema.js';
 
+const MINUTE_MS = 60_000;
 const SHOWN_MS = 30 * 24 * 60 * 60_000;
 
 /** What organisations have in the artifact store. */
@@ -15,7 +16,8 @@ export class StorageUsageService {
   ) {}
 
   async get({ from, to }: StorageUsageQuery): Promise<StorageUsageView> {
-    const last = to ?? new Date();
+    // The database's clock may be a little ahead.
+    const last = to ?? new Date(Date.now() + MINUTE_MS);
     const [held, samples] = await Promise.all([this.quota.held(DEFAULT_ORG), this.samples.list(DEFAULT_ORG, from ?? new Date(last.getTime() - SHOWN_MS), last)]);
     return { org: DEFAULT_ORG, ...toView(held), quotaBytes: this.quota.limitBytes, samples: samples.map(({ at, ...sample }) => ({ at: at.toISOString(), ...toView(sample) })) };
   }

@@ -71,7 +71,7 @@ const control = {
   WHORL_MAX_BUNDLE_BYTES: positive(100 * 1024 * 1024),
   /** Absolute path of sigstore's trusted_root.json: whose keyless signatures and transparency logs are believed. Nothing is downloaded. */
   WHORL_TRUSTED_ROOT: z.string().refine(isAbsolute, 'expected an absolute path').optional(),
-  /** Lets a component's source be fetched by URL from private addresses (RFC 1918, loopback). */
+  /** Lets components' sources and images be fetched from private addresses (RFC 1918, loopback), whatever their host. */
   WHORL_ALLOW_PRIVATE_SOURCES: flag(false),
   /** Absolute path of credentials for other registries, in the format of Docker's config.json; read again when they are asked for. */
   WHORL_REGISTRY_AUTH_FILE: z.string().refine(isAbsolute, 'expected an absolute path').optional(),

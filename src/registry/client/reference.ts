@@ -1,5 +1,6 @@
 import { WhorlError } from '#contract/errors.js';
 import { BlobDigest } from '#contract/ids.js';
+import { Tag } from '#registry/repositories/reference.js';
 
 /** Where an image lies, and which one it is. */
 export interface ImageReference {
@@ -16,9 +17,8 @@ const MAX_LENGTH = 4096;
 /** Docker Hub, by the names that people know it by. */
 const DOCKER_HUB = new Set(['docker.io', 'index.docker.io', 'registry-1.docker.io']);
 
-// distribution-spec 1.1, "Pulling manifests" (name, tag); hosts as in distribution/reference.
+// distribution-spec 1.1, "Pulling manifests"; hosts as in distribution/reference.
 const COMPONENT = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*$/;
-const TAG = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/;
 const LABEL = /^[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/;
 const BRACKETED = /^\[[0-9A-Fa-f:.]+\]$/;
 const MAX_NAME = 255;
@@ -42,7 +42,7 @@ export function parseReference(text: string): ImageReference {
   if (host !== undefined && !isHost(host)) refuse(`"${host}" is no host with an optional port`);
   const colon = rest.indexOf(':');
   const tag = colon < 0 ? undefined : rest.slice(colon + 1);
-  if (tag !== undefined && !TAG.test(tag)) refuse(`"${tag}" is no tag (letters, digits, "_", ".", "-", at most 128)`);
+  if (tag !== undefined && !Tag.safeParse(tag).success) refuse(`"${tag}" is no tag (letters, digits, "_", ".", "-", at most 128)`);
   const path = colon < 0 ? rest : rest.slice(0, colon);
   if (path === '') refuse('it has no repository');
   const wrong = path.split('/').find((component) => !COMPONENT.test(component));

@@ -113,6 +113,20 @@ describe(RemoteImageSource.name, () => {
     expect(await readFile(file, 'utf8')).toBe('mine');
   });
 
+  it('fetches layers side by side, over six connections at most', async () => {
+    const layers = Array.from({ length: 20 }, () => randomBytes(10_000));
+    let [open, most] = [0, 0];
+    for (const layer of layers) {
+      registry.on(`/v2/acme/shop/blobs/${digestOf(layer)}`, (response) => {
+        most = Math.max(most, ++open);
+        setTimeout(() => response.end(layer, () => void open--), 10);
+      });
+    }
+    await Promise.all(layers.map((layer, at) => source.fetchBlob(image, { digest: digestOf(layer), bytes: layer.length }, `${file}-${at}`, never)));
+    expect(most).toBeGreaterThan(1);
+    expect(most).toBeLessThanOrEqual(6);
+  });
+
   it('stops when it is aborted, and leaves no file', async () => {
     registry.on(path, (response) => void response.write('a'));
     const gone = new AbortController();

@@ -1,4 +1,5 @@
 import type { Provider, Type } from '@nestjs/common';
+import { StorageQuota } from '#contract/storage-quota.js';
 import { TokenAuthority } from '#contract/token-authority.js';
 import type { ControlConfig } from '#platform/config.js';
 import { Log } from '#platform/log.js';
@@ -30,16 +31,16 @@ export function distributionProviders(config: ControlConfig): Provider[] {
     RepositoryRepository, ManifestRepository, RepositoryBlobRepository, UploadRepository,
     {
       provide: RepositoriesService,
-      inject: [BlobStorage, PrismaService, RepositoryRepository, ManifestRepository, RepositoryBlobRepository, Log],
+      inject: [BlobStorage, PrismaService, RepositoryRepository, ManifestRepository, RepositoryBlobRepository, StorageQuota, Log],
       // oxlint-disable-next-line max-params -- what is injected
-      useFactory: (storage: BlobStorage, prisma: PrismaService, repositories: RepositoryRepository, manifests: ManifestRepository, blobs: RepositoryBlobRepository, log: Log) =>
-        new RepositoriesService({ storage, prisma, repositories, manifests, blobs, log, sparse: config.WHORL_REGISTRY_SPARSE_MANIFESTS }),
+      useFactory: (storage: BlobStorage, prisma: PrismaService, repositories: RepositoryRepository, manifests: ManifestRepository, blobs: RepositoryBlobRepository, quota: StorageQuota, log: Log) =>
+        new RepositoriesService({ storage, prisma, repositories, manifests, blobs, quota, log, sparse: config.WHORL_REGISTRY_SPARSE_MANIFESTS }),
     },
     {
       provide: UploadsService,
-      inject: [BlobStorage, RepositoryRepository, RepositoryBlobRepository, UploadRepository],
-      useFactory: (storage: BlobStorage, repositories: RepositoryRepository, blobs: RepositoryBlobRepository, uploads: UploadRepository) =>
-        new UploadsService({ storage, repositories, blobs, uploads }),
+      inject: [BlobStorage, RepositoryRepository, RepositoryBlobRepository, UploadRepository, StorageQuota],
+      useFactory: (storage: BlobStorage, repositories: RepositoryRepository, blobs: RepositoryBlobRepository, uploads: UploadRepository, quota: StorageQuota) =>
+        new UploadsService({ storage, repositories, blobs, uploads, quota }),
     },
     { provide: RegistryTokens, useFactory: () => new RegistryTokens(Buffer.from(config.WHORL_SECRET_KEY, 'base64url')) },
     {

@@ -8,6 +8,8 @@ import { type PackEntry, packBundle } from '#contract/bundle/pack.js';
 import { Log } from '#platform/log.js';
 import { PrismaService } from '#platform/prisma/prisma.service.js';
 import { openRemoteImages, type RemoteImagesOptions } from '#registry/client/remote-images.factory.js';
+import { HeldBytesRepository } from '#registry/collect/held-bytes.repository.js';
+import { QuotaService } from '#registry/collect/quota.service.js';
 import { ManifestRepository } from '#registry/repositories/manifest.repository.js';
 import { PushedTagRepository } from '#registry/repositories/pushed-tag.repository.js';
 import { RepositoriesService } from '#registry/repositories/repositories.service.js';
@@ -62,7 +64,7 @@ const NO_DATABASE = 'postgres://127.0.0.1:1/none';
 function openRepositories(storage: BlobStorage, prisma: PrismaService): RepositoriesService {
   const log = new Log({ process: 'test' }, 'warn', () => {});
   return new RepositoriesService({
-    storage, prisma, log, sparse: false, repositories: new RepositoryRepository(prisma), manifests: new ManifestRepository(prisma), blobs: new RepositoryBlobRepository(prisma),
+    storage, prisma, log, sparse: false, quota: new QuotaService(new HeldBytesRepository(prisma), null), repositories: new RepositoryRepository(prisma), manifests: new ManifestRepository(prisma), blobs: new RepositoryBlobRepository(prisma),
   });
 }
 

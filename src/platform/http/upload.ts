@@ -23,7 +23,10 @@ export function openUpload(request: ApiRequest, response: Response, contentTypes
     if (!request.complete) gone.abort();
   });
   response.on('finish', () => {
-    if (!request.complete) setTimeout(() => request.complete || request.socket.destroy(), LINGER_MS).unref();
+    if (request.complete) return;
+    // Node does so by itself for a body that nobody has begun to read.
+    request.resume();
+    setTimeout(() => request.complete || request.socket.destroy(), LINGER_MS).unref();
   });
   // A reader that gives up must not destroy the request: its connection carries the refusal.
   return { body: request.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>, signal: gone.signal };

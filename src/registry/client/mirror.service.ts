@@ -27,6 +27,8 @@ export interface MirrorCall {
   attached: boolean;
   /** Whether its blobs may be given to the caller, so that they need not be fetched. */
   mayPull: (repository: RepositoryName) => boolean;
+  /** Name of the caller's token. */
+  by?: string;
 }
 
 export interface Mirrored {
@@ -55,7 +57,7 @@ export class MirrorService {
    * failure is not fetched again. Throws REGISTRY_IMAGE_… errors for the other registry, REGISTRY_NAME_INVALID, REGISTRY_QUOTA_EXCEEDED
    * before the first byte, and what `putManifest` throws for this one, the signal's reason.
    */
-  async mirror({ from, to, attached, mayPull }: MirrorCall, signal: AbortSignal): Promise<Mirrored> {
+  async mirror({ from, to, attached, mayPull, by }: MirrorCall, signal: AbortSignal): Promise<Mirrored> {
     const { repository, tag } = parseTarget(to);
     const image = await this.parts.source.resolve(from, signal);
     const { manifests, blobs } = await readRemoteTree(this.parts.source, image, attached, signal);
@@ -65,11 +67,11 @@ export class MirrorService {
       if (!(await this.isThere(repository, blob, mayPull))) missing.push(blob);
     });
     const fetchedBytes = missing.reduce((sum, { bytes }) => sum + bytes, 0);
-    await this.parts.quota.require(repository.org, fetchedBytes);
+    await this.parts.quota.require(repository.org, fetchedBytes, { isAnnounced: true });
     await this.fetchAll(image, { repository, missing }, signal);
     for (const { digest, mediaType, content, tags } of manifests) {
       signal.throwIfAborted();
-      await this.parts.repositories.putManifest(repository, digest, { mediaType, content, tags: digest === image.digest ? [...tags, tag] : tags });
+      await this.parts.repositories.putManifest(repository, digest, { mediaType, content, tags: digest === image.digest ? [...tags, tag] : tags, pushedBy: by });
     }
     return {
       from: image.reference, to: `${formatRepositoryName(repository)}:${tag}`, digest: image.digest, mediaType: image.mediaType,

@@ -67,13 +67,13 @@ export class ManifestRepository {
   }
 
   /** Lets the tags lead to the manifest, all at once. */
-  async tag(db: Db, repository: string, tags: readonly Tag[], digest: BlobDigest): Promise<void> {
+  async tag(db: Db, repository: string, tags: readonly Tag[], { digest, pushedBy }: { digest: BlobDigest; pushedBy: string | undefined }): Promise<void> {
     if (tags.length === 0) return;
     // In one order, so that two pushes of several tags never wait for each other in a ring.
     await db.$executeRaw`
-      INSERT INTO repository_tag (repository_id, name, manifest_digest)
-      SELECT ${repository}::uuid, t.name, ${digest} FROM unnest(${tags}::text[]) AS t(name) GROUP BY t.name ORDER BY t.name
-      ON CONFLICT (repository_id, name) DO UPDATE SET manifest_digest = EXCLUDED.manifest_digest, updated_at = now()`;
+      INSERT INTO repository_tag (repository_id, name, manifest_digest, pushed_by)
+      SELECT ${repository}::uuid, t.name, ${digest}, ${pushedBy ?? null} FROM unnest(${tags}::text[]) AS t(name) GROUP BY t.name ORDER BY t.name
+      ON CONFLICT (repository_id, name) DO UPDATE SET manifest_digest = EXCLUDED.manifest_digest, pushed_by = EXCLUDED.pushed_by, updated_at = now()`;
   }
 
   /** Whether a manifest of the repository, other than an attachment's subject, names the digest. */

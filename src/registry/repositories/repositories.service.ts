@@ -1,6 +1,7 @@
 import { buffer } from 'node:stream/consumers';
 import { WhorlError } from '#contract/errors.js';
 import type { BlobDigest } from '#contract/ids.js';
+import type { StorageQuota } from '#contract/storage-quota.js';
 import { eachAtOnce } from '#platform/each-at-once.js';
 import type { Log } from '#platform/log.js';
 import type { PrismaService } from '#platform/prisma/prisma.service.js';
@@ -19,6 +20,7 @@ export interface RepositoriesParts {
   repositories: RepositoryRepository;
   manifests: ManifestRepository;
   blobs: RepositoryBlobRepository;
+  quota: StorageQuota;
   log: Log;
   /** Takes manifests that name what is not there. */
   sparse: boolean;
@@ -30,6 +32,8 @@ export interface NewManifest {
   content: Buffer;
   /** More tags that are to lead to it. */
   tags?: readonly string[];
+  /** Name of the token; undefined: not known. */
+  pushedBy?: string | undefined;
 }
 
 export interface PutManifest {
@@ -89,9 +93,10 @@ export class RepositoriesService {
   /**
    * Keeps a manifest under its digest and lets the tags lead to it, all in one step; makes the repository when it is new. Under a tag it
    * has its sha256. Throws REGISTRY_MANIFEST_INVALID, REGISTRY_MANIFEST_TOO_LARGE, REGISTRY_MANIFEST_BLOB_UNKNOWN when it names what is not
-   * there (its subject need not be), REGISTRY_DIGEST_INVALID when it has another digest, REGISTRY_TAG_INVALID, REGISTRY_NAME_UNKNOWN.
+   * there (its subject need not be), REGISTRY_DIGEST_INVALID when it has another digest, REGISTRY_TAG_INVALID, REGISTRY_NAME_UNKNOWN,
+   * REGISTRY_QUOTA_EXCEEDED.
    */
-  async putManifest(repository: RepositoryName, tagOrDigest: string, { mediaType, content, tags = [] }: NewManifest): Promise<PutManifest> {
+  async putManifest(repository: RepositoryName, tagOrDigest: string, { mediaType, content, tags = [], pushedBy }: NewManifest): Promise<PutManifest> {
     const reference = parseReference(tagOrDigest);
     const named = [...('tag' in reference ? [reference.tag] : []), ...tags.map(parseTag)];
     if (content.length > MANIFEST_MAX_BYTES) throw new WhorlError('REGISTRY_MANIFEST_TOO_LARGE', `the manifest has more than ${MANIFEST_MAX_BYTES} bytes`);
@@ -99,13 +104,14 @@ export class RepositoriesService {
     if ('digest' in reference && reference.digest !== digest) throw new WhorlError('REGISTRY_DIGEST_INVALID', `the manifest's digest is ${digest}, not ${reference.digest}`);
     const manifest = readManifest(mediaType, content);
     const id = await this.parts.repositories.ensure(repository);
+    await this.parts.quota.require(repository.org, content.length);
     await this.keepNamed(manifest);
     await this.parts.storage.put({ digest, bytes: content.length }, () => chunk(content));
     await this.parts.prisma.transaction(async (db) => {
       await this.parts.repositories.keep(db, id);
       if (!this.parts.sparse) await this.requireNamed(db, id, manifest);
       await this.parts.manifests.put(db, id, { digest, bytes: content.length }, manifest);
-      await this.parts.manifests.tag(db, id, named, digest);
+      await this.parts.manifests.tag(db, id, named, { digest, pushedBy });
     });
     for (const tag of named) this.tell({ repository, tag, digest });
     return { digest, subject: manifest.subject, tags: named };
@@ -174,7 +180,9 @@ export class RepositoriesService {
   async mount(repository: RepositoryName, digest: BlobDigest, from: RepositoryName | undefined, mayPull: (from: RepositoryName) => boolean): Promise<boolean> {
     const candidates = from ? [from] : await this.parts.repositories.holders(digest, MOUNT_CANDIDATES);
     const holder = candidates.find(mayPull);
-    if (!holder || !(await this.findBlob(holder, digest, true))) return false;
+    const found = holder && (await this.findBlob(holder, digest, true));
+    if (!found) return false;
+    if (holder.org !== repository.org) await this.parts.quota.require(repository.org, found.bytes);
     await this.link(repository, digest);
     return true;
   }

@@ -18,6 +18,11 @@ export class UploadRepository {
     return (await this.prisma.$executeRaw`UPDATE repository_upload SET used_at = now() WHERE id = ${id}::uuid AND repository_id = ${repository}::uuid`) > 0;
   }
 
+  /** Notes how many bytes there are now: they count for the organisation's quota. */
+  async setBytes(id: string, bytes: number): Promise<void> {
+    await this.prisma.$executeRaw`UPDATE repository_upload SET bytes = ${bytes} WHERE id = ${id}::uuid`;
+  }
+
   async delete(id: string): Promise<void> {
     await this.prisma.$executeRaw`DELETE FROM repository_upload WHERE id = ${id}::uuid`;
   }

@@ -28,7 +28,7 @@ export class OciUploadsController {
       const isMounted = await this.repositories.mount(repository, parseDigest(mount), from === undefined ? undefined : parseRepositoryName(from), (each) => request.mayPull!(each));
       if (isMounted) return sendBlob(request, response, mount);
     } else if (digest !== undefined) {
-      await this.uploads.take(repository, parseDigest(digest), openUpload(request, response).body);
+      await this.uploads.take(repository, parseDigest(digest), openUpload(request, response).body, lengthOf(request));
       return sendBlob(request, response, digest);
     }
     if (algorithm !== undefined && !DIGEST_ALGORITHMS.some((each) => each === algorithm)) {
@@ -85,11 +85,14 @@ const idOf = (request: OciRequest): string => String(request.params['id']);
 function chunkOf(request: OciRequest, response: Response): UploadChunk {
   const range = parseChunkRange(request.get('content-range'));
   const { body } = openUpload(request, response);
-  return range ? { offset: range.offset, content: exactly(range.bytes, body) } : { offset: undefined, content: body };
+  return range ? { offset: range.offset, bytes: range.bytes, content: exactly(range.bytes, body) } : { bytes: lengthOf(request), content: body };
 }
 
+/** Undefined for a stream that does not say. */
+const lengthOf = ({ headers }: OciRequest): number | undefined => (headers['transfer-encoding'] === undefined ? Number(headers['content-length'] ?? 0) : undefined);
+
 /** RFC 9112 §6: a request has a body when it says how the body is framed. */
-const hasBody = (request: OciRequest): boolean => request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length'] ?? 0) > 0;
+const hasBody = (request: OciRequest): boolean => lengthOf(request) !== 0;
 
 function setUpload(request: OciRequest, response: Response, id: string, bytes: number): void {
   // Of an upload without bytes as well: there is no way to write an empty range.

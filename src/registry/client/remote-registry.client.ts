@@ -58,7 +58,9 @@ export class RemoteRegistryClient {
   async hasBlob(access: Access, { digest, bytes }: ImageBlob, signal: AbortSignal): Promise<boolean> {
     const answer = await this.ask(access, `blobs/${digest}`, { method: 'HEAD' }, signal);
     dropBody(answer);
-    if (answer.status === 404) return false;
+    // A blob store that the registry sends us to may have an address that is good for GET alone: fetching it will tell.
+    const isElsewhere = answer.url.origin !== this.parts.dispatchers.originOf(access.host).origin;
+    if (answer.status === 404 || (isElsewhere && answer.status !== 200)) return false;
     if (answer.status !== 200) throw await refusal(access, answer, signal);
     const length = fieldOf(answer, 'content-length');
     return length === undefined || Number(length) === bytes;

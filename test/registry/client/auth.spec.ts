@@ -199,6 +199,14 @@ describe('redirects to a blob store', () => {
     expect(registry.askedFor('/back')).toMatchObject([{ authorization: undefined }]);
   });
 
+  it('may lead to an address that is good for GET alone', async () => {
+    registry.on(blobPath, guarded(wanted, bearer(), (response) => response.writeHead(307, { location: `${other.origin}/bucket/a` }).end()));
+    other.on('/bucket/a', (response, { method }) => (method === 'HEAD' ? response.writeHead(403).end() : response.end('a')));
+    const source = await open();
+    expect(await source.hasBlob(await resolve(source), blob, never)).toBe(false);
+    await read(source);
+  });
+
   it('carry it within the registry', async () => {
     registry.on(blobPath, guarded(wanted, bearer(), (response) => response.writeHead(307, { location: '/elsewhere' }).end()));
     registry.on('/elsewhere', guarded(wanted, bearer(), (response) => response.end('a')));

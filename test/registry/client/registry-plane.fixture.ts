@@ -20,7 +20,7 @@ export interface PlaneAnswer {
 /** A control plane with the real registry over a folder, on a real PostgreSQL. */
 export class RegistryPlane {
   readonly token = mintToken();
-  private plane!: ControlPlane;
+  private plane: ControlPlane | undefined;
   private postgres!: EmbeddedPostgres;
 
   private constructor(readonly dir: string) {}
@@ -33,16 +33,17 @@ export class RegistryPlane {
       WHORL_STORAGE_DIR: join(fixture.dir, 'registry'), ...settings,
     });
     const log = new Log({ process: 'control-plane' }, 'error', (line) => process.stderr.write(`${line}\n`));
-    fixture.plane = await startControlPlane({ config, log, registry: RegistryModule.with(config, { workerPath: WORKER_PATH }) });
+    try {
+      fixture.plane = await startControlPlane({ config, log, registry: RegistryModule.with(config, { workerPath: WORKER_PATH }) });
+    } catch (error) {
+      await fixture.stop();
+      throw error;
+    }
     return fixture;
   }
 
   get host(): string {
-    return `127.0.0.1:${this.plane.port}`;
-  }
-
-  get<T>(...args: Parameters<ControlPlane['get']>): T {
-    return this.plane.get(...args) as T;
+    return `127.0.0.1:${this.plane!.port}`;
   }
 
   async call(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<PlaneAnswer> {
@@ -57,7 +58,7 @@ export class RegistryPlane {
   }
 
   async stop(): Promise<void> {
-    await this.plane.close();
+    await this.plane?.close();
     await this.postgres.stop();
     await rm(this.dir, { recursive: true, force: true });
   }

@@ -101,7 +101,7 @@ export class MirrorService {
 
   /** The bytes are fetched even if the store has them for others: that the other registry names a digest does not say that it has them. */
   private async fetch(image: ResolvedImage, repository: RepositoryName, blob: NamedContent, signal: AbortSignal): Promise<void> {
-    await this.parts.source.readBlob(image, blob, (content) => this.parts.uploads.take(repository, blob.digest, content), signal);
+    await this.parts.source.readBlob(image, blob, (content) => this.parts.uploads.take(repository, blob.digest, content, blob.bytes), signal);
   }
 }
 

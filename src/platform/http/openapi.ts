@@ -32,7 +32,7 @@ export function describeApi(app: INestApplication, version: string): OpenAPIObje
   const document = SwaggerModule.createDocument(app, base, { operationIdFactory: operationId });
   for (const [path, operations] of Object.entries(document.paths)) {
     // Described by the OCI distribution specification; paths with several parts in one parameter cannot be said here.
-    if (path.startsWith('/v2/')) delete document.paths[path];
+    if (path === '/v2' || path.startsWith('/v2/')) delete document.paths[path];
     for (const [method, operation] of Object.entries(operations as Record<string, Json>)) {
       const id = String(operation['operationId']);
       const spec = findEndpoint(id);

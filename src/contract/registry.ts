@@ -44,6 +44,8 @@ export interface PushedTag {
   digest: BlobDigest;
   /** When it was pushed last, by the database's clock. */
   pushedAt: Date;
+  /** Name of the token that pushed it then; null: not known. */
+  pushedBy?: string | null;
 }
 
 /**

@@ -27,6 +27,7 @@ const RETRY_MS = 30_000;
 /** An image is pushed before it is signed: for so long after its push it is tried again for the sake of a signature that comes. */
 const SIGNING_MS = 15 * 60_000;
 const SIGNING_RETRY_MS = 10_000;
+/** Who pushed what nobody noted a token of. */
 const CAUSED_BY = 'deploy-on-push';
 
 /**
@@ -131,7 +132,7 @@ export class DeployerService implements OnApplicationBootstrap, OnApplicationShu
       const version = await this.apps.change(app.name, {}, async (db, locked) => {
         // Deleted and made again, or the rule is another one by now.
         if (locked.id !== app.id || !(await this.rules.holds(db, app.channel.id, claim))) return undefined;
-        const { number } = await this.versions.make(db, locked, image, { rollout: 'now', pushedBy: CAUSED_BY });
+        const { number } = await this.versions.make(db, locked, image, { rollout: 'now', pushedBy: push.pushedBy ?? CAUSED_BY });
         await this.ledger.deployed(db, push, number);
         return number;
       });

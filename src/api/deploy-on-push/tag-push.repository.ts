@@ -15,6 +15,8 @@ export interface TagPushRecord {
   tag: string;
   digest: BlobDigest;
   pushedAt: Date;
+  /** Name of the token; null: not known. */
+  pushedBy: string | null;
   state: 'pending' | 'deployed' | 'skipped' | 'failed';
   version: number | null;
   reason: Reason | null;
@@ -33,7 +35,7 @@ export class TagPushRepository {
 
   /** Notes pushes; those that are noted already stay as they are. */
   async note(db: Db, channelId: string, pushes: readonly PushedTag[]): Promise<void> {
-    await db.tagPush.createMany({ data: pushes.map(({ tag, digest, pushedAt }) => ({ channelId, tag, digest, pushedAt })), skipDuplicates: true });
+    await db.tagPush.createMany({ data: pushes.map(({ tag, digest, pushedAt, pushedBy = null }) => ({ channelId, tag, digest, pushedAt, pushedBy })), skipDuplicates: true });
   }
 
   async pending(channelId: string): Promise<TagPushRecord[]> {

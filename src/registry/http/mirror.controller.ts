@@ -50,7 +50,7 @@ export class MirrorController {
   mirror(@Input() { body }: InputOf<typeof MirrorImage>, @Req() request: ApiRequest, @Res({ passthrough: true }) response: Response): Promise<MirrorView> {
     const gone = new AbortController();
     response.on('close', () => gone.abort(new WhorlError('API_REQUEST_ABORTED', 'the connection ended before the image was here')));
-    const { scopes } = request.principal!;
-    return this.mirrors.mirror({ ...body, mayPull: (repository) => allows(scopes, repository, 'pull') }, gone.signal);
+    const { scopes, name } = request.principal!;
+    return this.mirrors.mirror({ ...body, by: name, mayPull: (repository) => allows(scopes, repository, 'pull') }, gone.signal);
   }
 }

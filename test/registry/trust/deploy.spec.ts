@@ -165,7 +165,27 @@ describe('an image that a channel deploys on push', () => {
     expect(await trustOf('pushed', 1)).toMatchObject({ state: 'verified' });
   }, 60_000);
 
+  it('is its pusher\'s, who cannot be the one to approve it where another must', async () => {
+    await setPolicy();
+    const path = '/v1/apps/paired/channels/production';
+    await call('PUT', `${path}/deploy-on-push`, { tags: '*' });
+    await call('PUT', `${path}/policy`, { approval: { newCapabilities: true, byAnother: true } });
+    const both = await fixture.token('repository:default/paired:pull,push', 'approve');
+    const layer = await fixture.pushBlob('paired', await buildWat('forward-02'), 'application/wasm');
+    const config = await fixture.pushBlob('paired', Buffer.from('{}'), 'application/vnd.oci.empty.v1+json');
+    const document = JSON.stringify({ schemaVersion: 2, mediaType: 'application/vnd.oci.image.manifest.v1+json', config, layers: [layer] });
+    expect((await fixture.call('PUT', '/v2/paired/manifests/main', { body: document, headers: { 'content-type': 'application/vnd.oci.image.manifest.v1+json' }, authorization: `Bearer ${both}` })).status).toBe(201);
+    const waiting = async () => ((await call('GET', '/v1/apps/paired/rollouts')).body['items'] as { rollout: number; state: string; causedBy: string }[])[0];
+    await until(async () => (await waiting()) !== undefined);
+    const { rollout, state, causedBy } = (await waiting())!;
+    expect([state, causedBy]).toEqual(['awaiting-approval', expect.stringMatching(/^token-/)]);
+    const decide = (authorization: string) => fixture.call('POST', `/v1/apps/paired/rollouts/${rollout}/approve?wait=0`, { authorization });
+    expect((await decide(`Bearer ${both}`)).json()).toMatchObject({ status: 403, code: 'API_APPROVAL_BY_ANOTHER' });
+    expect((await decide(`Bearer ${await fixture.token('approve')}`)).json()).toMatchObject({ state: 'pending' });
+  }, 60_000);
+
   it('is given up when no signature has come for long', async () => {
+    await setPolicy({ mode: 'enforce', signers: [{ name: 'release', key: pem(release.publicKey) }] });
     const path = '/v1/apps/unsigned/channels/production/deploy-on-push';
     await call('PUT', path, { tags: '*' });
     await pushImage('unsigned', 'main', 'six');

@@ -36,7 +36,7 @@ export class OciManifestsController {
       throw error;
     });
     const { digest, subject, tags } = await this.repositories.putManifest(repositoryOf(request), referenceOf(request), {
-      mediaType: request.get('content-type'), content, tags: queryList(request, 'tag'),
+      mediaType: request.get('content-type'), content, tags: queryList(request, 'tag'), pushedBy: request.principal?.name,
     });
     response.status(201).set({ Location: locationOf(request, `manifests/${digest}`), 'Docker-Content-Digest': digest, 'Content-Length': '0' });
     if (subject !== undefined) response.set('OCI-Subject', subject);

@@ -11,7 +11,7 @@ const responses = {
   200: { description: 'Every live node serves the version.', body: RolloutView },
   202: { description: 'The rollout goes on, since the time to wait was up, or waits for somebody to agree to what the version asks for (`asks`).', body: RolloutView },
 };
-const errors = ['API_APP_NOT_FOUND', 'API_VERSION_NOT_FOUND', 'API_VARIABLE_REQUIRED', 'API_STORE_LABEL_UNKNOWN', 'API_ROLLOUT_FAILED', 'API_ROLLOUT_TIMEOUT', 'API_ROLLOUT_REJECTED'] as const;
+const errors = ['API_APP_NOT_FOUND', 'API_VERSION_NOT_FOUND', 'API_VERSION_COLLECTED', 'API_VARIABLE_REQUIRED', 'API_STORE_LABEL_UNKNOWN', 'API_ROLLOUT_FAILED', 'API_ROLLOUT_TIMEOUT', 'API_ROLLOUT_REJECTED'] as const;
 
 const RollBack = endpoint({
   summary: 'Serve an earlier version again',

@@ -10,6 +10,7 @@ import type { IngestedBundle } from '#contract/registry.js';
 import { eachAtOnce } from '#platform/each-at-once.js';
 import type { BlobStorage } from '#registry/storage/blob-storage.js';
 import type { Intake, Push } from './intake.js';
+import { withinPushTime } from './push-time.js';
 import type { WorkFolder } from './work-folder.js';
 
 const LOOKS_AT_ONCE = 16;
@@ -57,7 +58,7 @@ export class FileUploadsService extends FileUploads {
   async ingest(manifest: string, files: readonly UploadedFile[], signal: AbortSignal): Promise<IngestedBundle> {
     const text = Buffer.from(manifest);
     const listed: UploadedFile[] = [{ path: MANIFEST_NAME, digest: sha256(text), bytes: text.length }, ...files];
-    return this.parts.work.with(async (folder) => {
+    return withinPushTime(signal, (limited) => this.parts.work.with(async (folder) => {
       const located: Push['located'] = new Map(listed.map(({ digest, bytes }) => [digest, { bytes }]));
       for (const content of [text, Buffer.alloc(0)]) {
         const path = join(folder, sha256(content).slice('sha256:'.length));
@@ -65,9 +66,9 @@ export class FileUploadsService extends FileUploads {
         located.set(sha256(content), { bytes: content.length, path });
       }
       const content = { entries: new Map(listed.map(({ path: name, digest, bytes }) => [name, { digest, bytes }])), folders: foldersOf(listed) };
-      const taken = await this.parts.intake.takeManifest(manifest, content, { folder, located, signal });
+      const taken = await this.parts.intake.takeManifest(manifest, content, { folder, located, signal: limited });
       return { digest: digestOf(listed), bytes: listed.reduce((sum, { bytes }) => sum + bytes, 0), ...taken };
-    });
+    }));
   }
 }
 

@@ -10,6 +10,7 @@ import type { ImageVerifier } from '#registry/trust/image-verifier.js';
 import type { BundleIntake } from './bundle-intake.js';
 import type { ImageIntake } from './image-intake.js';
 import type { Intake, Push } from './intake.js';
+import { withinPushTime } from './push-time.js';
 import type { WorkFolder } from './work-folder.js';
 
 export interface RegistryParts {
@@ -62,6 +63,6 @@ export class RegistryService extends Registry {
   }
 
   private push<T>(signal: AbortSignal, take: (push: Push) => Promise<T>): Promise<T> {
-    return this.parts.work.with((folder) => take({ folder, located: new Map(), signal }));
+    return withinPushTime(signal, (limited) => this.parts.work.with((folder) => take({ folder, located: new Map(), signal: limited })));
   }
 }

@@ -1,5 +1,6 @@
 import { randomBytes, randomInt, randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { CollectionsService } from '#api/collection/collections.service.js';
 import { buildWat } from '../../fixtures/build-wat.js';
 import { Random } from '../../fixtures/random.js';
 import { bundleOf, manifestOf } from '../registry-fixture.js';
@@ -122,6 +123,36 @@ describe('what is collected', () => {
     for (const digest of await plane.needed('other', 1)) expect(blobs).toContain(digest);
   });
 
+  it('keeps what a release before noted nothing of', async () => {
+    await pushAll('unnoted', [await bundle(randomBytes(50), await special('unnoted'))]);
+    await plane.age();
+    await plane.sql('UPDATE version SET noted = false');
+    await plane.sql('UPDATE version_build SET noted = false');
+    await plane.sql('DELETE FROM version_blob');
+    await plane.collect();
+    const blobs = await plane.blobs();
+    for (const digest of await plane.needed('unnoted', 1)) expect(blobs).toContain(digest);
+  });
+
+  it('runs by itself when there is something old, and not again for hours', async () => {
+    const collections = plane.plane.get(CollectionsService);
+    const scheduled = () => plane.sql("SELECT 1 FROM collection WHERE requested_by = 'schedule' AND state = 'done'");
+    await plane.sql('DELETE FROM collection');
+    await collections.collectDue();
+    expect(await scheduled()).toHaveLength(0);
+    await plane.sql("UPDATE version SET created_at = now() - interval '1 day'");
+    await collections.collectDue();
+    await collections.collectDue();
+    expect(await scheduled()).toHaveLength(1);
+  });
+
+  it('says of one whose control plane was killed that it failed', async () => {
+    const id = randomUUID();
+    await plane.sql("INSERT INTO collection (id, dry_run, requested_by) VALUES ($1, false, 'somebody')", [id]);
+    await plane.collect(true);
+    expect((await plane.call('GET', `/v1/collections/${id}`)).body).toMatchObject({ state: 'failed', failure: { code: 'INTERNAL' } });
+  });
+
   it('is a resource, one at a time', async () => {
     const { status, headers, body } = await plane.call<{ id: string }>('POST', '/v1/collections?wait=60', { dryRun: true });
     expect(status).toBe(200);
@@ -137,7 +168,7 @@ describe('what is collected', () => {
 });
 
 describe('a collection beside pushes of the same bytes', () => {
-  const ROUNDS = 25;
+  const ROUNDS = 12;
 
   it('loses nothing that was acknowledged', async () => {
     const seed = randomInt(2 ** 31);

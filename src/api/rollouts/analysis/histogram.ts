@@ -1,0 +1,144 @@
+import { z } from 'zod';
+
+/**
+ * A histogram of durations that can be added up over runners, nodes and time without loss.
+ *
+ * Bucket i holds the durations from 2^(i/16) to 2^((i+1)/16) µs: 16 to a doubling, each 4.4 % wide, from 1 µs to 71 min, so that a quantile read
+ * from it is off by 2.2 % at the most. Only buckets that hold something are kept, in order, as pairs of numbers: the empty buckets
+ * left out since the one before, and the count. `[160, 5, 0, 2, 3, 1]` is 5 in bucket 160, 2 in 161, 1 in 165.
+ */
+export const BUCKETS_PER_DOUBLING = 16;
+export const BUCKETS = 512;
+
+export const Histogram = z
+  .array(z.int().nonnegative())
+  .max(2 * BUCKETS)
+  .refine(isWellFormed, `expected pairs of buckets left out and a count above 0, within ${BUCKETS} buckets`)
+  .describe('Durations: for each bucket that is not empty, the empty ones before it and its count; 16 buckets to a doubling, from 1 µs.');
+export type Histogram = z.infer<typeof Histogram>;
+
+export const NO_DURATIONS: Histogram = [];
+
+function isWellFormed(pairs: readonly number[]): boolean {
+  let next = 0;
+  for (let i = 0; i < pairs.length; i += 2) {
+    next += pairs[i]! + 1;
+    if (next > BUCKETS || !(pairs[i + 1]! > 0)) return false;
+  }
+  return true;
+}
+
+/** The bucket of a duration; what lies outside of the range goes to its first or last one. */
+export function bucketOf(us: number): number {
+  return us > 1 ? Math.min(BUCKETS - 1, Math.floor(Math.log2(us) * BUCKETS_PER_DOUBLING)) : 0;
+}
+
+/** The duration in the middle of a bucket, in µs. */
+export function middleUs(bucket: number): number {
+  return 2 ** ((bucket + 0.5) / BUCKETS_PER_DOUBLING);
+}
+
+/** The histogram of counts by bucket, as whoever measures keeps them. */
+export function toHistogram(counts: ArrayLike<number>): Histogram {
+  const pairs: Histogram = [];
+  let next = 0;
+  for (let bucket = 0; bucket < counts.length; bucket++) {
+    if (counts[bucket] === 0) continue;
+    pairs.push(bucket - next, counts[bucket]!);
+    next = bucket + 1;
+  }
+  return pairs;
+}
+
+/** Both together. */
+export function addHistograms(a: Histogram, b: Histogram): Histogram {
+  if (a.length === 0) return b;
+  if (b.length === 0) return a;
+  const sum: Histogram = [];
+  let next = 0;
+  const [left, right] = [new Reader(a), new Reader(b)];
+  while (left.bucket < BUCKETS || right.bucket < BUCKETS) {
+    const bucket = Math.min(left.bucket, right.bucket);
+    sum.push(bucket - next, left.take(bucket) + right.take(bucket));
+    next = bucket + 1;
+  }
+  return sum;
+}
+
+/** Goes through the pairs of a histogram; past its end it stands at `BUCKETS`. */
+class Reader {
+  bucket: number;
+  private at = 0;
+
+  constructor(private readonly pairs: Histogram) {
+    this.bucket = pairs[0] ?? BUCKETS;
+  }
+
+  /** The count of a bucket, which is left behind. */
+  take(bucket: number): number {
+    if (bucket !== this.bucket) return 0;
+    const count = this.pairs[this.at + 1]!;
+    this.at += 2;
+    this.bucket = this.at < this.pairs.length ? this.bucket + 1 + this.pairs[this.at]! : BUCKETS;
+    return count;
+  }
+}
+
+/** Each count halved, rounded down: how the past is let go of. */
+export function halveHistogram(pairs: Histogram): Histogram {
+  const counts = new Array<number>(BUCKETS).fill(0);
+  for (const reader = new Reader(pairs); reader.bucket < BUCKETS; ) {
+    const { bucket } = reader;
+    counts[bucket] = Math.floor(reader.take(bucket) / 2);
+  }
+  return toHistogram(counts);
+}
+
+export function totalOf(pairs: Histogram): number {
+  let total = 0;
+  for (let i = 1; i < pairs.length; i += 2) total += pairs[i]!;
+  return total;
+}
+
+/** The first bucket such that at least the share `level` of all lies in it or below; the last bucket when there are none. */
+export function quantileBucket(pairs: Histogram, level: number): number {
+  const wanted = level * totalOf(pairs);
+  let below = 0;
+  let next = 0;
+  for (let i = 0; i < pairs.length; i += 2) {
+    next += pairs[i]! + 1;
+    below += pairs[i + 1]!;
+    if (below >= wanted) return next - 1;
+  }
+  return BUCKETS - 1;
+}
+
+/** How many lie in buckets above `limit`. */
+export function countAbove(pairs: Histogram, limit: number): number {
+  let above = 0;
+  let next = 0;
+  for (let i = 0; i < pairs.length; i += 2) {
+    next += pairs[i]! + 1;
+    if (next - 1 > limit) above += pairs[i + 1]!;
+  }
+  return above;
+}
+
+/** Number, mean and variance of the buckets, each duration counted once. */
+export function momentsOf(pairs: Histogram): { total: number; mean: number; variance: number } {
+  let [total, sum, squares, next] = [0, 0, 0, 0];
+  for (let i = 0; i < pairs.length; i += 2) {
+    next += pairs[i]! + 1;
+    const bucket = next - 1;
+    total += pairs[i + 1]!;
+    sum += pairs[i + 1]! * bucket;
+    squares += pairs[i + 1]! * bucket * bucket;
+  }
+  const mean = total > 0 ? sum / total : 0;
+  return { total, mean, variance: total > 0 ? Math.max(0, squares / total - mean * mean) : 0 };
+}
+
+/** How many buckets a factor is, rounded. */
+export function bucketsOfFactor(factor: number): number {
+  return Math.round(Math.log2(factor) * BUCKETS_PER_DOUBLING);
+}

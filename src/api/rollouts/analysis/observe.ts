@@ -1,0 +1,143 @@
+import { logSum } from './e-value.js';
+import { addHistograms, type Histogram, halveHistogram, NO_DURATIONS, totalOf } from './histogram.js';
+import { harmBySignal, stepHarm } from './harm.js';
+import type { Interval, Sample } from './interval.js';
+import { divisionOf, stepLump } from './lump.js';
+import type { Signal } from './policy.js';
+import { stepProof } from './proof.js';
+import { addLately, isMixed, isWarm, nextSource } from './source.js';
+import { type AnalysisState, type Arm, type Arms, NO_ARMS, NO_REQUESTS, type Unit } from './state.js';
+
+/**
+ * Requests of both versions that make a block. Blocks are closed by the number of requests alone, never by how they ended: choosing by outcomes would
+ * break what the test promises.
+ */
+const LEAST = 3;
+/** What is usual is forgotten by halves, once so many requests have taught it. */
+const LEARNED_MOST = 50_000;
+/** How long back "lately" goes. */
+const RECENT_MS = 10_000;
+
+/**
+ * Takes one interval of one source; an interval taken before changes nothing. As long as the new version has had no request, the old one's teach what
+ * is usual. After a failure nothing changes any more. Pure: the same intervals in the same order give the same state.
+ */
+export function observe(state: AnalysisState, interval: Interval): AnalysisState {
+  const known = state.sources[interval.source];
+  if (state.failed || (known && interval.seq <= known.seq)) return state;
+  const { candidate, baseline } = state.subject;
+  const samples = interval.samples.filter(({ version }) => version === candidate || version === baseline);
+  const of = (version: number): Sample[] => samples.filter((sample) => sample.version === version);
+  const counted = (version: number): number => of(version).reduce((sum, { started, requests }) => sum + Math.max(started, requests), 0);
+  const atMs = Math.max(state.lastMs ?? 0, interval.atMs);
+  const counts = { candidate: counted(candidate), baseline: counted(baseline) };
+  const seen = state.seen || counts.candidate > 0;
+  const source = nextSource(known, { seq: interval.seq, atMs }, seen ? counts : { candidate: 0, baseline: 0 });
+  const next: AnalysisState = {
+    ...state,
+    sources: { ...state.sources, [interval.source]: source },
+    lastMs: atMs,
+    recent: nextRecent(state, samples, atMs),
+    traffic: seen ? addLately(state.traffic, counts, Infinity) : state.traffic,
+    seen,
+  };
+  if (!seen) return teach(next, of(baseline));
+  if (!isMixed(source, next.traffic)) return next;
+  const warm = isWarm(source, state.policy, atMs);
+  const units = next.units.map((unit) => {
+    const arm = (version: number, keep: boolean): Arm => of(version).filter((sample) => isOf(unit, sample)).reduce((sum, sample) => addArms(sum, toArm(sample, keep)), NO_REQUESTS);
+    const arms = { candidate: arm(candidate, warm), baseline: arm(baseline, true) };
+    const groups = of(baseline).filter((sample) => isOf(unit, sample)).reduce((sum, sample) => addGroups(sum, sample.groups), unit.groups);
+    return { ...unit, open: addPairs(unit.open, arms), shown: addPairs(unit.shown, arms), groups, closedMs: unit.closedMs ?? atMs };
+  });
+  return close({ ...next, units }, atMs);
+}
+
+/** Closes the blocks that have enough requests of both versions. */
+function close(state: AnalysisState, atMs: number): AnalysisState {
+  const { policy, subject } = state;
+  let { proof } = state;
+  const units = state.units.map((unit) => {
+    const { open } = unit;
+    if (open.candidate.requests < LEAST || open.baseline.requests < LEAST) return unit;
+    const division = divisionOf(unit.lump, { sticky: subject.sticky, usual: unit.learned.latency, candidateRequests: unit.candidateRequests });
+    const terms = { policy, learned: unit.learned, division };
+    if (unit.component === null) proof = stepProof(proof, open, terms, atMs - state.stepMs >= policy.warmUpMs);
+    const age = { fromMs: unit.ageMs, toMs: unit.ageMs + (atMs - unit.closedMs!) };
+    return {
+      ...learn(unit, open.baseline),
+      open: NO_ARMS, groups: [], closedMs: atMs, ageMs: age.toMs,
+      lump: stepLump(unit.lump, unit.groups),
+      candidateRequests: unit.candidateRequests + open.candidate.requests,
+      harm: stepHarm(unit.harm, open, terms, age),
+    };
+  });
+  const { log, worst } = evidenceOf(units);
+  const failed = log >= Math.log(1 / policy.falseAlarms) ? { atMs, ...worst } : null;
+  return { ...state, units, proof, failed };
+}
+
+/**
+ * All evidence against the new version: log of the weighted mean over signals and units, which may depend on each other in any way, and where most of
+ * it comes from. It is 0 at first; at `log(1 / falseAlarms)` the version has failed.
+ */
+export function evidenceOf(units: readonly Unit[]): { log: number; worst: { component: string | null; signal: Signal } } {
+  const parts = units.flatMap(({ component, weight, harm, ageMs }) => harmBySignal(harm, ageMs).map(({ signal, log }) => ({ component, signal, log: log + Math.log(weight) })));
+  const worst = parts.reduce((most, part) => (part.log > most.log ? part : most));
+  return { log: logSum(parts.map(({ log }) => log)), worst: { component: worst.component, signal: worst.signal } };
+}
+
+/** Before the new version has had any request, all of the baseline's teach. */
+function teach(state: AnalysisState, samples: readonly Sample[]): AnalysisState {
+  const total = (part: 'requests' | 'errors'): number => samples.reduce((sum, sample) => sum + sample[part], 0);
+  return {
+    ...state,
+    before: { requests: state.before.requests + total('requests'), errors: state.before.errors + total('errors') },
+    units: state.units.map((unit) => {
+      const own = samples.filter((sample) => isOf(unit, sample));
+      const arm = own.reduce((sum, sample) => addArms(sum, toArm(sample, true)), NO_REQUESTS);
+      return { ...learn(unit, arm), lump: stepLump(unit.lump, own.reduce<number[]>((sum, { groups }) => addGroups(sum, groups), [])) };
+    }),
+  };
+}
+
+function learn(unit: Unit, arm: Arm): Unit {
+  return { ...unit, learned: { latency: remember(unit.learned.latency, arm.latency), cpu: remember(unit.learned.cpu, arm.cpu) } };
+}
+
+function remember(past: Histogram, more: Histogram): Histogram {
+  const sum = addHistograms(past, more);
+  return totalOf(sum) > LEARNED_MOST ? halveHistogram(sum) : sum;
+}
+
+function nextRecent(state: AnalysisState, samples: readonly Sample[], atMs: number): AnalysisState['recent'] {
+  const kept = Math.exp(-(atMs - (state.lastMs ?? atMs)) / RECENT_MS);
+  return samples.reduce(
+    (sum, { requests, errors }) => ({ requests: sum.requests + requests, errors: sum.errors + errors }),
+    { requests: state.recent.requests * kept, errors: state.recent.errors * kept },
+  );
+}
+
+function isOf(unit: Unit, { component }: Sample): boolean {
+  return unit.component === null || unit.component === component;
+}
+
+function toArm({ started, requests, errors, traps, limits, overdue, latency, cpu }: Sample, warm: boolean): Arm {
+  return { started, requests, errors, traps, limits, overdue, latency: warm ? latency : NO_DURATIONS, cpu: warm ? cpu : NO_DURATIONS };
+}
+
+function addArms(a: Arm, b: Arm): Arm {
+  return {
+    started: a.started + b.started, requests: a.requests + b.requests, errors: a.errors + b.errors, traps: a.traps + b.traps, limits: a.limits + b.limits, overdue: a.overdue + b.overdue,
+    latency: addHistograms(a.latency, b.latency), cpu: addHistograms(a.cpu, b.cpu),
+  };
+}
+
+function addPairs(a: Arms, b: Arms): Arms {
+  return { candidate: addArms(a.candidate, b.candidate), baseline: addArms(a.baseline, b.baseline) };
+}
+
+function addGroups(sum: number[], groups: readonly number[] | undefined): number[] {
+  if (!groups) return sum;
+  return sum.length === 0 ? [...groups] : sum.map((value, i) => value + groups[i]!);
+}

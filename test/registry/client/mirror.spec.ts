@@ -7,6 +7,7 @@ import { MirrorService } from '#registry/client/mirror.service.js';
 import { until } from '../../api/until.js';
 import { writeOciLayout } from '../../fixtures/oci-layout.js';
 import { hasDockerRegistry, startDockerRegistry } from '../../fixtures/servers/docker-registry.js';
+import type { TestServer } from '../../fixtures/servers/server-process.js';
 import { hasSkopeo, skopeo } from '../../fixtures/skopeo.js';
 import { RegistryPlane } from './registry-plane.fixture.js';
 import { digestOf, MANIFEST_TYPE, manifestOf, StrangeRegistry } from './strange-registry.js';
@@ -170,20 +171,32 @@ describe(MirrorService.name, () => {
 const missing = [...(hasDockerRegistry ? [] : ['docker-registry']), ...(hasSkopeo ? [] : ['skopeo'])];
 const leftOut = missing.length === 0 ? '' : ` (left out: ${missing.join(' and ')} not installed)`;
 (leftOut ? describe.skip : describe)(`an image that skopeo pushed to the Distribution project's registry${leftOut}`, () => {
-  it('is the same in the built-in one, for skopeo too', async () => {
-    const registry = (await startDockerRegistry())!;
-    const host = `127.0.0.1:${registry.port}`;
-    const folder = await mkdtemp(join(tmpdir(), 'whorl-mirror-'));
-    const other = await RegistryPlane.start({ WHORL_REGISTRY_INSECURE_ORIGINS: `http://${host}` });
-    const layers = [{ mediaType: 'application/wasm', content: randomBytes(1_000_000) }];
-    const digest = writeOciLayout(join(folder, 'layout'), [{ layers, platform: { os: 'linux', architecture: 'amd64' } }, { layers: [...layers, { mediaType: 'text/plain', content: Buffer.from('hello') }], platform: { os: 'wasip2', architecture: 'wasm' } }]);
-    await skopeo('copy', '--all', '--dest-tls-verify=false', `oci:${folder}/layout:latest`, `docker://${host}/acme/shop:1.2.0`);
-    expect((await other.call('POST', '/v1/images/mirror', { from: `${host}/acme/shop:1.2.0`, to: 'shop:1.2.0' })).body).toMatchObject({ digest, manifests: 3, blobs: 3 });
-    const creds = [`me:${other.token}`];
-    expect(await skopeo('inspect', '--raw', '--tls-verify=false', '--creds', ...creds, `docker://${other.host}/shop:1.2.0`)).toBe(await skopeo('inspect', '--raw', '--tls-verify=false', `docker://${host}/acme/shop:1.2.0`));
-    await skopeo('copy', '--all', '--src-tls-verify=false', '--src-creds', ...creds, `docker://${other.host}/shop:1.2.0`, `oci:${folder}/back:latest`);
-    await other.stop();
+  let registry: TestServer;
+  let folder: string;
+  let other: RegistryPlane | undefined;
+  beforeAll(async () => {
+    registry = (await startDockerRegistry())!;
+    folder = await mkdtemp(join(tmpdir(), 'whorl-mirror-'));
+    other = await RegistryPlane.start({ WHORL_REGISTRY_INSECURE_ORIGINS: `http://127.0.0.1:${registry.port}` });
+  }, 60_000);
+  afterAll(async () => {
+    await other?.stop();
     await registry.stop();
     await rm(folder, { recursive: true });
+  });
+
+  it('is the same in the built-in one, for skopeo too', async () => {
+    const [from, to] = [`127.0.0.1:${registry.port}/acme/shop:1.2.0`, `${other!.host}/shop:1.2.0`];
+    const layers = [{ mediaType: 'application/wasm', content: randomBytes(1_000_000) }];
+    const digest = writeOciLayout(join(folder, 'layout'), [
+      { layers, platform: { os: 'linux', architecture: 'amd64' } },
+      { layers: [...layers, { mediaType: 'text/plain', content: Buffer.from('hello') }], platform: { os: 'wasip2', architecture: 'wasm' } },
+    ]);
+    await skopeo('copy', '--all', '--dest-tls-verify=false', `oci:${folder}/layout:latest`, `docker://${from}`);
+    expect((await other!.call('POST', '/v1/images/mirror', { from, to: 'shop:1.2.0' })).body).toMatchObject({ digest, manifests: 3, blobs: 3 });
+    const creds = `me:${other!.token}`;
+    const raw = await skopeo('inspect', '--raw', '--tls-verify=false', `docker://${from}`);
+    expect(await skopeo('inspect', '--raw', '--tls-verify=false', '--creds', creds, `docker://${to}`)).toBe(raw);
+    await skopeo('copy', '--all', '--src-tls-verify=false', '--src-creds', creds, `docker://${to}`, `oci:${folder}/back:latest`);
   }, 60_000);
 });

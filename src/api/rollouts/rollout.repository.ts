@@ -50,9 +50,9 @@ export class RolloutRepository {
     return (await db.rollout.findMany({ where: { channelId, endedAt: null }, orderBy: { id: 'asc' } })) as unknown as RolloutRecord[];
   }
 
-  /** Channels with a rollout that has not ended. */
+  /** Channels with a rollout that has not ended, and waits for nobody. */
   async activeChannels(): Promise<string[]> {
-    const rows = await this.prisma.$queryRaw<{ channel_id: string }[]>`SELECT DISTINCT channel_id FROM rollout WHERE ended_at IS NULL`;
+    const rows = await this.prisma.$queryRaw<{ channel_id: string }[]>`SELECT DISTINCT channel_id FROM rollout WHERE ended_at IS NULL AND state <> 'awaiting-approval'`;
     return rows.map((row) => row.channel_id);
   }
 

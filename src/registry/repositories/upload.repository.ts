@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { PrismaService } from '#platform/prisma/prisma.service.js';
+import type { RepositoryName } from './repository-name.js';
 
 /** Uploads that are under way: to which repository each belongs. Their bytes are in the store under the same id. */
 @Injectable()
@@ -13,9 +14,12 @@ export class UploadRepository {
     return id;
   }
 
-  /** Notes that it is used; false when the repository has no such upload. */
-  async use(repository: string, id: string): Promise<boolean> {
-    return (await this.prisma.$executeRaw`UPDATE repository_upload SET used_at = now() WHERE id = ${id}::uuid AND repository_id = ${repository}::uuid`) > 0;
+  /** Notes that it is used. Answers the repository's id; undefined when that has no such upload, or is not there. */
+  async use({ org, name }: RepositoryName, id: string): Promise<string | undefined> {
+    const [used] = await this.prisma.$queryRaw<{ repository_id: string }[]>`
+      UPDATE repository_upload u SET used_at = now() FROM repository r JOIN org o ON o.id = r.org_id
+      WHERE u.id = ${id}::uuid AND r.id = u.repository_id AND r.name = ${name} AND o.name = ${org} RETURNING u.repository_id`;
+    return used?.repository_id;
   }
 
   /** Notes how many bytes there are now: they count for the organisation's quota. */

@@ -53,18 +53,18 @@ export class UploadsService {
    * Answers how many bytes are there now. Throws REGISTRY_UPLOAD_UNKNOWN, REGISTRY_UPLOAD_CONFLICT when the chunk does not go on where the
    * upload stands, REGISTRY_QUOTA_EXCEEDED.
    */
-  async append(repository: RepositoryName, id: string, { offset, ...chunk }: UploadChunk): Promise<number> {
+  async append(repository: RepositoryName, id: string, chunk: UploadChunk): Promise<number> {
     await this.require(repository, id);
-    const at = offset ?? (await this.parts.storage.uploadBytes(id));
-    const bytes = await this.parts.storage.appendUpload(id, at, await this.withinQuota(repository, { id, at }, chunk));
+    const bytes = await this.store(repository, id, chunk);
     await this.parts.uploads.setBytes(id, bytes);
     return bytes;
   }
 
-  /** Makes a blob of the repository of it. Throws as `append` does, and REGISTRY_DIGEST_INVALID: then the upload is gone. */
-  async finish(repository: RepositoryName, id: string, digest: BlobDigest): Promise<BlobStat<BlobDigest>> {
+  /** Makes a blob of the repository of it, with its last chunk if there is one. Throws as `append` does, and REGISTRY_DIGEST_INVALID: then the upload is gone. */
+  async finish(repository: RepositoryName, id: string, digest: BlobDigest, last?: UploadChunk): Promise<BlobStat<BlobDigest>> {
     const repositoryId = await this.require(repository, id);
-    const blob = await this.store(id, digest).catch(async (error: unknown) => {
+    if (last) await this.store(repository, id, last);
+    const blob = await this.complete(id, digest).catch(async (error: unknown) => {
       if (error instanceof WhorlError && error.code === 'REGISTRY_DIGEST_INVALID') await this.parts.uploads.delete(id);
       throw error;
     });
@@ -86,7 +86,7 @@ export class UploadsService {
       await this.parts.storage.dropUpload(id);
       throw error;
     }
-    const blob = await this.store(id, digest);
+    const blob = await this.complete(id, digest);
     await this.parts.blobs.link(repositoryId, blob);
     return blob;
   }
@@ -96,6 +96,11 @@ export class UploadsService {
     await this.require(repository, id);
     await this.parts.storage.dropUpload(id);
     await this.parts.uploads.delete(id);
+  }
+
+  private async store(repository: RepositoryName, id: string, { offset, ...chunk }: UploadChunk): Promise<number> {
+    const at = offset ?? (await this.parts.storage.uploadBytes(id));
+    return this.parts.storage.appendUpload(id, at, await this.withinQuota(repository, { id, at }, chunk));
   }
 
   private async takeStream(repository: RepositoryName, digest: BlobDigest, content: AsyncIterable<Uint8Array>): Promise<BlobStat<BlobDigest>> {
@@ -132,7 +137,7 @@ export class UploadsService {
     }
   }
 
-  private async store(id: string, digest: BlobDigest): Promise<BlobStat<BlobDigest>> {
+  private async complete(id: string, digest: BlobDigest): Promise<BlobStat<BlobDigest>> {
     try {
       return await this.parts.storage.finishUpload(id, { digest });
     } catch (error) {
@@ -143,8 +148,8 @@ export class UploadsService {
 
   /** Answers the repository's id. */
   private async require(repository: RepositoryName, id: string): Promise<string> {
-    const repositoryId = UploadId.safeParse(id).success ? await this.parts.repositories.find(repository) : undefined;
-    if (repositoryId === undefined || !(await this.parts.uploads.use(repositoryId, id))) throw new WhorlError('REGISTRY_UPLOAD_UNKNOWN', `there is no upload ${id.slice(0, 100)} in this repository`);
+    const repositoryId = UploadId.safeParse(id).success ? await this.parts.uploads.use(repository, id) : undefined;
+    if (repositoryId === undefined) throw new WhorlError('REGISTRY_UPLOAD_UNKNOWN', `there is no upload ${id.slice(0, 100)} in this repository`);
     return repositoryId;
   }
 }

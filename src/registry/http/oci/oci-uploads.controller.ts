@@ -48,7 +48,8 @@ export class OciUploadsController {
   @Action('push')
   async patch(@Req() request: OciRequest, @Res() response: Response): Promise<void> {
     const id = idOf(request);
-    const bytes = await this.append(request, response, chunkOf(request, response));
+    const repository = repositoryOf(request);
+    const bytes = await this.uploads.append(repository, id, chunkOf(request, response)).catch((error: unknown) => this.sayWhere(request, response, error));
     sendUpload(request, response, { id, bytes, status: 202 });
   }
 
@@ -56,8 +57,8 @@ export class OciUploadsController {
   @Action('push')
   async put(@Req() request: OciRequest, @Res() response: Response): Promise<void> {
     const digest = parseDigest(queryText(request, 'digest') ?? '');
-    if (hasBody(request)) await this.append(request, response, chunkOf(request, response));
-    await this.uploads.finish(repositoryOf(request), idOf(request), digest);
+    const last = hasBody(request) ? chunkOf(request, response) : undefined;
+    await this.uploads.finish(repositoryOf(request), idOf(request), digest, last).catch((error: unknown) => this.sayWhere(request, response, error));
     sendBlob(request, response, digest);
   }
 
@@ -69,14 +70,10 @@ export class OciUploadsController {
   }
 
   /** A chunk that does not fit is answered with where to go on. */
-  private async append(request: OciRequest, response: Response, chunk: UploadChunk): Promise<number> {
-    const [repository, id] = [repositoryOf(request), idOf(request)];
-    try {
-      return await this.uploads.append(repository, id, chunk);
-    } catch (error) {
-      if (error instanceof WhorlError && error.code === 'REGISTRY_UPLOAD_CONFLICT') setUpload(request, response, id, await this.uploads.bytes(repository, id));
-      throw error;
-    }
+  private async sayWhere(request: OciRequest, response: Response, error: unknown): Promise<never> {
+    const id = idOf(request);
+    if (error instanceof WhorlError && error.code === 'REGISTRY_UPLOAD_CONFLICT') setUpload(request, response, id, await this.uploads.bytes(repositoryOf(request), id));
+    throw error;
   }
 }
 

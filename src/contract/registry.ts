@@ -34,6 +34,8 @@ export interface ImageOptions {
   app: string;
   /** Hosts, with ports, that are this control plane's own: in front of a reference they mean the built-in registry. */
   hosts: readonly string[];
+  /** Of these digests those that the app's organisation has already: another registry need not send their bytes again. */
+  held?(digests: readonly Digest[]): Promise<ReadonlySet<string>>;
 }
 
 /** A tag of an app's repository in the built-in registry. */

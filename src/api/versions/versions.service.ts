@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { z } from 'zod';
 import { WhorlError } from '#contract/errors.js';
-import { type AppName, VersionNumber } from '#contract/ids.js';
+import { type AppName, type Digest, VersionNumber } from '#contract/ids.js';
 import { type IngestedBundle, type IngestedImage, Registry } from '#contract/registry.js';
 import { type Page, type PageQuery, readCursor, toPage } from '#platform/http/page.js';
 import type { Db } from '#platform/prisma/prisma.service.js';
@@ -75,7 +75,8 @@ export class VersionsService {
 
   /** The same for an image; what its tag means is looked up now. */
   async pushImage(name: string, { image, hosts, signal, ...call }: ImageCall): Promise<{ created: boolean; view: PushView }> {
-    return this.keep(name, await this.registry.ingestImage(image, { app: name, hosts }, signal), call);
+    const held = (digests: readonly Digest[]): Promise<ReadonlySet<string>> => this.holdings.held(digests);
+    return this.keep(name, await this.registry.ingestImage(image, { app: name, hosts, held }, signal), call);
   }
 
   /** Makes a version of what the registry took in, as `push` does. */

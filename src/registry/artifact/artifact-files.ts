@@ -15,6 +15,8 @@ export interface ArtifactPlace {
   image: ResolvedImage;
   source: ImageSource;
   storage: BlobStorage;
+  /** Whether the bytes of a layer may be taken out of the store, where they may be another's. */
+  mayTake(layer: ImageBlob): Promise<boolean>;
   /** Of one push. */
   folder: string;
   limits: BundleLimits;
@@ -33,12 +35,11 @@ export class ArtifactFiles {
 
   constructor(private readonly at: ArtifactPlace) {}
 
-  /** Where a layer's bytes lie: those that the store has are not fetched again. Throws what the source throws, BUNDLE_TOO_LARGE. */
+  /** Where a layer's bytes lie: those that the store has, and that may be taken from there, are not fetched again. Throws what the source throws, BUNDLE_TOO_LARGE. */
   async place(layer: ImageBlob): Promise<Place> {
-    const { image, source, storage, signal } = this.at;
     this.checkSize(layer);
-    const stored = await storage.touch(layer.digest);
-    if (stored?.bytes === layer.bytes && (await source.hasBlob(image, layer, signal))) return { bytes: layer.bytes };
+    const stored = await this.at.storage.touch(layer.digest);
+    if (stored?.bytes === layer.bytes && (await this.at.mayTake(layer))) return { bytes: layer.bytes };
     return { bytes: layer.bytes, path: await this.fetch(layer) };
   }
 

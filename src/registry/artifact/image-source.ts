@@ -37,8 +37,8 @@ export abstract class ImageSource {
   /** Another manifest of the image's repository, e.g. one that an index names. The bytes have the digest. Throws as `resolve` does. */
   abstract manifest(image: ResolvedImage, digest: BlobDigest, signal: AbortSignal): Promise<Buffer>;
   /**
-   * Whether the repository has the blob and would give it to us: bytes that the store has already are then not fetched again. Without asking,
-   * whoever knows a digest could put another's bytes into an app.
+   * Whether the repository says that it has the blob and would give it to us. Of the built-in registry that is enough to take the bytes out of the
+   * store; another one's word proves nothing, since whoever runs it may say so of any digest.
    */
   abstract hasBlob(image: ResolvedImage, blob: ImageBlob, signal: AbortSignal): Promise<boolean>;
   /**

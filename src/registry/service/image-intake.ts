@@ -5,7 +5,7 @@ import { BlobDigest, Digest } from '#contract/ids.js';
 import type { ImageOptions, IngestedBundle, IngestedImage } from '#contract/registry.js';
 import { type Artifact, type ImageLayer, readArtifact } from '#registry/artifact/artifact.js';
 import { ArtifactFiles, sha256Of } from '#registry/artifact/artifact-files.js';
-import type { ImageSource, ResolvedImage } from '#registry/artifact/image-source.js';
+import type { ImageBlob, ImageSource, ResolvedImage } from '#registry/artifact/image-source.js';
 import { readSpinApp } from '#registry/artifact/spin-artifact.js';
 import { chooseFromIndex } from '#registry/client/image-index.js';
 import { formatReference, parseReference } from '#registry/client/reference.js';
@@ -34,12 +34,13 @@ export class ImageIntake {
   constructor(private readonly parts: ImageIntakeParts) {}
 
   /** Throws what `Registry.ingestImage` throws. */
-  async take(reference: string, { app, hosts }: ImageOptions, push: Push): Promise<IngestedImage> {
+  async take(reference: string, { app, hosts, held }: ImageOptions, push: Push): Promise<IngestedImage> {
     const { source, asked } = this.sourceOf(reference, hosts);
     const image = await source.resolve(asked, push.signal);
     const trust = await this.parts.verifier?.verifyImage(image, { app, source, signal: push.signal });
     const { artifact, bytes } = await this.read(image, source, push.signal);
-    const files = new ArtifactFiles({ image, source, storage: this.parts.storage, folder: push.folder, limits: this.parts.limits, signal: push.signal });
+    const mayTake = source === this.parts.builtIn ? (layer: ImageBlob) => source.hasBlob(image, layer, push.signal) : await heldOf(artifact, held);
+    const files = new ArtifactFiles({ image, source, storage: this.parts.storage, mayTake, folder: push.folder, limits: this.parts.limits, signal: push.signal });
     const taken = await this.takeArtifact(artifact, image, files, push);
     return { ...taken, digest: versionDigest(image), bytes, image: { reference: image.reference, digest: image.digest, ...(trust && { trust }) } };
   }
@@ -86,6 +87,14 @@ export class ImageIntake {
     push.located.set(digest, place);
     return this.parts.intake.takeManifest(manifestOf(reference), { entries: new Map([['main.wasm', { digest, bytes: layer.bytes }]]), folders: new Set() }, push);
   }
+}
+
+/** Which layers the organisation has already, asked once for all of them. */
+async function heldOf(artifact: Artifact, held: ImageOptions['held']): Promise<(layer: ImageBlob) => Promise<boolean>> {
+  const layers = artifact.kind === 'spin' ? artifact.layers : [artifact.layer];
+  const digests = layers.flatMap(({ digest }) => Digest.safeParse(digest).data ?? []);
+  const known = (await held?.(digests)) ?? new Set<string>();
+  return async ({ digest }) => known.has(digest);
 }
 
 /** The name is the repository's last part: letters, digits, dots, hyphens and underscores. */

@@ -1,0 +1,148 @@
+// `node bench/placement.mjs [nodes] [apps]`: what placement costs in a large fleet (docs/scale.md), in this process alone and without a
+// database: a pass over everything, passes over what is new, and the memory that the scheduler's leader holds. Then what the fleet's
+// messages come to, from messages of the contract's own shape. Needs `npm run build` before. Use the project's Node.
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { gzipSync } from 'node:zlib';
+
+const root = new URL(process.env.PLACEMENT_DIST ?? '../dist/', import.meta.url);
+const load = async (path) => import(new URL(`api/scheduler/${path}`, root));
+const { place, NOTHING_PLACED } = await load('placement/place.js');
+const { Placer } = await load('placement/placer.js');
+const { drainProgress } = await load('placement/drain-progress.js');
+const { DEFAULT_SETTINGS } = await load('placement/placement-settings.js');
+const { autoscale } = await load('autoscale/autoscale.js');
+const { DEFAULT_AUTOSCALE } = await load('autoscale/autoscale-settings.js');
+
+const NODES = Number(process.argv[2] ?? 1_000);
+const APPS = Number(process.argv[3] ?? 100_000);
+const ROUNDS = 15;
+const ZONES = 4;
+const NONE = { memoryBytes: 0, milliCores: 0 };
+setFlagsFromString('--expose-gc');
+const gc = runInNewContext('gc');
+
+const nodeOf = (i) => ({
+  name: `node-${i}`, zone: `zone-${i % ZONES}`, labels: { disk: i % 10 === 0 ? 'large' : 'small', zone: `zone-${i % ZONES}` },
+  taints: i % 50 === 0 ? [{ key: 'batch', value: 'yes', effect: 'no-new' }] : [],
+  capacity: { memoryBytes: (i % 3 === 0 ? 32 : 16) * 1e9, milliCores: i % 3 === 0 ? 16_000 : 8_000 },
+  engines: ['3'], capabilities: ['http', 'cron', 'redis'], wanted: 'active', sickness: null, lastSeenMs: 0,
+});
+/** Two replicas that take requests, 40 MB and 26 thousandths of a core on average, of which some ask for a kind of node. */
+const channelOf = (i) => ({
+  key: `channel-${i}`, name: `app-${i}/production`, replicas: { min: 2, max: 8, wanted: 2 },
+  demand: { memoryBytes: (4 + (i * 7) % 57) * 1e6, milliCores: 2 + (i * 13) % 49 }, reserve: { memoryBytes: 8e6, milliCores: 0 },
+  engines: ['3'], capabilities: i % 7 === 0 ? ['cron'] : ['http'], tolerations: i % 100 === 0 ? [{ key: 'batch' }] : [],
+  affinity: { required: i % 20 === 0 ? [{ label: 'disk', operator: 'in', values: ['large'] }] : [], preferred: [] }, stateGroup: null,
+});
+
+const nodes = Array.from({ length: NODES }, (_, i) => nodeOf(i));
+const channels = Array.from({ length: APPS }, (_, i) => channelOf(i));
+const seen = (nowMs, lost = []) => nodes.map((node) => ({ ...node, lastSeenMs: lost.includes(node.name) ? 0 : nowMs }));
+/** Every node holds, ready, what it was given. */
+function reportsOf(placement) {
+  const reports = new Map(nodes.map(({ name }) => [name, new Map()]));
+  for (const [key, { replicas }] of placement.channels) {
+    for (const { node, generation, leaving } of replicas) if (!leaving) reports.get(node).set(key, { generation, ready: true });
+  }
+  return reports;
+}
+const nothingNew = { channels: [], removed: [], reports: new Map() };
+
+function timed(run) {
+  const cpu = process.cpuUsage();
+  const startMs = performance.now();
+  const result = run();
+  const used = process.cpuUsage(cpu);
+  return { result, ms: performance.now() - startMs, cpuMs: (used.user + used.system) / 1e3 };
+}
+const heapBytes = () => {
+  gc();
+  return process.memoryUsage().heapUsed;
+};
+const median = (values) => values.sort((a, b) => a - b)[values.length >> 1];
+const rows = [];
+function row(what, runs, note = '') {
+  rows.push([what, median(runs.map(({ ms }) => ms)), median(runs.map(({ cpuMs }) => cpuMs)), Math.max(...runs.map(({ ms }) => ms)), note]);
+}
+
+const settings = { ...DEFAULT_SETTINGS, repairsPerPass: Infinity };
+const world = (nowMs, more = {}) => ({ nowMs, nodes: seen(nowMs), channels, removed: [], reports: new Map(), ...more });
+
+const inputsBytes = heapBytes();
+const firsts = Array.from({ length: 3 }, () => timed(() => place(world(1_000), NOTHING_PLACED, settings)));
+const { placement } = firsts[0].result;
+const replicas = [...placement.channels.values()].reduce((sum, { replicas: { length } }) => sum + length, 0);
+row('full pass from nothing', firsts, `${replicas} replicas placed`);
+firsts.length = 0;
+
+const reports = reportsOf(placement);
+const stateBytes = heapBytes() - inputsBytes;
+const again = Array.from({ length: 3 }, () => timed(() => place(world(2_000, { reports }), placement, settings)));
+row('full pass, nothing to do (a new leader)', again, `${again[0].result.decisions.changed.size} changed`);
+again.length = 0;
+
+const beforeBytes = heapBytes();
+const placer = new Placer(placement, DEFAULT_SETTINGS);
+let nowMs = 3_000;
+placer.pass(world(nowMs, { reports }));
+const placerBytes = heapBytes() - beforeBytes;
+const pass = (more = {}, lost = []) => timed(() => placer.pass({ nowMs: (nowMs += 1_000), nodes: seen(nowMs, lost), ...nothingNew, ...more }));
+
+row('pass, nothing new', Array.from({ length: ROUNDS }, () => pass()));
+row('pass, one app pushed', Array.from({ length: ROUNDS }, (_, i) => pass({ channels: [channelOf(APPS + i)] })));
+row('pass, one app needs two more replicas', Array.from({ length: ROUNDS }, (_, i) => pass({ channels: [{ ...channelOf(i), replicas: { min: 2, max: 8, wanted: 4 } }] })));
+row('pass, one node reports', Array.from({ length: ROUNDS }, (_, i) => pass({ reports: new Map([[`node-${i}`, reports.get(`node-${i}`)]]) })));
+
+const lost = [];
+const lostRuns = Array.from({ length: ROUNDS }, (_, i) => {
+  lost.push(`node-${100 + i}`);
+  return pass({}, lost);
+});
+row('pass, one node lost', lostRuns, `${median(lostRuns.map(({ result }) => result.changed.size))} channels placed anew`);
+
+const draining = new Set(['node-501']);
+const drain = timed(() => placer.pass({ nowMs: (nowMs += 1_000), nodes: seen(nowMs, lost).map((node) => (draining.has(node.name) ? { ...node, wanted: 'draining' } : node)), ...nothingNew }));
+row('pass, one node begins to drain', [drain], `${drain.result.moving} moves begun`);
+const described = new Map(channels.map((channel) => [channel.key, channel]));
+row('progress of a drain', [timed(() => drainProgress('node-501', described, placer.placement(), undefined))]);
+
+const zone = nodes.filter((node) => node.zone === 'zone-1').map(({ name }) => name);
+const zoneRun = pass({}, [...lost, ...zone]);
+row('pass, a zone lost', [zoneRun], `${zone.length} nodes; ${zoneRun.result.changed.size} channels changed, ${zoneRun.result.short.length} to follow in the next passes`);
+
+const explained = Array.from({ length: ROUNDS }, (_, i) => timed(() => placer.explain(`channel-${i}`)));
+row('explanation of one app', explained, `${explained[0].result.nodes.length} nodes`);
+
+const samples = Array.from({ length: 60 }, (_, i) => ({ atMs: i * 1_000, concurrency: i, milliCores: i * 20 }));
+const scaling = { ...DEFAULT_AUTOSCALE, min: 0, max: 8 };
+row(`autoscaling of ${APPS / 10} apps with requests`, Array.from({ length: 3 }, () => timed(() => {
+  for (let i = 0; i < APPS / 10; i++) autoscale(scaling, { wanted: 1, panicUntilMs: null, lastUsedMs: 0 }, { samples, ready: 1, nowMs: 60_000 });
+})));
+
+const number = (value, digits = 1) => value.toLocaleString('en-US', { maximumFractionDigits: digits });
+const print = (line) => process.stdout.write(`${line}\n`);
+print(`${NODES} nodes, ${APPS} apps with 2 replicas each, Node ${process.version}\n`);
+print('| what | ms | CPU ms | max ms | |\n|---|--:|--:|--:|---|');
+for (const [what, ms, cpuMs, maxMs, note] of rows) print(`| ${what} | ${number(ms)} | ${number(cpuMs)} | ${number(maxMs)} | ${note} |`);
+
+const perNode = median(nodes.map(({ name }) => reports.get(name).size));
+print('\n| memory | MB | bytes for each app |\n|---|--:|--:|');
+for (const [what, bytes] of [['desired state (input)', inputsBytes], ['placement and reports', stateBytes], ['what a leader keeps beside them', placerBytes]]) {
+  print(`| ${what} | ${number(bytes / 1e6)} | ${number(bytes / APPS, 0)} |`);
+}
+
+// Messages, in the shape of the contract.
+const statusOf = (key) => ({ app: key.replace('channel', 'app'), channel: 'production', generation: 12, placement: 7, variablesRevision: 3, prepared: [11, 12], failed: [] });
+const report = JSON.stringify({ node: 'node-1', incarnation: 'x'.repeat(22), runners: 8, engines: ['3'], statuses: [...reports.get('node-1').keys()].map(statusOf) });
+const routeOf = ([key, { generation, replicas: held }]) => ({ app: key.replace('channel', 'app'), channel: 'production', generation, nodes: held.map(({ node }) => Number(node.slice(5))) });
+const routes = JSON.stringify([...placement.channels].map(routeOf));
+const names = JSON.stringify(nodes.map(({ name }, i) => [i, name, `10.0.${i >> 8}.${i & 255}:7443`]));
+const size = (text) => [text.length, gzipSync(text).length];
+const messages = [
+  [`route table, all ${APPS} channels`, ...size(routes + names)],
+  ['route table, one channel changed', ...size(JSON.stringify(routeOf([...placement.channels][7])))],
+  [`report of one node, ${perNode} channels`, ...size(report)],
+];
+print('\n| message | bytes | gzip |\n|---|--:|--:|');
+for (const [what, bytes, zipped] of messages) print(`| ${what} | ${number(bytes, 0)} | ${number(zipped, 0)} |`);

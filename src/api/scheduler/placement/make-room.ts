@@ -1,0 +1,73 @@
+import type { Board } from './board.js';
+import type { ChannelWork } from './channel-work.js';
+import type { NodeSlot } from './node-slot.js';
+import type { Replica } from './placement.js';
+import { isExtra, outlookOf, victimsOn } from './relieve.js';
+import { plus, type Resources } from './resources.js';
+import { move } from './settle-channel.js';
+
+interface Plan {
+  slot: NodeSlot;
+  leaving: { work: ChannelWork; replica: Replica }[];
+}
+
+/**
+ * For a channel that has fewer replicas than it must have, while no node has room: others' replicas beyond what those must have go, on the
+ * node where the fewest have to; else, with `mayDisplace`, one smaller replica moves to where it fits. The room is taken in a later pass, when
+ * the node has let go.
+ */
+export function makeRoom(board: Board, work: ChannelWork, mayDisplace: boolean): void {
+  const { need } = work.facts;
+  const slots = slotsFor(board, work);
+  // What leaves already is enough somewhere.
+  if (slots.some((slot) => fits(plus(slot.free(), outlookOf(board, slot).going), need))) return;
+  const plans = slots.flatMap((slot) => planOn(board, slot, need) ?? []);
+  const [best] = plans.sort((a, b) => a.leaving.length - b.leaving.length || (a.slot.name < b.slot.name ? -1 : 1));
+  if (best) {
+    for (const { work: other, replica } of best.leaving) {
+      board.leave(other, replica, `makes room for ${work.facts.channel.name}, which has fewer than it must have`);
+    }
+    return;
+  }
+  if (mayDisplace) displace(board, work, slots);
+}
+
+/** Where it could be if there were room; the nodes where it is active already, or from where it leaves, are none. */
+function slotsFor(board: Board, work: ChannelWork): NodeSlot[] {
+  const home = board.homeOf(work);
+  const onDisk = (slot: NodeSlot): boolean => work.ordinary().some(({ node, active }) => node === slot.name && !active);
+  const isHere = (slot: NodeSlot): boolean => work.replicas.some(({ node }) => node === slot.name);
+  const { candidates, keepers } = board.classOf(work.facts);
+  const slots = [...new Set([...candidates.filter((slot) => !isHere(slot)), ...[...keepers].filter(onDisk)])];
+  return home === undefined ? slots : slots.filter(({ name }) => name === home);
+}
+
+function planOn(board: Board, slot: NodeSlot, need: Resources): Plan | undefined {
+  const { going, extra } = outlookOf(board, slot);
+  let free = plus(slot.free(), going);
+  if (!fits(plus(free, extra), need)) return undefined;
+  const leaving: Plan['leaving'] = [];
+  const extras = victimsOn(board, slot).filter(({ work }) => isExtra(work)).sort((a, b) => a.work.facts.compare(b.work.facts));
+  for (const victim of extras) {
+    if (fits(free, need)) break;
+    leaving.push(victim);
+    free = plus(free, victim.work.facts.need);
+  }
+  return fits(free, need) ? { slot, leaving } : undefined;
+}
+
+/** Only what is smaller moves for what is larger, so that two never take each other's place in turn. */
+function displace(board: Board, work: ChannelWork, slots: readonly NodeSlot[]): void {
+  for (const slot of slots) {
+    const free = plus(slot.free(), outlookOf(board, slot).going);
+    for (const { work: other, replica } of victimsOn(board, slot)) {
+      if (other.facts.size >= work.facts.size || !fits(plus(free, other.facts.need), work.facts.need)) continue;
+      if (!board.mayMove()) return;
+      if (move(board, other, replica, `which makes room for ${work.facts.channel.name}`)) return;
+    }
+  }
+}
+
+function fits(free: Resources, need: Resources): boolean {
+  return (need.memoryBytes === 0 || free.memoryBytes >= need.memoryBytes) && (need.milliCores === 0 || free.milliCores >= need.milliCores);
+}

@@ -1,0 +1,66 @@
+import type { Board } from './board.js';
+import type { ChannelWork } from './channel-work.js';
+import type { NodeSlot, Outlook } from './node-slot.js';
+import type { Replica } from './placement.js';
+import { NOTHING, plus } from './resources.js';
+import { move } from './settle-channel.js';
+
+interface Victim {
+  work: ChannelWork;
+  replica: Replica;
+}
+
+/** Takes replicas off a node that has more than fits, since apps have grown or the node has shrunk. */
+export function relieve(board: Board, slot: NodeSlot): void {
+  let over = overOf(board, slot);
+  const victims = victimsOn(board, slot).sort((a, b) => b.work.facts.compare(a.work.facts));
+  while (over > 0 && victims.length > 0) {
+    // The smallest that is enough, else the largest.
+    const at = victims.findIndex(({ work }) => shareOf(slot, work) >= over);
+    const [{ work, replica }] = victims.splice(at < 0 ? victims.length - 1 : at, 1) as [Victim];
+    if (isExtra(work)) board.leave(work, replica, `${slot.name} had more than fits, and ${work.facts.least} replicas are enough`);
+    else if (!move(board, work, replica, 'which had more than fits')) continue;
+    over = overOf(board, slot);
+  }
+}
+
+/** Replicas on the node that may go: not pinned, active, and not on the way already. */
+export function victimsOn(board: Board, slot: NodeSlot): Victim[] {
+  return [...slot.held].flatMap((key) => {
+    if (!board.facts.has(key) || board.facts.get(key)!.isPinned) return [];
+    const work = board.work(key);
+    const replica = work.ordinary().find(({ node, active }) => node === slot.name && active);
+    return replica && !work.hasSuccessor(replica) ? [{ work, replica }] : [];
+  });
+}
+
+/** What may become free on the node. Kept until something about its channels changes. */
+export function outlookOf(board: Board, slot: NodeSlot): Outlook {
+  if (slot.outlook) return slot.outlook;
+  const outlook = { going: NOTHING, extra: NOTHING };
+  for (const key of slot.held) {
+    if (!board.facts.has(key)) continue;
+    const work = board.work(key);
+    const replica = work.replicas.find(({ node }) => node === slot.name);
+    if (!replica?.active) continue;
+    if (replica.leaving || work.hasSuccessor(replica)) outlook.going = plus(outlook.going, work.facts.need);
+    else if (replica.replaces === null && !work.facts.isPinned && isExtra(work)) outlook.extra = plus(outlook.extra, work.facts.need);
+  }
+  return (slot.outlook = outlook);
+}
+
+export function isExtra(work: ChannelWork): boolean {
+  return work.counted().length > work.facts.least;
+}
+
+function overOf(board: Board, slot: NodeSlot): number {
+  const { going } = outlookOf(board, slot);
+  return Math.max(
+    (slot.usedMemoryBytes - going.memoryBytes - slot.memoryBytes) / Math.max(slot.memoryBytes, 1),
+    (slot.usedMilliCores - going.milliCores - slot.milliCores) / Math.max(slot.milliCores, 1),
+  );
+}
+
+function shareOf(slot: NodeSlot, { facts: { need } }: ChannelWork): number {
+  return Math.max(need.memoryBytes / Math.max(slot.memoryBytes, 1), need.milliCores / Math.max(slot.milliCores, 1));
+}

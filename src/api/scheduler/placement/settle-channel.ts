@@ -1,0 +1,178 @@
+import type { Board } from './board.js';
+import type { ChannelFacts, ChannelWork } from './channel-work.js';
+import type { Replica } from './placement.js';
+import { distanceOf } from './rendezvous.js';
+import { NOTHING } from './resources.js';
+
+/** What is done for one channel, step by step. Each step does nothing to a channel that has what it should have. */
+
+/** It has what it should have: nothing is to be done and nothing is under way. Says so of most channels in a full pass, quickly. */
+export function isAtRest(board: Board, facts: ChannelFacts, replicas: readonly Replica[]): boolean {
+  if (replicas.length !== facts.copies || facts.isPinned) return false;
+  const { keepers } = board.classOf(facts);
+  for (let i = 0; i < replicas.length; i++) {
+    const { node, leaving, replaces, active } = replicas[i]!;
+    const slot = board.slot(node);
+    if (leaving || replaces !== null || active !== facts.target > 0 || !keepers.has(slot)) return false;
+    // Two in one zone may be right or not: that takes a longer look.
+    for (let j = 0; j < i; j++) if (board.slot(replicas[j]!.node).zone === slot.zone) return false;
+  }
+  return true;
+}
+
+/** Takes over what has happened: nodes lost, moves done, replicas let go of, another target. */
+export function tidy(board: Board, work: ChannelWork): void {
+  for (const replica of [...work.replicas]) forget(board, work, replica);
+  for (const successor of work.successors()) {
+    const original = work.ordinary().find(({ node }) => node === successor.replaces);
+    if (!original) board.endMove(work, successor);
+    else if (board.isReady(work, successor)) {
+      board.endMove(work, successor);
+      board.leave(work, original, `moved to ${successor.node}, which is ready`);
+    }
+  }
+  matchTarget(board, work);
+  dropSurplus(board, work);
+  if (work.facts.isPinned) keepHome(board, work);
+}
+
+/** A channel that comes to have state of its own is at home where it is; one whose state is elsewhere goes there. */
+function keepHome(board: Board, work: ChannelWork): void {
+  for (const successor of work.successors()) board.leave(work, successor, 'its state is in files of another node');
+  const [replica] = work.ordinary();
+  if (!replica) return;
+  const home = board.homeOf(work);
+  if (home === undefined) board.homes.set(work.facts.channel.stateGroup!, replica.node);
+  else if (home !== replica.node) board.leave(work, replica, `its state is in files of ${home}`);
+}
+
+function forget(board: Board, work: ChannelWork, replica: Replica): void {
+  const slot = board.slot(replica.node);
+  const isGone = slot.standing.kind === 'lost' || slot.standing.kind === 'removed';
+  if (replica.leaving) {
+    if (isGone || !slot.holdings.has(work.key)) board.drop(work, replica);
+    return;
+  }
+  if (!isGone) return;
+  // Its files are there and nowhere else. What the node says when it returns has to be of after the loss.
+  if (work.facts.isPinned) {
+    if (!board.table.lostNow.has(replica.node)) return;
+    replica.generation = work.generation;
+    board.touch(work);
+    return;
+  }
+  board.drop(work, replica);
+}
+
+/** On disk only, or active as far as there is room. */
+function matchTarget(board: Board, work: ChannelWork): void {
+  const { target, need } = work.facts;
+  for (const replica of work.replicas) {
+    if (replica.leaving || replica.replaces !== null) continue;
+    if (target === 0) board.setActive(work, replica, false);
+    else if (!replica.active && work.counted().length < target && board.slot(replica.node).fits(need)) board.setActive(work, replica, true);
+  }
+  for (const successor of work.successors()) {
+    const isActive = work.replicas.find(({ node }) => node === successor.replaces)!.active;
+    if (isActive && !successor.active && !board.slot(successor.node).fits(need)) board.leave(work, successor, 'no room for it as active');
+    else board.setActive(work, successor, isActive);
+  }
+}
+
+function dropSurplus(board: Board, work: ChannelWork): void {
+  const { target, copies } = work.facts;
+  for (let counted = work.counted(); counted.length > copies; counted = work.counted()) {
+    board.leave(work, worst(board, work, counted), `one more than the ${copies} it should have`);
+  }
+  if (target === 0) return;
+  // A node that has it on disk answers until others are ready.
+  const isServed = work.counted().filter((replica) => board.isReady(work, replica)).length >= target;
+  for (const replica of work.ordinary()) {
+    if (!replica.active && work.counted().length >= target && (isServed || !board.isReady(work, replica))) {
+      board.leave(work, replica, `on disk only, and ${target} active replicas are ready`);
+    }
+  }
+}
+
+/** The one that is missed least. */
+export function worst(board: Board, work: ChannelWork, replicas: readonly Replica[]): Replica {
+  const { keepers } = board.classOf(work.facts);
+  const zoneCounts = board.zoneCounts(work);
+  const rank = (replica: Replica): number[] => {
+    const slot = board.slot(replica.node);
+    return [
+      Number(!keepers.has(slot)),
+      Number(!board.isReady(work, replica)),
+      Number(slot.isOver()),
+      zoneCounts[slot.zone] ?? 0,
+      distanceOf(work.facts.seed, slot.seed, slot.weight),
+    ];
+  };
+  return replicas.map((replica) => ({ replica, rank: rank(replica) })).sort((a, b) => compareRanks(b.rank, a.rank) || (a.replica.node < b.replica.node ? -1 : 1))[0]!.replica;
+}
+
+function compareRanks(a: readonly number[], b: readonly number[]): number {
+  const i = a.findIndex((value, at) => value !== b[at]);
+  return i < 0 ? 0 : a[i]! - b[i]!;
+}
+
+/** New replicas until there are `count`, as far as there is room. False when there was none. */
+export function reach(board: Board, work: ChannelWork, count: number): boolean {
+  const { target, isPinned } = work.facts;
+  // Not even for as long as one leaves are there two.
+  if (isPinned && work.replicas.length > 0) return work.counted().length >= count;
+  while (work.counted().length < count && board.repairsLeft > 0) {
+    const choice = board.choose(work, { need: target > 0 ? work.facts.need : NOTHING });
+    if (!choice) return false;
+    board.repairsLeft--;
+    board.add(work, choice, `${work.counted().length} of ${work.facts.copies} replicas were placed`);
+  }
+  return true;
+}
+
+/** Those that a node refuses. */
+export function misplaced(board: Board, work: ChannelWork): Replica[] {
+  if (work.facts.isPinned) return [];
+  const { keepers } = board.classOf(work.facts);
+  return work.ordinary().filter((replica) => !keepers.has(board.slot(replica.node)) && !work.hasSuccessor(replica));
+}
+
+/** A successor for each replica whose node refuses it. */
+export function moveAway(board: Board, work: ChannelWork): void {
+  for (const replica of misplaced(board, work)) if (!move(board, work, replica, 'which refuses it')) return;
+}
+
+/** Starts a move if it may be and there is room elsewhere. */
+export function move(board: Board, work: ChannelWork, replica: Replica, why: string, mostInZone?: number): boolean {
+  if (!board.mayMove()) return false;
+  const choice = board.choose(work, { need: replica.active ? work.facts.need : NOTHING, instead: replica, ...(mostInZone !== undefined && { mostInZone }) });
+  if (choice) board.add(work, choice, `takes over from ${replica.node}, ${why}`, replica);
+  return choice !== null;
+}
+
+/** The zone with the most replicas, when a zone that could have one has at least two fewer. */
+export function skew(board: Board, work: ChannelWork): { zone: number; count: number } | undefined {
+  if (work.facts.isPinned || work.replicas.length < 2) return undefined;
+  const counts = board.zoneCounts(work);
+  const count = Math.max(...counts);
+  if (count < 2 || !board.classOf(work.facts).zones.some((zone) => counts[zone]! <= count - 2)) return undefined;
+  return { zone: counts.indexOf(count), count };
+}
+
+/** Moves one replica out of the fullest zone; one at a time, so that each step is judged on what the last one made. */
+export function spread(board: Board, work: ChannelWork): void {
+  if (work.successors().length > 0) return;
+  const fullest = skew(board, work);
+  if (!fullest) return;
+  const there = work.counted().filter(({ node }) => board.slot(node).zone === fullest.zone);
+  if (there.length > 0) move(board, work, worst(board, work, there), `whose zone had ${fullest.count}`, fullest.count - 2);
+}
+
+/** It lacks something that this pass could not give: it is looked at again in the next. */
+export function isRestless(board: Board, work: ChannelWork): boolean {
+  return work.counted().length < work.facts.copies
+    || work.successors().length > 0
+    || work.ordinary().some(({ active }) => active !== work.facts.target > 0)
+    || misplaced(board, work).length > 0
+    || skew(board, work) !== undefined;
+}

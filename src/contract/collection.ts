@@ -52,6 +52,11 @@ export type CollectedBytes = Omit<CollectionReport, 'versions' | 'builds'>;
 
 /** Deletes what nobody needs any more; `src/bin/` binds the registry's. One at a time in a fleet: the caller sees to that. */
 export abstract class Collector {
-  /** Throws REGISTRY_STORAGE_UNAVAILABLE and the signal's reason; what was deleted until then is, and nothing is half deleted. */
+  /**
+   * Throws REGISTRY_STORE_FOREIGN when the store belongs to another database: with that one, empty or of another platform, everything in it
+   * would look as if nobody needed it. The first one that asks has it.
+   */
+  abstract check(): Promise<void>;
+  /** Throws as `check` does, REGISTRY_STORAGE_UNAVAILABLE and the signal's reason; what was deleted until then is, and nothing is half deleted. */
   abstract collect(order: CollectOrder, signal: AbortSignal): Promise<CollectedBytes>;
 }

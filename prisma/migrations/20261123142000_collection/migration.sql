@@ -12,6 +12,13 @@ ADD COLUMN     "used_at" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP;
 ALTER TABLE "version_build" ADD COLUMN     "noted" BOOLEAN NOT NULL DEFAULT false;
 
 -- CreateTable
+CREATE TABLE "platform" (
+    "id" UUID NOT NULL,
+
+    CONSTRAINT "platform_pkey" PRIMARY KEY ("id")
+);
+
+-- CreateTable
 CREATE TABLE "version_blob" (
     "app_id" UUID NOT NULL,
     "number" INTEGER NOT NULL,
@@ -86,3 +93,6 @@ CREATE INDEX "collection_started_at_idx" ON "collection"("started_at");
 
 -- Versions of before were last pushed when they were made.
 UPDATE "version" SET "used_at" = "created_at";
+
+-- Not those of another database: the collector compares it with what the store says.
+INSERT INTO "platform" ("id") VALUES (gen_random_uuid());

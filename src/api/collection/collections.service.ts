@@ -94,6 +94,7 @@ export class CollectionsService {
   }
 
   private async collect(dryRun: boolean, signal: AbortSignal): Promise<CollectionReport> {
+    await this.collector.check();
     const graceMs = this.config.WHORL_COLLECT_GRACE_HOURS * HOUR_MS;
     await this.holdings.noteAll();
     const isEngineKept = await this.engineRule();

@@ -149,6 +149,10 @@ export const REGISTRY_ERRORS = {
     status: 416, title: 'A chunk does not go on where the upload stands', fault: 'user',
     hint: 'Ask how many bytes of the upload are there, and go on from there.',
   },
+  REGISTRY_STORE_FOREIGN: {
+    status: 409, title: 'The artifact store belongs to another database', fault: 'system',
+    hint: 'Nothing is deleted. Give each platform a bucket or folder of its own. If the database that the store belonged to is lost for good, delete the record `owner` in the store: the next collection then deletes what this database does not know.',
+  },
   REGISTRY_QUOTA_EXCEEDED: {
     status: 507, title: 'The organisation may not keep more', fault: 'user',
     hint: 'Delete tags and apps that nobody needs, have them collected (POST /v1/collections), or ask the operator for a higher WHORL_ORG_STORAGE_BYTES.',

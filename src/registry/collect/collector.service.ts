@@ -1,5 +1,6 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { type Amount, type CollectedBytes, type CollectOrder, Collector } from '#contract/collection.js';
+import { WhorlError } from '#contract/errors.js';
 import { BlobStorage } from '#registry/storage/blob-storage.js';
 import { BuildRecords } from './build-records.js';
 import { type LooseManifest, RepositoryHoldingsRepository } from './repository-holdings.repository.js';
@@ -8,9 +9,12 @@ import { emptyReport, Sweep } from './sweep.js';
 /** Of hex digits: blobs are looked at in so many parts, so that no list of all of them is ever held. */
 const SHARDS = Array.from({ length: 256 }, (_, i) => i.toString(16).padStart(2, '0'));
 
+/** A record in the store: of which database it is. */
+const OWNER = 'owner';
+
 /** Deletes what nobody needs: manifests first, then abandoned uploads, then blobs, and last the notes on builds that are gone. */
 @Injectable()
-export class CollectorService extends Collector {
+export class CollectorService extends Collector implements OnApplicationBootstrap {
   constructor(
     private readonly storage: BlobStorage,
     private readonly repositories: RepositoryHoldingsRepository,
@@ -18,7 +22,20 @@ export class CollectorService extends Collector {
     super();
   }
 
+  /** Nothing of the start waits for it; `collect` does so again. */
+  onApplicationBootstrap(): void {
+    this.check().catch(() => {});
+  }
+
+  async check(): Promise<void> {
+    const platform = await this.repositories.platform();
+    await this.storage.putRecord(OWNER, platform);
+    const owner = await this.storage.findRecord(OWNER);
+    if (owner !== platform) throw new WhorlError('REGISTRY_STORE_FOREIGN', `the store belongs to the platform ${owner}, this is ${platform}`);
+  }
+
   async collect(order: CollectOrder, signal: AbortSignal): Promise<CollectedBytes> {
+    await this.check();
     const sinceMs = Date.now() - order.graceMs;
     const loose = await this.collectManifests(order, signal);
     const report = { ...emptyReport(), manifests: loose.length, uploads: await this.collectUploads(order, sinceMs, signal) };

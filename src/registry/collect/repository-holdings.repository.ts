@@ -27,6 +27,12 @@ const ago = (ms: number): Prisma.Sql => Prisma.sql`now() - ${ms}::float8 * inter
 export class RepositoryHoldingsRepository {
   constructor(private readonly prisma: PrismaService) {}
 
+  /** What tells this database from every other one. */
+  async platform(): Promise<string> {
+    const [row] = await this.prisma.$queryRaw<{ id: string }[]>`SELECT id FROM platform`;
+    return row!.id;
+  }
+
   async repositories(): Promise<string[]> {
     return (await this.prisma.$queryRaw<{ id: string }[]>`SELECT id FROM repository ORDER BY id`).map(({ id }) => id);
   }

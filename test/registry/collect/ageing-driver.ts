@@ -23,15 +23,15 @@ export class AgeingDriver extends StorageDriver {
   }
 
   async create(key: string, content: AsyncIterable<Uint8Array>): Promise<StoredPart | undefined> {
-    const made = await this.driver.create(key, content);
-    if (made) this.old.delete(key);
-    return made;
+    // Asked for by who found nothing, so that what is there when this ends is new, whoever made it. Before the request: somebody who finds the
+    // new object before this is told of it must not take it for an old one.
+    this.old.delete(key);
+    return this.driver.create(key, content);
   }
 
   async compose(key: string, parts: readonly StoredPart[]): Promise<void> {
-    const before = await this.driver.find(key);
+    this.old.delete(key);
     await this.driver.compose(key, parts);
-    if (!before) this.old.delete(key);
   }
 
   read(key: string, range?: ByteRange): Promise<{ bytes: number; content: Readable } | undefined> {
@@ -54,9 +54,9 @@ export class AgeingDriver extends StorageDriver {
     return touched;
   }
 
+  /** What was found just before it was deleted was old, even when the answer comes later. */
   async delete(key: string): Promise<void> {
     await this.driver.delete(key);
-    this.old.delete(key);
   }
 
   presign(key: string, expiresMs: number): Promise<string | undefined> {

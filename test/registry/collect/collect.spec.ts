@@ -1,6 +1,7 @@
 import { randomBytes, randomInt, randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { CollectionsService } from '#api/collection/collections.service.js';
+import { BlobStorage } from '#registry/storage/blob-storage.js';
 import { buildWat } from '../../fixtures/build-wat.js';
 import { Random } from '../../fixtures/random.js';
 import { bundleOf, manifestOf } from '../registry-fixture.js';
@@ -151,6 +152,22 @@ describe('what is collected', () => {
     await plane.sql("INSERT INTO collection (id, dry_run, requested_by) VALUES ($1, false, 'somebody')", [id]);
     await plane.collect(true);
     expect((await plane.call('GET', `/v1/collections/${id}`)).body).toMatchObject({ state: 'failed', failure: { code: 'INTERNAL' } });
+  });
+
+  it('deletes nothing from a store that belongs to another database', async () => {
+    await pushAll('foreign', [await bundle(), await bundle(), await bundle()]);
+    await plane.age();
+    const storage = plane.plane.get(BlobStorage);
+    const owner = (await storage.findRecord('owner'))!;
+    await storage.deleteRecord('owner');
+    await storage.putRecord('owner', randomUUID());
+    const before = await plane.blobs();
+    await expect(plane.collect()).rejects.toThrow('REGISTRY_STORE_FOREIGN');
+    expect(await plane.blobs()).toEqual(before);
+    expect(await stateOf('foreign', 1)).toBe('ready');
+    await storage.deleteRecord('owner');
+    await storage.putRecord('owner', owner);
+    await plane.collect();
   });
 
   it('is a resource, one at a time', async () => {

@@ -22,20 +22,20 @@ export const BUNDLE_ERRORS = {
     hint: 'Pack from inside the app\'s folder: tar -czf app.tar.gz spin.toml … (the root of the archive must hold spin.toml).',
   },
   BUNDLE_MANIFEST_SYNTAX: {
-    status: 422, title: 'spin.toml is no valid TOML', fault: 'user',
-    hint: 'Mend the syntax at the line and column given (TOML 1.0, UTF-8).',
+    status: 422, title: 'spin.toml is no valid TOML, or a locked app no valid JSON', fault: 'user',
+    hint: 'Mend the syntax at the line and column given (TOML 1.0, UTF-8); push an image again with `spin registry push`.',
   },
   BUNDLE_MANIFEST_INVALID: {
-    status: 422, title: 'spin.toml is not a valid manifest', fault: 'user',
-    hint: 'Mend each field listed under errors; the line is in the message.',
+    status: 422, title: 'spin.toml, or the locked app of an image, is not valid', fault: 'user',
+    hint: 'Mend each field listed under errors; the message has its line in spin.toml, or its path in the locked app.',
   },
   BUNDLE_UNSUPPORTED: {
-    status: 422, title: 'spin.toml asks for something that is not supported yet', fault: 'user',
-    hint: 'Remove what the message names from spin.toml, or serve it by another means.',
+    status: 422, title: 'The app asks for something that is not supported', fault: 'user',
+    hint: 'Remove what the message names from spin.toml (and push again), or serve it by another means.',
   },
   BUNDLE_FILE_MISSING: {
-    status: 422, title: 'The bundle lacks a file that spin.toml names', fault: 'user',
-    hint: 'Build the app first, and pack the file at the path that spin.toml gives, relative to spin.toml.',
+    status: 422, title: 'The bundle, or the image, lacks a file that is named in it', fault: 'user',
+    hint: 'Build the app first, and pack the file at the path that spin.toml gives, relative to spin.toml; push an image again, whole.',
   },
   BUNDLE_ROUTE_INVALID: {
     status: 422, title: 'A route is not valid', fault: 'user',

@@ -51,7 +51,7 @@ export type ImageAttachment = z.infer<typeof ImageAttachment>;
 
 /**
  * What was found out about an image when a version was made of it. `unchecked`: no policy asks for signatures. `verified`: one signature at
- * least is by somebody whom the policy names. `unsigned`: there is none at all. `untrusted`: there are, and none counts.
+ * least is by somebody whom the policy names. `unsigned`: there is none at all. `untrusted`: there are, and none counts, or they cannot be read.
  */
 export const ImageTrust = z.object({
   state: z.enum(['unchecked', 'verified', 'unsigned', 'untrusted']),

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { z } from 'zod';
 import { WhorlError } from '#contract/errors.js';
 import { type AppName, type Digest, VersionNumber } from '#contract/ids.js';
+import type { ImageTrust } from '#contract/image-trust.js';
 import { type IngestedBundle, type IngestedImage, Registry } from '#contract/registry.js';
 import { type Page, type PageQuery, readCursor, toPage } from '#platform/http/page.js';
 import type { Db } from '#platform/prisma/prisma.service.js';
@@ -81,7 +82,7 @@ export class VersionsService {
 
   /** Makes a version of what the registry took in, as `push` does. */
   async keep(name: string, bundle: IngestedBundle | IngestedImage, call: VersionCall): Promise<{ created: boolean; view: PushView }> {
-    const unsigned = 'image' in bundle ? bundle.image.trust?.reason : await this.registry.checkUnsigned(name);
+    const unsigned = 'image' in bundle ? reasonOf(bundle.image.trust) : await this.registry.checkUnsigned(name);
     await this.holdings.requireRoom(bundle.app);
     const { app, number, created, rollout } = await this.apps.change(name, { create: true }, async (db, locked) => ({ app: locked, ...(await this.make(db, locked, bundle, call)) }));
     const waited = rollout && (await this.rollouts.wait(app, rollout, call.wait));
@@ -137,6 +138,11 @@ export class VersionsService {
     if (!row) throw new WhorlError('API_APP_NOT_FOUND', `${name} was deleted meanwhile`);
     return toSummary(app, row);
   }
+}
+
+/** Why an image is not signed as the policy asks; undefined: it is, or no policy asks. */
+function reasonOf(trust: ImageTrust | undefined): string | undefined {
+  return trust?.state === 'unchecked' ? undefined : trust?.reason;
 }
 
 function toSummary(app: AppRecord, row: VersionRecord): VersionSummary {

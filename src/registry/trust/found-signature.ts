@@ -59,7 +59,7 @@ export function readTagSignature(digest: string, payload: Buffer, annotations: R
       tlogEntries: log === undefined ? [] : [toLogEntry(log)],
       timestampVerificationData: { rfc3161Timestamps: stamped },
     },
-    messageSignature: { messageDigest: { algorithm: 'SHA2_256', digest: Buffer.from(digest.slice('sha256:'.length), 'hex').toString('base64') }, signature },
+    messageSignature: { messageDigest: { algorithm: 'SHA2_256', digest: sha256Of(payload).toString('base64') }, signature },
   });
   return { stored: 'tag', digest, bundle, signed: payload, images: [critical.image['docker-manifest-digest']] };
 }
@@ -72,7 +72,7 @@ export function readBundle(digest: string, content: Buffer, image: { digest: str
   const bundle = bundleFromJSON(parse(z.record(z.string(), z.unknown()), content, 'the bundle'));
   if (bundle.content.$case === 'messageSignature') {
     const { algorithm, digest: signed } = bundle.content.messageSignature.messageDigest;
-    const isThis = algorithm === HashAlgorithm.SHA2_256 && createHash('sha256').update(image.manifest).digest().equals(signed);
+    const isThis = algorithm === HashAlgorithm.SHA2_256 && sha256Of(image.manifest).equals(signed);
     return { stored: 'bundle', digest, bundle, signed: image.manifest, images: isThis ? [image.digest] : [] };
   }
   const { payload, payloadType } = bundle.content.dsseEnvelope;
@@ -95,6 +95,8 @@ function toLogEntry(text: string): object {
     canonicalizedBody: Payload.body,
   };
 }
+
+const sha256Of = (bytes: Buffer): Buffer => createHash('sha256').update(bytes).digest();
 
 /** The first certificate of a PEM text. */
 function derOf(pem: string): string {

@@ -14,6 +14,9 @@ export interface Inspection {
 /** Annotations that say what a statement is about before it is opened: cosign's, and those of in-toto's own registries. */
 const PREDICATE_ANNOTATIONS = ['dev.sigstore.bundle.predicateType', 'predicateType', 'in-toto.io/predicate-type'];
 
+/** They are kept with the version; who attaches something may write any number of them. */
+const MOST_ANNOTATION_CHARS = 4096;
+
 /** All that is attached to an image, each signature judged. Throws what the registry of the image throws. */
 export async function inspect(image: ResolvedImage, attached: Attached, judgement: Judgement): Promise<Inspection> {
   const signatures: ImageSignature[] = [];
@@ -71,7 +74,7 @@ function toAttachment({ mediaType, digest, bytes, artifactType, annotations }: R
   const predicateType = opened?.predicateType ?? predicateOf(annotations);
   return {
     kind: kindOf({ predicateType, artifactType: signature ? '' : artifactType, mediaType: '' }), stored: 'referrer', digest, bytes, mediaType,
-    ...(artifactType !== undefined && { artifactType }), ...(predicateType && { predicateType }), ...(annotations && { annotations }), url,
+    ...(artifactType !== undefined && { artifactType }), ...(predicateType && { predicateType }), ...(annotations && JSON.stringify(annotations).length <= MOST_ANNOTATION_CHARS && { annotations }), url,
     ...(signature && { verified: signature.verified, ...(signature.reason !== undefined && { reason: signature.reason }) }),
   };
 }

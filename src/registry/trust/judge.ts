@@ -13,6 +13,8 @@ export interface Judgement {
   root: TrustedRoot | undefined;
 }
 
+const MOST_NAMED = 3;
+
 const NO_ROOT = TrustedRoot.fromJSON({ mediaType: 'application/vnd.dev.sigstore.trustedroot+json;version=0.1' });
 
 /** Whether a signature counts for an image, and whose it is. Pure, and never throws: what is wrong is in the answer. */
@@ -21,7 +23,7 @@ export function judge(found: FoundSignature, imageDigest: string, { signers, roo
   const head = { stored, digest };
   const refuse = (reason: string, who: Partial<ImageSignature> = {}): ImageSignature => ({ ...head, ...who, verified: false, reason });
   // A good signature on something else says nothing about this image.
-  if (!found.images.includes(imageDigest)) return refuse(`it is on ${found.images.join(', ') || 'nothing'}, not on this image`);
+  if (!found.images.includes(imageDigest)) return refuse(`it is on ${named(found.images)}, not on this image`);
   if (bundle.verificationMaterial.content.$case === 'publicKey') {
     const keys = signers.filter(isKeySigner);
     if (keys.length === 0) return refuse('it is made with a key, and the policy names none');
@@ -87,6 +89,12 @@ function attempt(work: () => void): string | undefined {
     for (let at: unknown = error; at instanceof Error; at = at.cause) messages.push(at.message);
     return messages.join(': ') || 'it cannot be verified';
   }
+}
+
+/** Others may have written any number of them. */
+function named(images: readonly string[]): string {
+  if (images.length === 0) return 'nothing';
+  return images.slice(0, MOST_NAMED).join(', ') + (images.length > MOST_NAMED ? ` and ${images.length - MOST_NAMED} more` : '');
 }
 
 /** By the log, once it is verified. */

@@ -33,8 +33,9 @@ export class TrustService extends ImageVerifier {
   override async verifyImage(image: ResolvedImage, { app, source, signal }: VerifyOptions): Promise<ImageTrust> {
     const rule = await this.ruleFor(app, imageName(image.reference));
     const inspection = await this.inspect(image, new Attached(image, source, signal), rule);
-    if ('failed' in inspection) return { state: 'unchecked', reason: inspection.failed, signatures: [], attachments: [] };
-    if (!rule || rule.mode === 'off') return { state: 'unchecked', ...inspection };
+    const isAsked = rule !== undefined && rule.mode !== 'off';
+    if ('failed' in inspection) return { state: isAsked ? 'untrusted' : 'unchecked', reason: inspection.failed, signatures: [], attachments: [] };
+    if (!isAsked) return { state: 'unchecked', ...inspection };
     if (inspection.signatures.some(({ verified }) => verified)) return { state: 'verified', ...inspection };
     const state = inspection.signatures.length === 0 ? 'unsigned' : 'untrusted';
     const reason = `${image.reference} (${image.digest}): ${reasonOf(inspection)}`;

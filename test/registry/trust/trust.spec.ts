@@ -268,6 +268,7 @@ describe('a policy', () => {
     shelf.failure = new WhorlError('REGISTRY_IMAGE_UNREACHABLE', 'gone');
     await expect(verify(trust({ rules: [{ mode: 'enforce', signers: [signer] }] }), shelf, image)).rejects.toMatchObject({ code: 'REGISTRY_IMAGE_UNREACHABLE' });
     expect(await verify(trust({ rules: [] }), shelf, image)).toMatchObject({ state: 'unchecked', reason: expect.stringContaining('gone') });
+    expect(await verify(trust({ rules: [{ mode: 'warn', signers: [signer] }] }), shelf, image)).toMatchObject({ state: 'untrusted', reason: expect.stringContaining('gone') });
   });
 
   it.each([

@@ -67,9 +67,10 @@ export class VersionsService {
   /**
    * Takes a bundle in and makes it a version of the app, which is made when it is new; rolls it out unless told otherwise. `created` is
    * false for bytes that are a version already. Throws what the registry refuses, API_VARIABLE_REQUIRED, API_STORE_LABEL_UNKNOWN and API_REQUEST_ABORTED: then
-   * nothing of it is visible, a new app neither. REGISTRY_QUOTA_EXCEEDED comes before the bytes where their number is known.
+   * nothing of it is visible, a new app neither. REGISTRY_SIGNATURE_MISSING comes before the bytes, REGISTRY_QUOTA_EXCEEDED where their number is known.
    */
   async push(name: string, call: PushCall): Promise<{ created: boolean; view: PushView }> {
+    await this.registry.checkUnsigned(name);
     await this.holdings.requireBytesFree(call.declaredBytes);
     return this.keep(name, await this.ingest(call), call);
   }

@@ -33,10 +33,10 @@ async function push(repository: string, tag: string, { manifest, blobs }: TestIm
 
 describe('push by OCI, deploy, call', () => {
   it('gives a URL for what spin registry push writes, and rolls back to it', async () => {
-    await push('shop', '1.0.0', await spinImage({ components: { shop: await answering('v1') }, files: { '/page': Buffer.alloc(500, 'p') } }));
+    await push('shop', '1.0.0', spinImage({ components: { shop: await answering('v1') }, files: { '/page': Buffer.alloc(500, 'p') } }));
     expect(await deploy('shop', 'shop:1.0.0')).toMatchObject({ version: 1, state: 'serving' });
     expect(await call('shop')).toMatchObject({ status: 200, body: 'v1\n' });
-    await push('shop', '1.1.0', await spinImage({ components: { shop: await answering('v2') }, files: { '/page': Buffer.alloc(500, 'p') }, archive: true }));
+    await push('shop', '1.1.0', spinImage({ components: { shop: await answering('v2') }, files: { '/page': Buffer.alloc(500, 'p') }, archive: true }));
     expect(await deploy('shop', 'shop:1.1.0')).toMatchObject({ version: 2, state: 'serving' });
     expect((await call('shop')).body).toBe('v2\n');
     expect(await platform.call('POST', '/v1/apps/shop/rollback')).toMatchObject({ version: 1 });
@@ -52,7 +52,7 @@ describe('push by OCI, deploy, call', () => {
   it('serves what is pushed by itself where the channel says so', async () => {
     await platform.call('PUT', '/v1/apps/auto/channels/production/deploy-on-push', { body: JSON.stringify({ semver: '1.x' }), headers: { 'content-type': 'application/json' } });
     for (const [tag, text] of [['1.0.0', 'a1'], ['1.2.0', 'a2']] as const) {
-      await push('auto', tag, await spinImage({ components: { auto: await answering(text) } }));
+      await push('auto', tag, spinImage({ components: { auto: await answering(text) } }));
       await until(async () => (await call('auto')).body === `${text}\n`, 30_000);
     }
   });

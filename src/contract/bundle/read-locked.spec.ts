@@ -63,7 +63,16 @@ describe(parseLockedApp.name, () => {
     const app = spin({ trigger: { route: { private: true }, executor: { type: 'wagi', argv: 'x' } } });
     app.triggers.push({ id: 'robots', trigger_type: 'http', trigger_config: { route: '/robots.txt', static_response: { body: 'no' } } as never });
     expect(parse(app).manifest.triggers).toMatchObject([{ route: null, executor: { type: 'wagi', argv: 'x' } }, { id: 'robots', staticResponse: { status: 200, body: 'no' } }]);
-    expect(parse(spin({ metadata: { name: 'old', trigger: { type: 'http', base: '/' } } })).manifest.warnings).toMatchObject([{ path: 'metadata.trigger.base' }]);
+    expect(parse(spin({ metadata: { name: 'old', triggers: {}, trigger: { type: 'http', base: '/' } } })).manifest.warnings).toMatchObject([{ path: 'metadata.trigger.base' }]);
+  });
+
+  it('takes middleware that the push has put into the component, which Spin still requires by name', () => {
+    const { manifest } = parse(spin({ must_understand: ['component_host_requirements'], component: { metadata: { 'resolve-trigger-dependencies-using': 'http' }, host_requirements: { middleware: 'required' } } }));
+    expect(manifest.components).toHaveLength(1);
+  });
+
+  it('leaves optional features and unknown fields alone', () => {
+    expect(parse(spin({ host_requirements: { gpu: 'optional' }, whatever: 1, component: { host_requirements: { quantum: 'optional' }, more: {} } })).manifest.components).toHaveLength(1);
   });
 
   it('reads dependencies with what they inherit', () => {
@@ -78,14 +87,14 @@ describe(parseLockedApp.name, () => {
 
   it.each([
     ['a host feature that is required', spin({ host_requirements: { gpu: 'required' } }), 'BUNDLE_UNSUPPORTED', /^locked app host_requirements\.gpu: .*"gpu"/],
-    ['a host feature that a component requires', spin({ component: { host_requirements: { middleware: 'required' } } }), 'BUNDLE_UNSUPPORTED', /components\[0\]\.host_requirements\.middleware: .*"middleware"/],
+    ['a host feature that a component requires', spin({ component: { host_requirements: { quantum: 'required' } } }), 'BUNDLE_UNSUPPORTED', /components\[0\]\.host_requirements\.quantum: .*"quantum"/],
     ['what must be understood and is not', spin({ must_understand: ['host_requirements', 'quantum'] }), 'BUNDLE_UNSUPPORTED', /must_understand\[1\]: .*"quantum"/],
     ['a later format', spin({ spin_lock_version: 2 }), 'BUNDLE_MANIFEST_INVALID', /spin_lock_version: only versions 0 and 1/],
     ['another kind of trigger', { ...spin(), triggers: [{ id: 'r', trigger_type: 'redis', trigger_config: { channel: 'x' } }] }, 'BUNDLE_UNSUPPORTED', /triggers\[0\]\.trigger_type: triggers of type "redis"/],
     ['a route that is none', spin({ trigger: { route: '/a/.../b' } }), 'BUNDLE_MANIFEST_INVALID', /triggers\[0\]\.trigger_config\.route: /],
     ['a trigger of a component that is not there', spin({ trigger: { component: 'nobody' } }), 'BUNDLE_MANIFEST_INVALID', /triggers\[0\]\.trigger_config\.component: there is no component "nobody"/],
     ['a trigger with a component inside', spin({ trigger: { component: { source: 'x.wasm' } } }), 'BUNDLE_MANIFEST_INVALID', /trigger_config\.component: expected the id/],
-    ['middleware', spin({ component: { trigger_dependencies: { before: [{}] } } }), 'BUNDLE_UNSUPPORTED', /components\[0\]\.trigger_dependencies\.before/],
+    ['middleware', spin({ component: { trigger_dependencies: { middleware: [{}] }, host_requirements: { middleware: 'required' } } }), 'BUNDLE_UNSUPPORTED', /components\[0\]\.trigger_dependencies\.middleware/],
     ['an id that is none', spin({ component: { id: 'a/../b' } }), 'BUNDLE_MANIFEST_INVALID', /components\[0\]\.id: "a\/\.\.\/b"/],
     ['a host that is none', spin({ component: { metadata: { allowed_outbound_hosts: ['x.org'] } } }), 'BUNDLE_MANIFEST_INVALID', /components\[0\]\.metadata\.allowed_outbound_hosts\[0\]: "x\.org": expected scheme/],
     ['a label that is none', spin({ component: { metadata: { databases: ['Not-a label'] } } }), 'BUNDLE_MANIFEST_INVALID', /components\[0\]\.metadata\.databases\[0\]/],

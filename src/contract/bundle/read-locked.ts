@@ -15,6 +15,8 @@ import type { TomlPath } from './toml.js';
 /** What Spin may demand of a reader, and what the host must be able to do. */
 const FEATURES = ['host_requirements', 'component_host_requirements'];
 const HOST_FEATURES = ['local_service_chaining'];
+/** Spin still asks for it after a push has put the middleware into the component; one that is left in the locked app is refused by its role. */
+const DONE_AT_PUSH = 'middleware';
 
 /** Where the locked app has what a manifest has elsewhere. */
 const COMPONENT_PLACES: Record<string, readonly string[]> = {
@@ -93,7 +95,7 @@ function readDraft(raw: RawLockedApp, contents: LockedContents, problems: Proble
 
 function checkRequirements(requirements: Record<string, unknown> | null | undefined, at: TomlPath, problems: Problems): void {
   for (const [name, need] of Object.entries(requirements ?? {})) {
-    if (need !== 'optional' && !HOST_FEATURES.includes(name)) problems.unsupported([...at, name], `the app requires the host feature "${name}", which is not supported; what is: ${HOST_FEATURES.join(', ')}`);
+    if (need !== 'optional' && name !== DONE_AT_PUSH && !HOST_FEATURES.includes(name)) problems.unsupported([...at, name], `the app requires the host feature "${name}", which is not supported; what is: ${HOST_FEATURES.join(', ')}`);
   }
 }
 
@@ -119,7 +121,7 @@ function readSettings({ triggers, trigger }: Record<string, unknown>, problems: 
     if (typeof settings['base'] === 'string') checkBase(settings['base'], [...at, 'base'], problems);
     else problems.invalid([...at, 'base'], 'expected a string');
   };
-  if (isTable(triggers)) base(triggers['http'], ['metadata', 'triggers', 'http']);
+  if (isTable(triggers) && triggers['http'] !== undefined) base(triggers['http'], ['metadata', 'triggers', 'http']);
   else if (isTable(trigger) && trigger['type'] === 'http') base(trigger, ['metadata', 'trigger']);
 }
 

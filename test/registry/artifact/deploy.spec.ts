@@ -58,7 +58,7 @@ const layoutOf = async ({ blobs }: TestImage, name: string): Promise<{ path: str
 
 describe('an image that was pushed over the OCI API', () => {
   it('becomes a version, by its tag or its digest, with or without the host in front', async () => {
-    const image = await spinImage({ components: { main: wasm }, files: { '/page': Buffer.alloc(500, 'x'), '/small': Buffer.from('s') } });
+    const image = spinImage({ components: { main: wasm }, files: { '/page': Buffer.alloc(500, 'x'), '/small': Buffer.from('s') } });
     const digest = await push('shop', '1.2.0', image);
     expect(await deploy('shop', 'shop:1.2.0')).toMatchObject({ status: 201, body: { version: 1, digest } });
     for (const name of ['default/shop:1.2.0', `shop@${digest}`, `${fixture.host()}/shop:1.2.0`]) expect(await deploy('shop', name)).toMatchObject({ status: 200, body: { version: 1 } });
@@ -66,17 +66,17 @@ describe('an image that was pushed over the OCI API', () => {
   });
 
   it('is refused by name for what the host cannot do', async () => {
-    await push('gpu', '1', await spinImage({ components: { main: wasm }, change: (locked) => Object.assign(locked, { must_understand: ['host_requirements'], host_requirements: { gpu: 'required' } }) }));
+    await push('gpu', '1', spinImage({ components: { main: wasm }, change: (locked) => Object.assign(locked, { must_understand: ['host_requirements'], host_requirements: { gpu: 'required' } }) }));
     expect(await deploy('gpu', 'gpu:1')).toMatchObject({ status: 422, body: { code: 'BUNDLE_UNSUPPORTED', detail: expect.stringContaining('locked app host_requirements.gpu') } });
   });
 
   it('is deployed when its tag matches what the channel deploys on push', async () => {
     const pushes = async () => (await api<{ pushes: { tag: string; state: string; version: number }[] }>('GET', '/apps/auto/channels/production/deploy-on-push')).body.pushes;
     expect((await api('PUT', '/apps/auto/channels/production/deploy-on-push', { semver: '^2' })).status).toBe(200);
-    await push('auto', '2.1.0', await spinImage({ components: { main: wasm } }));
+    await push('auto', '2.1.0', spinImage({ components: { main: wasm } }));
     await until(async () => (await pushes())[0]?.state === 'deployed');
-    await push('auto', '2.0.9', await spinImage({ components: { main: wasm }, files: { '/x': Buffer.from('x') } }));
-    await push('auto', 'latest', await spinImage({ components: { main: wasm }, files: { '/y': Buffer.from('y') } }));
+    await push('auto', '2.0.9', spinImage({ components: { main: wasm }, files: { '/x': Buffer.from('x') } }));
+    await push('auto', 'latest', spinImage({ components: { main: wasm }, files: { '/y': Buffer.from('y') } }));
     await until(async () => (await pushes()).length === 2);
     await until(async () => (await pushes())[0]!.state !== 'pending');
     expect(await pushes()).toMatchObject([{ tag: '2.0.9', state: 'skipped', version: null }, { tag: '2.1.0', state: 'deployed', version: 1 }]);
@@ -85,7 +85,7 @@ describe('an image that was pushed over the OCI API', () => {
 
 (hasSkopeo ? describe : describe.skip)(`an image that skopeo copied${hasSkopeo ? '' : ' (left out: skopeo is not installed)'}`, () => {
   it('becomes a version', async () => {
-    const { path, digest } = await layoutOf(await spinImage({ components: { main: wasm }, files: { '/page': Buffer.alloc(300, 'p') }, archive: true }), 'skopeo');
+    const { path, digest } = await layoutOf(spinImage({ components: { main: wasm }, files: { '/page': Buffer.alloc(300, 'p') }, archive: true }), 'skopeo');
     await skopeo('copy', '--dest-tls-verify=false', '--preserve-digests', `--dest-creds=me:${fixture.adminToken}`, `oci:${path}:latest`, `docker://${fixture.host()}/default/copied:1`);
     expect(await deploy('copied', 'copied:1')).toMatchObject({ status: 201, body: { version: 1, digest } });
   });
@@ -115,7 +115,7 @@ const hasBoth = hasSkopeo && hasDockerRegistry;
   it('becomes a version, and so does the next one that shares layers with it', async () => {
     const name = `127.0.0.1:${remote!.port}/acme/far`;
     for (const [tag, files] of [['1', { '/a': Buffer.alloc(400, 'a') }], ['2', { '/a': Buffer.alloc(400, 'a'), '/b': Buffer.alloc(400, 'b') }]] as const) {
-      const { path, digest } = await layoutOf(await spinImage({ components: { main: wasm }, files }), `far-${tag}`);
+      const { path, digest } = await layoutOf(spinImage({ components: { main: wasm }, files }), `far-${tag}`);
       await skopeo('copy', '--dest-tls-verify=false', '--preserve-digests', `oci:${path}:latest`, `docker://${name}:${tag}`);
       expect(await deploy('far', `${name}:${tag}`)).toMatchObject({ status: 201, body: { version: Number(tag), digest } });
       expect((await api('GET', `/apps/far/versions/${tag}`)).body).toMatchObject({ image: { reference: `${name}:${tag}`, digest } });

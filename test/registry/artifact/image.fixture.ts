@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
-import { packBundle } from '#contract/bundle/pack.js';
 import type { BlobDigest } from '#contract/ids.js';
 import type { RepositoriesService } from '#registry/repositories/repositories.service.js';
 import { parseRepositoryName } from '#registry/repositories/repository-name.js';
 import type { BlobStorage } from '#registry/storage/blob-storage.js';
+import { rawTarGz } from '../../fixtures/raw-tar.js';
 
 export const OCI_MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
 export const SPIN = {
@@ -63,15 +63,15 @@ const INLINE_BYTES = 128;
  * The artifact that `spin registry push` writes (crates/oci of Spin 3 and 4): a wasm layer for each component, a data layer for each file that is not inlined
  * or one archive, the locked app last; an image config with its digest.
  */
-export async function spinImage({ components, files = {}, archive = false, asConfig = false, change, wasm = [] }: SpinPush): Promise<TestImage> {
+export function spinImage({ components, files = {}, archive = false, asConfig = false, change, wasm = [] }: SpinPush): TestImage {
   const layers: TestBlob[] = [...Object.values(components), ...wasm].map((content) => ({ mediaType: SPIN.wasm, content }));
-  const lockedFiles = Object.entries(files).map(([path, content]) => {
-    if (archive) return { content_type: 'application/octet-stream', digest: digestOf(content), path };
+  const lockedFiles = Object.entries(files).map(([target, content]) => {
+    const path = target.replace(/^\//, '');
     if (content.length <= INLINE_BYTES) return { inline: Buffer.from(content).toString('base64').replace(/=+$/, ''), digest: digestOf(content), path };
-    layers.push({ mediaType: SPIN.data, content });
+    if (!archive) layers.push({ mediaType: SPIN.data, content });
     return { digest: digestOf(content), path };
   });
-  if (archive) layers.push({ mediaType: SPIN.archive, content: await packBundle(Object.entries(files).map(([path, content]) => ({ path: path.replace(/^\//, ''), content }))) });
+  if (archive) layers.push({ mediaType: SPIN.archive, content: archiveOf(files) });
   const [first] = Object.keys(components);
   const locked: LockedJson = {
     spin_lock_version: 1,
@@ -89,6 +89,14 @@ export async function spinImage({ components, files = {}, archive = false, asCon
   if (asConfig) return imageOf(layers, { config: blob });
   const config = { architecture: 'wasm', os: 'Wasip1', config: { Labels: { 'com.fermyon.spin.lockedAppDigest': digestOf(blob.content) } }, rootfs: { type: 'layers', diff_ids: [] } };
   return imageOf([...layers, blob], { config: { mediaType: SPIN.config, content: Buffer.from(JSON.stringify(config)) } });
+}
+
+/** As Rust's `tar` crate writes a folder: headers of GNU, with an entry for each folder. */
+function archiveOf(files: Record<string, Uint8Array>): Buffer {
+  const gnu = { magic: 'ustar  \0' };
+  const paths = Object.keys(files).map((path) => `.${path}`);
+  const folders = new Set(paths.flatMap((path) => path.split('/').slice(0, -1).map((_, i, parts) => `${parts.slice(0, i + 1).join('/')}/`)));
+  return rawTarGz([...[...folders].map((name) => ({ ...gnu, name, type: '5' })), ...paths.map((name) => ({ ...gnu, name, content: files[name.slice(1)]! }))]);
 }
 
 /** Pushes an image without HTTP: its blobs, then its manifest under a tag. Answers the manifest's digest. */

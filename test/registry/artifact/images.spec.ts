@@ -46,7 +46,7 @@ describe(ImageIntake.name, () => {
     ['as the config blob', true],
   ])('takes what spin registry push writes, the locked app %s', async (_, asConfig) => {
     const [large, small] = [randomBytes(5000), Buffer.from('hello')];
-    const image = await spinImage({ components: { main: wasm }, files: { '/www/large': large, '/www/small': small, '/empty': Buffer.alloc(0) }, asConfig });
+    const image = spinImage({ components: { main: wasm }, files: { '/www/large': large, '/www/small': small, '/empty': Buffer.alloc(0) }, asConfig });
     const digest = await pushImage(under, 'shop:1.2.0', image);
     const taken = await take('shop:1.2.0');
     expect(taken).toMatchObject({ digest, bytes: image.manifest.length + image.blobs.reduce((sum, { content }) => sum + content.length, 0), warnings: [], image: { reference: 'default/shop:1.2.0', digest } });
@@ -72,7 +72,7 @@ describe(ImageIntake.name, () => {
     ['a path outside', () => rawTarGz([{ name: '../x' }]), 'BUNDLE_ENTRY_REFUSED'],
     ['what is no archive', () => Buffer.from('nothing'), 'BUNDLE_ARCHIVE_INVALID'],
   ])('refuses an archive layer with %s', async (_, archive, code) => {
-    const image = await spinImage({ components: { main: wasm }, change: (locked) => (locked.components[0]!.files = [{ path: '/x', digest: digestOf(Buffer.from('x')) }]) });
+    const image = spinImage({ components: { main: wasm }, change: (locked) => (locked.components[0]!.files = [{ path: '/x', digest: digestOf(Buffer.from('x')) }]) });
     const locked = image.blobs.at(-1)!;
     expect(await refusal(takeImage(imageOf([image.blobs[1]!, { mediaType: SPIN.archive, content: await archive() }, locked])))).toMatchObject({ code });
   });
@@ -151,12 +151,12 @@ describe(ImageIntake.name, () => {
     ['files of their own', { fileBytes: 50_000 }, { files: { '/a': Buffer.alloc(60_000) } }, /the layer .* has 60000 bytes/],
     ['layers together', { unpackedBytes: 5000 }, {}, /layers have \d+ bytes together/],
     ['the number of files', { entries: 2 }, { files: { '/a': Buffer.from('a'), '/b': Buffer.from('b') } }, /names 3 different files/],
-    ['archives, packed', { bundleBytes: 10 }, { files: { '/a': Buffer.from('a') }, archive: true }, /archive layer .* more than the 10/],
-    ['archives, unpacked', { fileBytes: 50_000 }, { files: { '/a': Buffer.alloc(60_000) }, archive: true }, /entry "a" has 60000 bytes/],
+    ['archives, packed', { bundleBytes: 10 }, { files: { '/a': Buffer.alloc(200) }, archive: true }, /archive layer .* more than the 10/],
+    ['archives, unpacked', { fileBytes: 50_000 }, { files: { '/a': Buffer.alloc(60_000) }, archive: true }, /entry ".\/a" has 60000 bytes/],
   ])('holds the limits of a bundle for %s', async (_, limits, push, message) => {
     const strict = await openRegistry({ databaseUrl, limits });
     try {
-      await pushImage(strict, 'strict:1', await spinImage({ components: { main: wasm }, ...push }));
+      await pushImage(strict, 'strict:1', spinImage({ components: { main: wasm }, ...push }));
       expect(await refusal(strict.registry.ingestImage('strict:1', { app: 'strict', hosts: [] }, never))).toMatchObject({ code: 'BUNDLE_TOO_LARGE', message: expect.stringMatching(message) });
       expect(await strict.leftovers()).toEqual([]);
     } finally {

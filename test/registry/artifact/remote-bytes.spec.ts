@@ -38,10 +38,10 @@ const take = (tag: string, held?: Uint8Array[]) => under.registry.ingestImage(`$
 describe("bytes of another registry's image", () => {
   it('are not fetched again when the organisation has them', async () => {
     const [page, added] = [randomBytes(400), randomBytes(400)];
-    serve('1', await spinImage({ components: { main: wasm }, files: { '/page': page } }));
+    serve('1', spinImage({ components: { main: wasm }, files: { '/page': page } }));
     await take('1', []);
     expect([fetches(wasm), fetches(page)]).toEqual([1, 1]);
-    serve('2', await spinImage({ components: { main: wasm }, files: { '/page': page, '/added': added } }));
+    serve('2', spinImage({ components: { main: wasm }, files: { '/page': page, '/added': added } }));
     const { app } = await take('2', [wasm, page]);
     expect([fetches(wasm), fetches(page), fetches(added)]).toEqual([1, 1, 1]);
     expect(app.components[0]!.files.map(({ digest }) => digest).sort()).toEqual([digestOf(page), digestOf(added)].sort());
@@ -52,7 +52,7 @@ describe("bytes of another registry's image", () => {
     await under.storage.put({ digest: digestOf(secret) as never, bytes: secret.length }, async function* () {
       yield secret;
     });
-    serve('thief', await spinImage({ components: { main: wasm }, files: { '/secret': secret } }), [secret]);
+    serve('thief', spinImage({ components: { main: wasm }, files: { '/secret': secret } }), [secret]);
     await expect(take('thief')).rejects.toMatchObject({ code: 'REGISTRY_IMAGE_UNKNOWN' });
     await expect(take('thief', [])).rejects.toMatchObject({ code: 'REGISTRY_IMAGE_UNKNOWN' });
     expect(await under.leftovers()).toEqual([]);

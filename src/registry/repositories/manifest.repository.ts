@@ -38,7 +38,7 @@ export class ManifestRepository {
     return row && toStat(row);
   }
 
-  /** Those of the digests that the repository has neither as a manifest nor, unless only manifests count, as a blob. */
+  /** Those of the digests that the repository does not have; an index may also name what was pushed as a blob. */
   async missing(db: Db, repository: string, digests: { blobs: BlobDigest[]; manifests: BlobDigest[] }): Promise<BlobDigest[]> {
     const rows = await db.$queryRaw<{ digest: BlobDigest }[]>`
       SELECT d.digest FROM unnest(${digests.blobs}::text[]) AS d(digest)

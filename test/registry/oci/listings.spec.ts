@@ -114,6 +114,12 @@ describe('listings of the OCI registry', () => {
       expect(await list(subject.digest, '?artifactType=nothing')).toMatchObject({ manifests: [], filters: 'artifactType' });
     });
 
+    it('finds a type with a plus sign, encoded or not', async () => {
+      const signed = digestOf(Buffer.from('signed'));
+      await attach({ config, layers: [], subject: { ...subject, digest: signed }, artifactType: 'application/vnd.example+json' });
+      for (const type of ['application/vnd.example+json', 'application%2Fvnd.example%2Bjson']) expect((await list(signed, `?artifactType=${type}`)).manifests).toHaveLength(1);
+    });
+
     it('takes what refers to a manifest that is not there yet', async () => {
       const later = digestOf(Buffer.from('later'));
       const { digest } = await attach({ config, layers: [], subject: { ...subject, digest: later } });

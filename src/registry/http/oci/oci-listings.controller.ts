@@ -30,7 +30,8 @@ export class OciListingsController {
   @Action('pull')
   async referrers(@Req() request: OciRequest, @Res() response: Response): Promise<void> {
     const subject = parseDigest(String(request.params['digest']));
-    const artifactType = queryText(request, 'artifactType') || undefined;
+    // Who does not encode the "+" of a media type, which has no spaces, means it all the same.
+    const artifactType = queryText(request, 'artifactType')?.replaceAll(' ', '+') || undefined;
     const after = queryText(request, 'after');
     if (artifactType?.includes('\0')) throw new WhorlError('REGISTRY_REQUEST_INVALID', 'artifactType: must not contain U+0000');
     const { referrers, next } = await this.repositories.referrers(repositoryOf(request), subject, artifactType, after ? parseDigest(after) : '');

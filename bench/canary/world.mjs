@@ -99,8 +99,8 @@ const DEFAULTS = {
   outages: false,
   /** Both slow down to twice and fail 30 times as often over so many seconds. */
   driftS: 0,
-  /** So many clients, one in twenty with trouble of its own; `sticky`: a client always goes to the same version. */
-  clients: 0, sticky: false,
+  /** So many clients, one in twenty with trouble of its own unless they are `alike`; `sticky`: a client always goes to the same version. */
+  clients: 0, alike: false, sticky: false,
   /** Errors come in lumps of so many on average, each within one version. */
   lump: 0,
   /** Nodes by number that are slower: factor; and nodes that have the candidate (all). */
@@ -121,8 +121,8 @@ export class World {
     this.burst = false;
     this.outage = false;
     this.badAnswers = 0;
-    const { clients } = this.settings;
-    if (clients > 0) this.clients = newClients(this.random, clients);
+    const { clients, alike } = this.settings;
+    if (clients > 0) this.clients = newClients(this.random, clients, alike ? 0 : 0.05);
     this.latency = samplerOf(this.settings.shape);
     this.cpu = samplerOf('cpu');
     this.hanging = [];
@@ -247,11 +247,11 @@ function cellOf(cell, version, component) {
 }
 
 /** Clients of very different size (the k-th has a k-th of the first one's requests), one in twenty with 15 % errors and three times slower. */
-function newClients(random, count) {
+function newClients(random, count, troubledShare) {
   const clients = [];
   let sum = 0;
   for (let k = 1; k <= count; k++) {
-    const troubled = random() < 0.05;
+    const troubled = random() < troubledShare;
     sum += 1 / k;
     clients.push({ upTo: sum, hash: random(), group: Math.floor(random() * GROUPS), errors: troubled ? 0.15 : 0.003, slower: troubled ? steps(3) : 0 });
   }

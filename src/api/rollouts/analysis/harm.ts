@@ -15,10 +15,10 @@ const LIFTS = [1.5, 3, 10, 100];
 
 /** Requests above the baseline's quantiles: weight within the signal, and the odds ratios that are bet on. The higher, the sooner a slow tail is found. */
 export const LEVELS = [
-  { level: 0.5, weight: 0.25, odds: [1.3, 2, 6] },
+  { level: 0.5, weight: 0.2, odds: [1.3, 2, 6] },
   { level: 0.95, weight: 0.1, odds: [1.5, 3, 10] },
-  { level: 0.99, weight: 0.15, odds: [2, 6] },
-  { level: 0.999, weight: 0.5, odds: [5, 25] },
+  { level: 0.99, weight: 0.3, odds: [2, 5] },
+  { level: 0.999, weight: 0.4, odds: [5, 25] },
 ] as const;
 
 /** Requests of the baseline before there is a limit to hold the candidate's against. */

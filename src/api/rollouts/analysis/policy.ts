@@ -38,7 +38,7 @@ export const AnalysisPolicy = z
     falseAlarms: z.number().min(0.0001).max(0.2).default(0.01).describe('How likely, at most, a tolerable version is rolled back, over the whole rollout.'),
     missed: z.number().min(0.001).max(0.5).default(0.05).describe('How likely, at most, a version that is to be refused is passed.'),
     minRequests: z.int().min(0).max(10_000_000).default(100).describe('Requests of the new version in a step before it can pass. A fault needs no minimum.'),
-    warmUpMs: z.int().min(0).max(3_600_000).default(5_000).describe('Latency and CPU time of a node\'s first requests to the new version do not count for so long; errors do.'),
+    warmUpMs: z.int().min(0).max(3_600_000).default(3_000).describe('Latency and CPU time of a node\'s first requests to the new version do not count for so long; errors do.'),
     warmUpRequests: z.int().min(0).max(1_000_000).default(20).describe('Nor do those of its first requests, so many on each node.'),
     onInsufficientData: z.enum(['pause', 'probe', 'go-on']).default('pause').describe('What a step does that cannot be judged: wait for somebody, send the probes of the app first, or go on unjudged.'),
     holdMs: z.int().min(0).max(86_400_000).default(300_000).describe('How long a step waits for a judgement beyond its own time.'),

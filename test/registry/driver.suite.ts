@@ -6,6 +6,8 @@ import type { StoredObject, StoredPart } from '#registry/storage/storage-driver.
 import type { StorageUnderTest } from './storage.suite.js';
 
 const MEGABYTE = 1024 * 1024;
+/** Stores tell times in seconds. */
+const TICK_MS = 1_100;
 
 /** What `BlobStorage` relies on and cannot show by itself. */
 export function driverClaims({ driver, other }: StorageUnderTest): void {
@@ -57,6 +59,15 @@ export function driverClaims({ driver, other }: StorageUnderTest): void {
     expect((await content('whole')).equals(Buffer.concat(contents))).toBe(true);
   });
 
+  it.each([1, 2])('composes a new object of %d old parts', async (count) => {
+    const parts: StoredPart[] = [];
+    for (let i = 0; i < count; i++) parts.push((await create(`part/${i}`, Buffer.from('old')))!);
+    const before = (await driver().find(parts[0]!.key))!;
+    await new Promise((resolve) => { setTimeout(resolve, TICK_MS); });
+    await driver().compose(`${folder}/whole`, parts);
+    expect((await driver().find(`${folder}/whole`))!.modifiedMs).toBeGreaterThan(before.modifiedMs);
+  });
+
   it.each([[1, 5], [2, 5], [2, 6 * MEGABYTE]])('composes nothing of %d parts of which one is gone or another by now', async (count, size) => {
     const parts: StoredPart[] = [];
     for (let i = 0; i < count; i++) parts.push((await create(`part/${i}`, randomBytes(size)))!);
@@ -81,7 +92,7 @@ export function driverClaims({ driver, other }: StorageUnderTest): void {
   it('touches what is there, and changes nothing else of it', async () => {
     await create('old', Buffer.from('old'));
     const before = (await driver().find(`${folder}/old`))!;
-    await new Promise((resolve) => { setTimeout(resolve, 1_100); });
+    await new Promise((resolve) => { setTimeout(resolve, TICK_MS); });
     expect(await driver().touch(`${folder}/old`)).toBe(true);
     const after = (await driver().find(`${folder}/old`))!;
     expect(after.modifiedMs).toBeGreaterThan(before.modifiedMs);

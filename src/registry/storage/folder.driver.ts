@@ -27,7 +27,7 @@ export class FolderDriver extends StorageDriver {
   static async open(root: string): Promise<FolderDriver> {
     const driver = new FolderDriver(root);
     await attempt(() => mkdir(join(root, PARTIAL_PATH), { recursive: true }));
-    await driver.sweep();
+    await driver.sweepUnfinished(true);
     return driver;
   }
 
@@ -93,15 +93,19 @@ export class FolderDriver extends StorageDriver {
   async presign(): Promise<undefined> {}
 
   async sweep(): Promise<number> {
-    return attempt(async () => {
-      // Made for a first part that never came. Whoever is just about to link one makes it once more.
-      for (const upload of (await missingAsUndefined(readdir(this.path(UPLOADS_PATH)))) ?? []) await rmdir(this.path(`${UPLOADS_PATH}/${upload}`)).catch(() => {});
-      return sweepLeftovers(join(this.root, PARTIAL_PATH), Date.now(), false);
-    });
+    return this.sweepUnfinished(false);
   }
 
   async check(): Promise<void> {
     await attempt(() => access(join(this.root, PARTIAL_PATH), constants.W_OK));
+  }
+
+  private async sweepUnfinished(atStart: boolean): Promise<number> {
+    return attempt(async () => {
+      // Made for a first part that never came. Whoever is just about to link one makes it once more.
+      for (const upload of (await missingAsUndefined(readdir(this.path(UPLOADS_PATH)))) ?? []) await rmdir(this.path(`${UPLOADS_PATH}/${upload}`)).catch(() => {});
+      return sweepLeftovers(join(this.root, PARTIAL_PATH), Date.now(), atStart);
+    });
   }
 
   private path(key: string): string {

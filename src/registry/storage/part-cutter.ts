@@ -1,5 +1,12 @@
 import type { Hash } from 'node:crypto';
 
+export interface Part {
+  content: AsyncIterable<Uint8Array>;
+  /** Settles when all of it was read; then `bytes` says how much that was. */
+  readToEnd: Promise<void>;
+  bytes(): number;
+}
+
 /**
  * Cuts a stream into parts of at most `partBytes`, none of them empty; to be asked for the next one when the one before has been read to its
  * end. A stream that fails ends there: `failure` says why. Every byte that is passed on goes into the hash.
@@ -14,9 +21,23 @@ export class PartCutter {
     this.source = content[Symbol.asyncIterator]();
   }
 
-  async next(): Promise<AsyncGenerator<Uint8Array> | undefined> {
+  async next(): Promise<Part | undefined> {
     await this.fill();
-    return this.rest && this.part();
+    if (!this.rest) return undefined;
+    const { promise: readToEnd, resolve } = Promise.withResolvers<void>();
+    let bytes = 0;
+    const passOn = this.passOn.bind(this);
+    return {
+      content: (async function* () {
+        for await (const chunk of passOn()) {
+          bytes += chunk.length;
+          yield chunk;
+        }
+        resolve();
+      })(),
+      readToEnd,
+      bytes: () => bytes,
+    };
   }
 
   /** Tells the source that no more is wanted. */
@@ -24,7 +45,7 @@ export class PartCutter {
     await this.source.return?.();
   }
 
-  private async *part(): AsyncGenerator<Uint8Array> {
+  private async *passOn(): AsyncGenerator<Uint8Array> {
     for (let left = this.partBytes; left > 0; ) {
       await this.fill();
       if (!this.rest) return;

@@ -1,33 +1,63 @@
-/** Chunks joined to parts of one size, the last one smaller. */
-export async function* inParts(content: AsyncIterable<Uint8Array>, partBytes: number): AsyncGenerator<Buffer> {
-  let chunks: Uint8Array[] = [];
-  let bytes = 0;
-  for await (let chunk of content) {
-    while (bytes + chunk.length >= partBytes) {
-      yield Buffer.concat([...chunks, chunk.subarray(0, partBytes - bytes)]);
-      chunk = chunk.subarray(partBytes - bytes);
-      chunks = [];
-      bytes = 0;
-    }
-    if (chunk.length > 0) chunks.push(chunk);
-    bytes += chunk.length;
+/** Buffers of one size that are used again: each new one would be garbage of many megabytes a moment later. */
+export class PartBuffers {
+  private readonly free: Buffer[] = [];
+
+  constructor(readonly partBytes: number) {}
+
+  take(): Buffer {
+    return this.free.pop() ?? Buffer.allocUnsafeSlow(this.partBytes);
   }
-  if (bytes > 0) yield Buffer.concat(chunks);
+
+  /** Of the last part, which is smaller, there is nothing to use again. */
+  giveBack(part: Buffer): void {
+    if (part.length === this.partBytes) this.free.push(part);
+  }
 }
 
-/** Gets the next item while whoever asked is busy with the one before. */
-export async function* readAhead<T>(source: AsyncGenerator<T>): AsyncGenerator<T> {
-  try {
-    for (let next = source.next(); ; ) {
-      const { done, value } = await next;
-      if (done) return;
-      next = source.next();
-      // It is told when it is asked for.
-      next.catch(() => {});
-      yield value;
+/** Most blobs are smaller, and need no buffer for a whole part. */
+const SMALL_BYTES = 256 * 1024;
+
+/** Chunks joined to parts of the size of the buffers, in these; the last one smaller. */
+export async function* inParts(content: AsyncIterable<Uint8Array>, buffers: PartBuffers): AsyncGenerator<Buffer> {
+  let part = new GrowingPart(buffers);
+  for await (const chunk of content) {
+    for (let rest = part.add(chunk); rest; rest = part.add(rest)) {
+      yield part.content;
+      part = new GrowingPart(buffers);
     }
-  } finally {
-    await source.return(undefined);
+  }
+  if (part.content.length > 0) yield part.content;
+}
+
+class GrowingPart {
+  private small: Uint8Array[] = [];
+  private buffer: Buffer | undefined;
+  private bytes = 0;
+
+  constructor(private readonly buffers: PartBuffers) {}
+
+  get content(): Buffer {
+    return this.buffer?.subarray(0, this.bytes) ?? Buffer.concat(this.small);
+  }
+
+  /** What has no room in it; undefined when all has, even if it is full. */
+  add(chunk: Uint8Array): Uint8Array | undefined {
+    const fits = chunk.subarray(0, this.buffers.partBytes - this.bytes);
+    if (!this.buffer && this.bytes + fits.length > SMALL_BYTES) this.grow();
+    if (this.buffer) this.buffer.set(fits, this.bytes);
+    else this.small.push(fits);
+    this.bytes += fits.length;
+    return fits.length < chunk.length ? chunk.subarray(fits.length) : undefined;
+  }
+
+  private grow(): void {
+    this.buffer = this.buffers.take();
+    let at = 0;
+    for (const chunk of this.small) {
+      this.buffer.set(chunk, at);
+      at += chunk.length;
+    }
+    this.small = [];
   }
 }
 

@@ -1,17 +1,17 @@
-import type { IncomingMessage } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { type Client, CopyConditions, CopyDestinationOptions, CopySourceOptions } from 'minio';
 import { WhorlError } from '#contract/errors.js';
-import { toSteps } from './compose-steps.js';
+import { MIN_PART_BYTES, toSteps } from './compose-steps.js';
 import { type S3Options, toClient } from './s3-client.js';
 import { S3Multipart } from './s3-multipart.js';
-import { codeOf, inParts, missingAsUndefined, readAhead } from './s3-streams.js';
+import { PartBuffers, codeOf, inParts, missingAsUndefined } from './s3-streams.js';
 import { type ByteRange, StorageDriver, type StoredObject, type StoredPart } from './storage-driver.js';
 import { WatchedContent } from './watched-content.js';
 
-/** Held in memory, a few times over; the client's own choice takes over a gigabyte for a large object (measured). 10,000 make 80 GB. */
-const PART_BYTES = 8 * 1024 * 1024;
+/** The least that S3 takes; three are held in memory. The client's own choice takes over a gigabyte for a large object (measured). 10,000 make 50 GB. */
+const PART_BYTES = MIN_PART_BYTES;
 /** What S3 takes in one request as a copy. */
 const MAX_COPY_BYTES = 5 * 1024 ** 3;
 /** Tries of a conditional write that others make at the same time. */
@@ -52,7 +52,7 @@ export class S3Driver extends StorageDriver {
         await this.createSmall(key, await this.joined(parts));
       } else {
         await S3Multipart.make(this.client, this.bucket, key, async (upload) => {
-          for (const step of toSteps(parts)) await (step.length === 1 ? upload.copy(await this.checked(step[0]!)) : upload.add(await this.joined(step)));
+          for (const step of toSteps(parts)) await (step.length === 1 ? upload.copy(() => this.checked(step[0]!)) : upload.add(await this.joined(step)));
         });
       }
     });
@@ -112,12 +112,13 @@ export class S3Driver extends StorageDriver {
   }
 
   private async write(key: string, content: AsyncIterable<Uint8Array>): Promise<StoredPart | undefined> {
-    const parts = readAhead(inParts(content, PART_BYTES));
+    const buffers = new PartBuffers(PART_BYTES);
+    const parts = inParts(content, buffers);
     try {
       const first = (await parts.next()).value ?? Buffer.alloc(0);
       const second = first.length === PART_BYTES ? (await parts.next()).value : undefined;
       if (!second) return await this.createSmall(key, first);
-      return (await this.find(key)) ? undefined : await this.createLarge(key, [first, second], parts);
+      return (await this.find(key)) ? undefined : await this.createLarge(key, [first, second], parts, buffers);
     } finally {
       await parts.return(undefined);
     }
@@ -125,8 +126,9 @@ export class S3Driver extends StorageDriver {
 
   private async createSmall(key: string, content: Buffer): Promise<StoredPart | undefined> {
     const put = async (condition: Record<string, string>): Promise<StoredPart> => {
-      const { etag } = await this.client.putObject(this.bucket, key, content, content.length, { ...BINARY, ...condition });
-      return { key, bytes: content.length, tag: etag };
+      // The client's own `putObject` hashes the content twice and copies it.
+      const { headers } = await this.client.makeRequestAsyncOmit({ method: 'PUT', bucketName: this.bucket, objectName: key, headers: { ...BINARY, ...condition } }, content);
+      return { key, bytes: content.length, tag: tagOf(headers) };
     };
     for (let conflicts = 0; this.knowsConditions; ) {
       try {
@@ -142,15 +144,15 @@ export class S3Driver extends StorageDriver {
     return (await this.find(key)) ? undefined : put({});
   }
 
-  private async createLarge(key: string, first: Buffer[], rest: AsyncIterable<Buffer>): Promise<StoredPart> {
+  private async createLarge(key: string, first: Buffer[], rest: AsyncIterable<Buffer>, buffers: PartBuffers): Promise<StoredPart> {
     let bytes = 0;
     const tag = await S3Multipart.make(this.client, this.bucket, key, async (upload) => {
-      for (const part of first) await upload.add(part);
-      bytes = first.reduce((sum, part) => sum + part.length, 0);
-      for await (const part of rest) {
-        await upload.add(part);
+      const add = async (part: Buffer) => {
         bytes += part.length;
-      }
+        await upload.add(part, () => buffers.giveBack(part));
+      };
+      for (const part of first) await add(part);
+      for await (const part of rest) await add(part);
     });
     return { key, bytes, tag };
   }
@@ -194,7 +196,7 @@ export class S3Driver extends StorageDriver {
       return content && { bytes: found.bytes, tag: found.tag, content };
     }
     const content = (await missingAsUndefined(this.client.getObject(this.bucket, key))) as IncomingMessage | undefined;
-    return content && { bytes: Number(content.headers['content-length']), tag: (content.headers.etag ?? '').replaceAll('"', ''), content };
+    return content && { bytes: Number(content.headers['content-length']), tag: tagOf(content.headers), content };
   }
 
   private async attempt<T>(action: () => Promise<T>): Promise<T> {
@@ -208,3 +210,5 @@ export class S3Driver extends StorageDriver {
     }
   }
 }
+
+const tagOf = ({ etag = '' }: IncomingHttpHeaders): string => etag.replaceAll('"', '');

@@ -5,6 +5,7 @@ import { PartCutter } from './part-cutter.js';
 import { UPLOADS_PATH, partOfPath, partPath, uploadPath } from './paths.js';
 import type { StorageDriver, StoredObject, StoredPart } from './storage-driver.js';
 import { algorithmOf, checkBlob } from './verify.js';
+import { writeParts } from './write-parts.js';
 
 export interface UploadStat {
   id: string;
@@ -33,24 +34,20 @@ export class Uploads {
 
   /** See BlobStorage.appendUpload. */
   async append(id: string, offset: number, content: AsyncIterable<Uint8Array>): Promise<number> {
-    const parts: StoredPart[] = await this.parts(id);
-    let at = bytesOf(parts);
+    const before = await this.parts(id);
+    const at = bytesOf(before);
     if (offset !== at) throw new WhorlError('REGISTRY_UPLOAD_CONFLICT', `the chunk begins at ${offset}, the upload stands at ${at}`);
-    const hash = this.takeHash(id, parts);
+    const hash = this.takeHash(id, before);
     const cutter = new PartCutter(content, this.driver.partBytes, hash);
+    let parts: StoredPart[];
     try {
-      for (let part = await cutter.next(); part; part = await cutter.next()) {
-        const made = await this.driver.create(partPath(id, at), part);
-        if (!made) throw new WhorlError('REGISTRY_UPLOAD_CONFLICT', `somebody else adds to the upload at ${at}`);
-        parts.push(made);
-        at += made.bytes;
-      }
+      parts = [...before, ...(await writeParts(this.driver, id, at, cutter))];
     } finally {
       await cutter.close();
     }
     if (hash) this.keepHash(id, { parts, hash });
     if (cutter.failure !== undefined) throw cutter.failure;
-    return at;
+    return bytesOf(parts);
   }
 
   async bytes(id: string): Promise<number> {

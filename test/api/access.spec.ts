@@ -167,6 +167,13 @@ describe('the shell of the API', () => {
       const configured = ['/v1/apps/{app}/channels/{channel}', '/v1/apps/{app}', '/v1'].flatMap((path) => ['DELETE', 'GET', 'PUT'].map((method) => `${method} ${path}/runtime-config`));
       expect(routes.sort()).toEqual([
         ...configured,
+        ...['deploy-on-push', 'policy'].flatMap((what) => ['GET', 'PUT'].map((method) => `${method} /v1/apps/{app}/channels/{channel}/${what}`)),
+        'DELETE /v1/apps/{app}/channels/{channel}/deploy-on-push', 'GET /v1/apps/{app}/rollouts', 'GET /v1/apps/{app}/rollouts/{rollout}',
+        'GET /v1/apps/{app}/versions/{version}/diff/{other}', 'POST /v1/apps/{app}/rollouts/{rollout}/approve', 'POST /v1/apps/{app}/rollouts/{rollout}/reject',
+        'DELETE /v1/apps/{app}/uploads/{upload}', 'GET /v1/apps/{app}/uploads/{upload}', 'GET /v1/apps/{app}/uploads/{upload}/files/{digest}',
+        'PATCH /v1/apps/{app}/uploads/{upload}/files/{digest}', 'POST /v1/apps/{app}/uploads', 'POST /v1/apps/{app}/uploads/{upload}/finish',
+        'DELETE /v1/apps/{app}/versions/{version}/pin', 'GET /v1/apps/{app}/retention', 'GET /v1/collections', 'GET /v1/collections/{collection}',
+        'GET /v1/usage/storage', 'POST /v1/collections', 'PUT /v1/apps/{app}/retention', 'PUT /v1/apps/{app}/versions/{version}/pin',
         'DELETE /v1/stores/{store}', 'DELETE /v1/stores/{store}/keys/{key}', 'DELETE /v1/stores/{store}/links', 'GET /v1/nodes/{node}/store-requests', 'GET /v1/stores',
         'GET /v1/stores/{store}', 'GET /v1/stores/{store}/keys', 'GET /v1/stores/{store}/keys/{key}', 'POST /v1/nodes/{node}/store-requests/{request}',
         'POST /v1/stores', 'POST /v1/stores/{store}/links', 'POST /v1/stores/{store}/sql', 'PUT /v1/stores/{store}', 'PUT /v1/stores/{store}/keys/{key}',

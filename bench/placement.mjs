@@ -5,7 +5,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { gzipSync } from 'node:zlib';
 
-const root = new URL(process.env.PLACEMENT_DIST ?? '../dist/', import.meta.url);
+const root = new URL('../dist/', import.meta.url);
 const load = async (path) => import(new URL(`api/scheduler/${path}`, root));
 const { place, NOTHING_PLACED } = await load('placement/place.js');
 const { Placer } = await load('placement/placer.js');
@@ -18,7 +18,6 @@ const NODES = Number(process.argv[2] ?? 1_000);
 const APPS = Number(process.argv[3] ?? 100_000);
 const ROUNDS = 15;
 const ZONES = 4;
-const NONE = { memoryBytes: 0, milliCores: 0 };
 setFlagsFromString('--expose-gc');
 const gc = runInNewContext('gc');
 

@@ -47,7 +47,7 @@ function planOn(board: Board, slot: NodeSlot, need: Resources): Plan | undefined
   let free = plus(slot.free(), going);
   if (!fits(plus(free, extra), need)) return undefined;
   const leaving: Plan['leaving'] = [];
-  const extras = victimsOn(board, slot).filter(({ work }) => isExtra(work)).sort((a, b) => a.work.facts.compare(b.work.facts));
+  const extras = victimsOn(board, slot).filter(({ work, replica }) => isExtra(board, work, replica)).sort((a, b) => a.work.facts.compare(b.work.facts));
   for (const victim of extras) {
     if (fits(free, need)) break;
     leaving.push(victim);

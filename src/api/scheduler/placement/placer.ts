@@ -37,7 +37,10 @@ export class Placer {
   private fleet: FleetMemory;
   /** To be looked at in the next pass. */
   private due = new Set<string>();
+  /** Channels that are to be removed. */
   private readonly gone = new Set<string>();
+  /** Channels with several replicas in one zone. */
+  private readonly stacked = new Set<string>();
 
   constructor(before: Placement, private readonly settings: PlacementSettings = DEFAULT_SETTINGS) {
     this.board = new Board(before, settings);
@@ -66,10 +69,14 @@ export class Placer {
   private take({ nowMs, nodes, channels, removed, reports }: News): void {
     const { board } = this;
     board.works.clear();
+    for (const slot of board.table.slots.values()) slot.outlook = null;
     const judgement = judgeFleet(nodes, this.fleet, nowMs, this.settings);
     this.fleet = judgement.memory;
     const isNew = board.table.slots.size === 0;
-    for (const slot of board.table.update(nodes, judgement)) this.look(slot.held);
+    const changed = board.table.update(nodes, judgement);
+    for (const slot of changed) this.look(slot.held);
+    // Where there is a new place, those that stand together may part.
+    if (changed.some(({ standing, node }) => standing.kind === 'live' && node?.wanted === 'active')) this.look(this.stacked);
     for (const [node, holdings] of reports) {
       const slot = board.slot(node);
       slot.holdings = holdings;
@@ -77,12 +84,15 @@ export class Placer {
     }
     for (const channel of channels) board.describe(channel);
     this.look(channels.map(({ key }) => key));
-    const gone = removed.filter((key) => board.entries.has(key));
-    for (const key of gone) {
+    for (const key of removed) {
+      if (!board.entries.has(key)) {
+        board.facts.delete(key);
+        continue;
+      }
       this.gone.add(key);
       board.describe(goneChannel(key));
+      this.due.add(key);
     }
-    this.look(gone);
     if (isNew) this.look(board.entries.keys());
   }
 
@@ -124,13 +134,18 @@ export class Placer {
     for (const [key, work] of board.works) {
       if (work.changed) {
         const entry = { generation: work.generation, replicas: [...work.replicas].sort((a, b) => (a.node < b.node ? -1 : 1)) };
-        const isGone = this.gone.has(key) && entry.replicas.length === 0;
-        changed.set(key, isGone ? null : entry);
-        if (isGone) this.forget(key);
-        else board.entries.set(key, entry);
+        changed.set(key, entry);
+        board.entries.set(key, entry);
       }
       if (isRestless(board, work)) due.add(key);
+      if (Math.max(0, ...board.zoneCounts(work)) > 1) this.stacked.add(key);
+      else this.stacked.delete(key);
       if (isShort(work)) short.push(key);
+    }
+    for (const key of this.gone) {
+      if (board.entries.get(key)!.replicas.length > 0) continue;
+      changed.set(key, null);
+      this.forget(key);
     }
     this.due = due;
     const homes = new Map([...board.homes].filter(([group, node]) => homesBefore.get(group) !== node));
@@ -141,6 +156,7 @@ export class Placer {
     this.board.entries.delete(key);
     this.board.facts.delete(key);
     this.gone.delete(key);
+    this.stacked.delete(key);
   }
 
   private decisions(changed: Decisions['changed'], homes: Decisions['homes'], short: readonly string[]): Decisions {

@@ -18,7 +18,7 @@ export function relieve(board: Board, slot: NodeSlot): void {
     // The smallest that is enough, else the largest.
     const at = victims.findIndex(({ work }) => shareOf(slot, work) >= over);
     const [{ work, replica }] = victims.splice(at < 0 ? victims.length - 1 : at, 1) as [Victim];
-    if (isExtra(work)) board.leave(work, replica, `${slot.name} had more than fits, and ${work.facts.least} replicas are enough`);
+    if (isExtra(board, work, replica)) board.leave(work, replica, `${slot.name} had more than fits, and ${work.facts.least} replicas are enough`);
     else if (!move(board, work, replica, 'which had more than fits')) continue;
     over = overOf(board, slot);
   }
@@ -44,13 +44,16 @@ export function outlookOf(board: Board, slot: NodeSlot): Outlook {
     const replica = work.replicas.find(({ node }) => node === slot.name);
     if (!replica?.active) continue;
     if (replica.leaving || work.hasSuccessor(replica)) outlook.going = plus(outlook.going, work.facts.need);
-    else if (replica.replaces === null && !work.facts.isPinned && isExtra(work)) outlook.extra = plus(outlook.extra, work.facts.need);
+    else if (replica.replaces === null && !work.facts.isPinned && isExtra(board, work, replica)) outlook.extra = plus(outlook.extra, work.facts.need);
   }
   return (slot.outlook = outlook);
 }
 
-export function isExtra(work: ChannelWork): boolean {
-  return work.counted().length > work.facts.least;
+/** Without it there are still as many as there must be, and as many that answer. */
+export function isExtra(board: Board, work: ChannelWork, replica: Replica): boolean {
+  const others = work.counted().filter((each) => each !== replica);
+  const { least } = work.facts;
+  return others.length >= least && (!board.isReady(work, replica) || others.filter((each) => board.isReady(work, each)).length >= least);
 }
 
 function overOf(board: Board, slot: NodeSlot): number {

@@ -22,7 +22,7 @@ export function isAtRest(board: Board, facts: ChannelFacts, replicas: readonly R
 
 /** Takes over what has happened: nodes lost, moves done, replicas let go of, another target. */
 export function tidy(board: Board, work: ChannelWork): void {
-  for (const replica of [...work.replicas]) forget(board, work, replica);
+  for (const replica of work.replicas.slice()) forget(board, work, replica);
   for (const successor of work.successors()) {
     const original = work.ordinary().find(({ node }) => node === successor.replaces);
     if (!original) board.endMove(work, successor);
@@ -101,8 +101,8 @@ export function worst(board: Board, work: ChannelWork, replicas: readonly Replic
   const rank = (replica: Replica): number[] => {
     const slot = board.slot(replica.node);
     return [
-      Number(!keepers.has(slot)),
       Number(!board.isReady(work, replica)),
+      Number(!keepers.has(slot)),
       Number(slot.isOver()),
       zoneCounts[slot.zone] ?? 0,
       distanceOf(work.facts.seed, slot.seed, slot.weight),
@@ -171,7 +171,7 @@ export function spread(board: Board, work: ChannelWork): void {
 /** It lacks something that this pass could not give: it is looked at again in the next. */
 export function isRestless(board: Board, work: ChannelWork): boolean {
   return work.counted().length < work.facts.copies
-    || work.successors().length > 0
+    || work.replicas.some(({ leaving, replaces }) => leaving || replaces !== null)
     || work.ordinary().some(({ active }) => active !== work.facts.target > 0)
     || misplaced(board, work).length > 0
     || skew(board, work) !== undefined;

@@ -184,6 +184,8 @@ describe('blobs of the OCI registry', () => {
       expect((await fixture.call('PATCH', location, chunk(content, there, content.length - 1))).status).toBe(202);
       expect((await fixture.call('PUT', `${location}?digest=${digestOf(content)}`)).status).toBe(201);
       expect(await pull(digestOf(content))).toEqual(content);
+      // Who goes is nobody's fault.
+      expect(fixture.logged.filter((line) => /"level":"(?:warn|error)"/.test(line))).toEqual([]);
     });
 
     it('lets one of two win that add at the same place', async () => {
@@ -287,6 +289,24 @@ describe('blobs of the OCI registry', () => {
       expect([answer.status, codesOf(answer)]).toEqual([405, ['DENIED']]);
       expect(await pull(layers[0]!.digest)).toHaveLength(100);
     });
+  });
+
+  it('says to retry while the database is away, and goes on where an upload stood', async () => {
+    const content = randomBytes(2000);
+    const location = await begin();
+    await fixture.call('PATCH', location, chunk(content, 0, 999));
+    await fixture.stopDatabase();
+    try {
+      for (const [method, path] of [['PATCH', location], ['POST', `/v2/${REPOSITORY}/blobs/uploads/`], ['GET', `/v2/${REPOSITORY}/tags/list`]] as const) {
+        const answer = await fixture.call(method, path, method === 'PATCH' ? chunk(content, 1000, 1999) : {});
+        expect([answer.status, codesOf(answer), answer.headers.get('retry-after')]).toEqual([503, ['UNAVAILABLE'], '1']);
+      }
+    } finally {
+      await fixture.startDatabase();
+    }
+    expect((await fixture.call('PATCH', location, chunk(content, 1000, 1999))).status).toBe(202);
+    expect((await fixture.call('PUT', `${location}?digest=${digestOf(content)}`)).status).toBe(201);
+    expect(await pull(digestOf(content))).toEqual(content);
   });
 
   it('asks for a blob again whose bytes are lost', async () => {

@@ -49,9 +49,18 @@ export class OciFixture {
   static async start(settings: Record<string, string> = {}): Promise<OciFixture> {
     const fixture = new OciFixture();
     fixture.dir = await mkdtemp(join(tmpdir(), 'whorl-oci-'));
-    fixture.postgres = await startPostgres({ dir: join(fixture.dir, 'postgres') });
+    await fixture.startDatabase();
     await fixture.startReplica(settings);
     return fixture;
+  }
+
+  /** Starts the server, on the port that it had before. */
+  async startDatabase(): Promise<void> {
+    this.postgres = await startPostgres({ dir: join(this.dir, 'postgres') });
+  }
+
+  stopDatabase(): Promise<void> {
+    return this.postgres.stop();
   }
 
   /** One more process' worth of control plane on the same database and folder. Answers its index. */

@@ -16,13 +16,13 @@ export class S3Multipart {
   private constructor(private readonly target: { client: Client; bucket: string; key: string; uploadID: string }) {}
 
   /** Runs `fill`, then makes the object. When that fails there is none. */
-  static async make(client: Client, bucket: string, key: string, fill: (upload: S3Multipart) => Promise<void>): Promise<string> {
+  static async make(client: Client, bucket: string, key: string, fill: (upload: S3Multipart) => Promise<void>): Promise<void> {
     const uploadID = await client.initiateNewMultipartUpload(bucket, key, { 'Content-Type': 'application/octet-stream' });
     const upload = new S3Multipart({ client, bucket, key, uploadID });
     try {
       await fill(upload);
       await upload.sending.end();
-      return (await client.completeMultipartUpload(bucket, key, uploadID, upload.parts.sort((a, b) => a.part - b.part))).etag;
+      await client.completeMultipartUpload(bucket, key, uploadID, upload.parts.sort((a, b) => a.part - b.part));
     } catch (error) {
       // A part that arrived after the end would stay.
       await upload.sending.end().catch(() => {});

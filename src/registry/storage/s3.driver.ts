@@ -81,8 +81,8 @@ export class S3Driver extends StorageDriver {
   async touch(key: string): Promise<boolean> {
     const found = await this.find(key);
     if (!found) return false;
-    const done = await this.attempt(() => missingAsUndefined(this.copyOntoItself(found)));
-    return done !== undefined;
+    const done = await this.attempt(() => missingAsUndefined(this.copyOntoItself(found).then(() => true)));
+    return done ?? false;
   }
 
   async delete(key: string): Promise<void> {
@@ -146,7 +146,7 @@ export class S3Driver extends StorageDriver {
 
   private async createLarge(key: string, first: Buffer[], rest: AsyncIterable<Buffer>, buffers: PartBuffers): Promise<StoredPart> {
     let bytes = 0;
-    const tag = await S3Multipart.make(this.client, this.bucket, key, async (upload) => {
+    await S3Multipart.make(this.client, this.bucket, key, async (upload) => {
       const add = async (part: Buffer) => {
         bytes += part.length;
         await upload.add(part, () => buffers.giveBack(part));
@@ -154,7 +154,8 @@ export class S3Driver extends StorageDriver {
       for (const part of first) await add(part);
       for await (const part of rest) await add(part);
     });
-    return { key, bytes, tag };
+    // Not every store says the tag when it has made an object of parts.
+    return { key, bytes, tag: (await this.find(key))?.tag ?? '' };
   }
 
   private async copyOntoItself(object: StoredPart): Promise<unknown> {

@@ -76,12 +76,18 @@ export class BundleRegistry extends Registry {
   /** Images by reference, each the bytes of a bundle; the built-in registry's have no host. */
   readonly images = new Map<string, Buffer>();
 
+  /** Called while an image is taken in. */
+  whileTaking: (() => Promise<void>) | undefined;
+
   async ingestImage(reference: string, { hosts }: ImageOptions, signal: AbortSignal): Promise<IngestedImage> {
     const host = hosts.find((each) => reference.startsWith(`${each}/`));
     const asked = host === undefined ? reference : reference.slice(host.length + 1);
     const bundle = this.images.get(asked);
     if (!bundle) throw new WhorlError('REGISTRY_IMAGE_UNKNOWN', `there is no image ${asked}`);
     const taken = await this.ingest(Readable.from([bundle]), signal);
+    const meanwhile = this.whileTaking;
+    this.whileTaking = undefined;
+    await meanwhile?.();
     return { ...taken, image: { reference: asked, digest: taken.digest } };
   }
 

@@ -56,6 +56,28 @@ describe('deploy on push, when the control plane ends in between', () => {
     expect(await versions('moving')).toBe(1);
     expect((await api.call<Rule>('GET', path('moving'))).body.pushes).toMatchObject([{ digest: api.registry.tags.get('moving:latest')!.digest, state: 'deployed', version: 1 }]);
   });
+
+  it('takes over from a control plane that died while it deployed', async () => {
+    await put('orphan', { tags: '*' });
+    await restart(async () => {
+      await push('orphan', 'latest', { tell: false });
+      await api.sql(`UPDATE deploy_on_push SET claimed_by = gen_random_uuid(), claimed_until = now() + interval '200 milliseconds'`);
+      await until(async () => (await api.sql('SELECT FROM deploy_on_push WHERE claimed_until > now()')).length === 0);
+    });
+    await until(async () => (await pushes('orphan'))[0] === 'latest deployed 1');
+  });
+
+  it('leaves alone what another control plane deploys now', async () => {
+    await put('busy', { tags: '*' });
+    await restart(async () => {
+      await push('busy', 'latest', { tell: false });
+      await push('witness', 'again', { tell: false });
+      await api.sql(`UPDATE deploy_on_push d SET claimed_by = gen_random_uuid(), claimed_until = now() + interval '1 hour'
+        FROM channel c JOIN app a ON a.id = c.app_id WHERE c.id = d.channel_id AND a.name = 'busy'`);
+    });
+    await until(async () => (await pushes('witness'))[0] === 'again deployed 2');
+    expect(await versions('busy')).toBe(0);
+  });
 });
 
 describe('deploy on push', () => {
@@ -117,6 +139,30 @@ describe('deploy on push', () => {
       await until(async () => (await live('again'))[0]?.version === version);
     }
     expect(await pushes('again')).toEqual(['latest deployed 1', 'latest deployed 2', 'latest deployed 1']);
+  });
+
+  it('makes nothing of a push whose rule ends while its image is taken in', async () => {
+    await put('ended', { tags: '*' });
+    const ended = new Promise<void>((resolve) => {
+      api.registry.whileTaking = async () => {
+        await api.call('DELETE', path('ended'));
+        resolve();
+      };
+    });
+    await push('ended', 'a');
+    await ended;
+    await put('ended', { tags: 'b' });
+    await push('ended', 'b');
+    await until(async () => (await pushes('ended'))[0] === 'b deployed 1');
+    expect(await pushes('ended')).toEqual(['b deployed 1', 'a skipped']);
+  });
+
+  it('deploys a tag that moves while its image is taken in, and then what it moved to', async () => {
+    await put('moved', { tags: '*' });
+    api.registry.whileTaking = () => push('moved', 'latest', { seed: 'second' });
+    await push('moved', 'latest', { seed: 'first' });
+    await until(async () => (await live('moved'))[0]?.version === 2);
+    expect(await pushes('moved')).toEqual(['latest deployed 2', 'latest deployed 1']);
   });
 
   it('says why a push cannot be deployed, and makes nothing of it', async () => {

@@ -8,6 +8,7 @@ import { Lifetime } from '#platform/lifetime.js';
 import { Log } from '#platform/log.js';
 import type { AppRecord } from '../apps/app.js';
 import { AppsService } from '../apps/apps.service.js';
+import { HoldingsService } from '../collection/holdings.service.js';
 import { VersionsService } from '../versions/versions.service.js';
 import { DeployOnPushRepository } from './deploy-on-push.repository.js';
 import { PushLedger } from './push-ledger.service.js';
@@ -49,6 +50,7 @@ export class DeployerService implements OnApplicationBootstrap, OnApplicationShu
     private readonly ledger: PushLedger,
     private readonly apps: AppsService,
     private readonly versions: VersionsService,
+    private readonly holdings: HoldingsService,
     private readonly registry: Registry,
     private readonly lifetime: Lifetime,
     private readonly log: Log,
@@ -129,6 +131,7 @@ export class DeployerService implements OnApplicationBootstrap, OnApplicationShu
     try {
       // The digest that was pushed, whatever the tag means by now.
       const image = await this.registry.ingestImage(`${app.name}:${push.tag}@${push.digest}`, { app: app.name, hosts: [] }, signal);
+      await this.holdings.requireRoom(image.app);
       const version = await this.apps.change(app.name, {}, async (db, locked) => {
         // Deleted and made again, or the rule is another one by now.
         if (locked.id !== app.id || !(await this.rules.holds(db, app.channel.id, claim))) return undefined;

@@ -32,6 +32,7 @@ export interface ArtifactPlace {
  */
 export class ArtifactFiles {
   private archives = 0;
+  private readonly fetched = new Map<BlobDigest, Promise<string>>();
 
   constructor(private readonly at: ArtifactPlace) {}
 
@@ -43,14 +44,13 @@ export class ArtifactFiles {
     return { bytes: layer.bytes, path: await this.fetch(layer) };
   }
 
-  /** A file with the layer's bytes. Throws as `place` does. */
-  async fetch(layer: ImageBlob): Promise<string> {
-    const { image, source, folder, signal } = this.at;
-    this.checkSize(layer);
-    await mkdir(join(folder, 'layers'), { recursive: true });
-    const path = join(folder, 'layers', hexOf(layer.digest));
-    await source.fetchBlob(image, layer, path, signal);
-    return path;
+  /** A file with the layer's bytes, fetched once. Throws as `place` does. */
+  fetch(layer: ImageBlob): Promise<string> {
+    const known = this.fetched.get(layer.digest);
+    if (known) return known;
+    const file = this.fetchNow(layer);
+    this.fetched.set(layer.digest, file);
+    return file;
   }
 
   /** The files of an archive, by digest, all together within the limits. Throws as `unpackBundle` does, and as `place`. */
@@ -59,6 +59,15 @@ export class ArtifactFiles {
     const { entries, folders } = await unpackArchive(createReadStream(await this.fetch(layer)), directory, limits, this.at.signal);
     const places = new Map([...entries.values()].map(({ digest, bytes }) => [digest, { bytes, path: contentPath(directory, digest) }] as const));
     return { places, entries: entries.size + folders.size, bytes: [...entries.values()].reduce((sum, { bytes }) => sum + bytes, 0) };
+  }
+
+  private async fetchNow(layer: ImageBlob): Promise<string> {
+    const { image, source, folder, signal } = this.at;
+    this.checkSize(layer);
+    await mkdir(join(folder, 'layers'), { recursive: true });
+    const path = join(folder, 'layers', hexOf(layer.digest));
+    await source.fetchBlob(image, layer, path, signal);
+    return path;
   }
 
   private checkSize({ digest, bytes }: ImageBlob): void {

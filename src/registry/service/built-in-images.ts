@@ -38,9 +38,11 @@ export class BuiltInImages extends ImageSource {
     return (await this.repositories.findBlob(nameOf(parseReference(reference)), digest)) !== undefined;
   }
 
-  /** Throws REGISTRY_BLOB_UNKNOWN, and REGISTRY_BLOB_MISMATCH when the store is damaged. */
-  async fetchBlob(image: ResolvedImage, blob: ImageBlob, path: string, signal: AbortSignal): Promise<void> {
-    if (!(await this.hasBlob(image, blob))) throw new WhorlError('REGISTRY_BLOB_UNKNOWN', `the repository of ${image.reference} has no blob ${blob.digest}`);
+  /** Throws REGISTRY_BLOB_UNKNOWN, REGISTRY_IMAGE_UNSUPPORTED for a manifest that gives it another size, and REGISTRY_BLOB_MISMATCH when the store is damaged. */
+  async fetchBlob({ reference }: ResolvedImage, blob: ImageBlob, path: string, signal: AbortSignal): Promise<void> {
+    const found = await this.repositories.findBlob(nameOf(parseReference(reference)), blob.digest);
+    if (!found) throw new WhorlError('REGISTRY_BLOB_UNKNOWN', `the repository of ${reference} has no blob ${blob.digest}`);
+    if (found.bytes !== blob.bytes) throw new WhorlError('REGISTRY_IMAGE_UNSUPPORTED', `${reference}: its manifest says that ${blob.digest} has ${blob.bytes} bytes, it has ${found.bytes}`);
     const { content } = await this.storage.get(blob.digest);
     try {
       await pipeline(verify(blob, content), createWriteStream(path, { flags: 'wx' }), { signal });

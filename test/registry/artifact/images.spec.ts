@@ -141,6 +141,15 @@ describe(ImageIntake.name, () => {
     ['a locked app that is none', () => imageOf([{ mediaType: SPIN.locked, content: Buffer.from('{') }]), 'BUNDLE_MANIFEST_SYNTAX', /no JSON/],
     ['a locked app that is not UTF-8', () => imageOf([{ mediaType: SPIN.locked, content: Buffer.from([0xff]) }]), 'BUNDLE_MANIFEST_SYNTAX', /UTF-8/],
     ['a host feature that is required', () => spinImage({ components: { main: wasm }, change: (locked) => (locked['host_requirements'] = { gpu: 'required' }) }), 'BUNDLE_UNSUPPORTED', /"gpu"/],
+    ['a manifest that gives a layer another size', () => {
+      const image = imageOf([{ mediaType: 'application/wasm', content: wasm }]);
+      return { ...image, manifest: Buffer.from(image.manifest.toString().replace(`"size":${wasm.length}`, '"size":7')) };
+    }, 'REGISTRY_IMAGE_UNSUPPORTED', /says that sha256:.* has 7 bytes/],
+    ['an archive that is named as a file as well', () => {
+      const push = { components: { main: wasm }, files: { '/a': Buffer.alloc(200) }, archive: true };
+      const archive = digestOf(spinImage(push).blobs.find(({ mediaType }) => mediaType === SPIN.archive)!.content);
+      return spinImage({ ...push, change: (locked) => locked.components[0]!.files.push({ path: 'archive', digest: archive }, { path: 'gone', digest: digestOf(Buffer.from('gone')) }) });
+    }, 'BUNDLE_FILE_MISSING', /files\[2\]/],
     ['a layer that is no component', () => imageOf([{ mediaType: 'application/wasm', content: Buffer.from('<html>') }]), 'REGISTRY_COMPONENT_INVALID', /component "main"/],
     ['a bundle without a manifest', () => imageOf([{ mediaType: 'application/vnd.whorl.bundle.v1.tar+gzip', content: rawTarGz([{ name: 'x' }]) }]), 'BUNDLE_MANIFEST_MISSING', /no spin.toml/],
   ])('refuses %s', async (_, image, code, message) => {

@@ -135,7 +135,7 @@ describe('approval of what a version asks for', () => {
     await push('scoped', 'https://b');
     const [{ rollout }] = (await list('scoped')) as [Item];
     expect(await decide('scoped', rollout, 'approve', fixture.nodeToken)).toMatchObject({ status: 403, body: { code: 'API_SCOPE_MISSING' } });
-    expect(await fixture.call('GET', '/v1/apps/scoped/rollouts', { token: approver })).toMatchObject({ status: 200 });
+    for (const path of ['rollouts', 'versions/2', 'versions/1/diff/2']) expect(await fixture.call('GET', `/v1/apps/scoped/${path}`, { token: approver })).toMatchObject({ status: 200 });
     expect(await fixture.call('PUT', '/v1/apps/scoped/channels/production/policy', { body: {}, token: approver })).toMatchObject({ status: 403 });
     expect(await fixture.call('DELETE', '/v1/apps/scoped', { token: approver })).toMatchObject({ status: 403 });
   });

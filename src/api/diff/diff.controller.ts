@@ -11,6 +11,7 @@ const CompareVersions = endpoint({
     'platform that the other did not. Any two versions, in any order.',
   tag: 'versions',
   params: DiffParams,
+  scopes: ['approve'],
   responses: { 200: { description: 'The difference.', body: VersionDiff } },
   errors: ['API_APP_NOT_FOUND', 'API_VERSION_NOT_FOUND'],
 });

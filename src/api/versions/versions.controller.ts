@@ -49,6 +49,7 @@ const GetVersion = endpoint({
   summary: 'Show a version',
   tag: 'versions',
   params: VersionParams,
+  scopes: ['approve'],
   responses: { 200: { description: 'The version.', body: VersionView } },
   errors: ['API_APP_NOT_FOUND', 'API_VERSION_NOT_FOUND'],
 });

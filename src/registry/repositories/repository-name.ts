@@ -19,5 +19,14 @@ export function parseRepositoryName(text: string): RepositoryName {
   return { org: checkedOrg.data, name: checkedName.data };
 }
 
+/** As `parseRepositoryName`; undefined for what is no name of a repository here. */
+export function tryRepositoryName(text: string): RepositoryName | undefined {
+  try {
+    return parseRepositoryName(text);
+  } catch {
+    return undefined;
+  }
+}
+
 /** The name in full, as tokens' scopes have it. */
 export const formatRepositoryName = ({ org, name }: RepositoryName): string => `${org}/${name}`;

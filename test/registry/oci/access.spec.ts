@@ -92,6 +92,12 @@ describe('access to the OCI registry', () => {
       expect([answer.status, codesOf(answer), challengeOf(answer)['error']]).toEqual([401, ['UNAUTHORIZED'], 'invalid_token']);
     });
 
+    it('has no part in the description of the API, which the specification has', async () => {
+      const { paths } = (await fixture.call('GET', '/openapi.json')).json<{ paths: Record<string, object> }>();
+      expect(Object.keys(paths).filter((path) => path.startsWith('/v2'))).toEqual([]);
+      expect(Object.keys(paths)).toContain('/v1/blobs/{digest}');
+    });
+
     it('lets the rest of the API be asked with Bearer alone, as before', async () => {
       expect((await fixture.call('GET', '/v1/apps', { authorization: basic(fixture.adminToken) })).status).toBe(401);
       expect((await fixture.call('GET', '/v1/apps', { authorization: `Bearer ${reader}` })).status).toBe(403);

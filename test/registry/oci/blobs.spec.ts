@@ -211,7 +211,7 @@ describe('blobs of the OCI registry', () => {
 
     it('begins an upload when there is no such blob there', async () => {
       const { digest } = await fixture.pushBlob('default/elsewhere', randomBytes(100));
-      for (const answer of [await mount(UNKNOWN, REPOSITORY), await mount(UNKNOWN), await mount(digest, REPOSITORY), await mount(digest, 'default/none')]) {
+      for (const answer of [await mount(UNKNOWN, REPOSITORY), await mount(UNKNOWN), await mount(digest, REPOSITORY), await mount(digest, 'default/none'), await mount(digest, 'library/a_b/c')]) {
         expect([answer.status, answer.headers.get('location')]).toEqual([202, expect.stringMatching(/^\/v2\/default\/mounts\/blobs\/uploads\/.+/)]);
       }
     });

@@ -1,4 +1,4 @@
-import { formatRepositoryName, parseRepositoryName, type RepositoryName } from '#registry/repositories/repository-name.js';
+import { formatRepositoryName, type RepositoryName, tryRepositoryName } from '#registry/repositories/repository-name.js';
 
 export const REPOSITORY_ACTIONS = ['pull', 'push', 'delete'] as const;
 export type RepositoryAction = (typeof REPOSITORY_ACTIONS)[number];
@@ -32,7 +32,7 @@ export function grant(asked: readonly string[], scopes: readonly string[]): Gran
   const grants = new Map<string, Set<RepositoryAction>>();
   for (const scope of asked) {
     const [, name, actions] = /^repository(?:\([^)]*\))?:(.+):([^:]*)$/.exec(scope) ?? [];
-    const repository = name === undefined ? undefined : tryParse(name);
+    const repository = name === undefined ? undefined : tryRepositoryName(name);
     if (repository === undefined || actions === undefined) continue;
     const wanted = actions.split(',');
     const allowed = REPOSITORY_ACTIONS.filter((action) => (wanted.includes(action) || wanted.includes('*')) && allows(scopes, repository, action));
@@ -40,12 +40,4 @@ export function grant(asked: readonly string[], scopes: readonly string[]): Gran
     if (allowed.length > 0) grants.set(full, new Set([...(grants.get(full) ?? []), ...allowed]));
   }
   return [...grants].map(([name, actions]) => ({ name, actions: [...actions] }));
-}
-
-function tryParse(name: string): RepositoryName | undefined {
-  try {
-    return parseRepositoryName(name);
-  } catch {
-    return undefined;
-  }
 }

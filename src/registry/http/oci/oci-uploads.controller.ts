@@ -1,10 +1,11 @@
 import { Delete, Get, Patch, Post, Put, Req, Res } from '@nestjs/common';
 import type { Response } from 'express';
 import { WhorlError } from '#contract/errors.js';
+import type { BlobDigest } from '#contract/ids.js';
 import { openUpload } from '#platform/http/upload.js';
 import { DIGEST_ALGORITHMS, parseDigest } from '#registry/repositories/reference.js';
 import { RepositoriesService } from '#registry/repositories/repositories.service.js';
-import { parseRepositoryName } from '#registry/repositories/repository-name.js';
+import { tryRepositoryName } from '#registry/repositories/repository-name.js';
 import { type UploadChunk, UploadsService } from '#registry/repositories/uploads.service.js';
 import { parseChunkRange } from './byte-range.js';
 import { exactly } from './exactly.js';
@@ -25,8 +26,7 @@ export class OciUploadsController {
     const repository = repositoryOf(request);
     const [mount, from, digest, algorithm] = ['mount', 'from', 'digest', 'digest-algorithm'].map((name) => queryText(request, name));
     if (mount !== undefined) {
-      const isMounted = await this.repositories.mount(repository, parseDigest(mount), from === undefined ? undefined : parseRepositoryName(from), (each) => request.mayPull!(each));
-      if (isMounted) return sendBlob(request, response, mount);
+      if (await this.mount(request, parseDigest(mount), from)) return sendBlob(request, response, mount);
     } else if (digest !== undefined) {
       await this.uploads.take(repository, parseDigest(digest), openUpload(request, response).body, lengthOf(request));
       return sendBlob(request, response, digest);
@@ -67,6 +67,13 @@ export class OciUploadsController {
   async cancel(@Req() request: OciRequest, @Res() response: Response): Promise<void> {
     await this.uploads.cancel(repositoryOf(request), idOf(request));
     response.status(204).end();
+  }
+
+  private async mount(request: OciRequest, digest: BlobDigest, from: string | undefined): Promise<boolean> {
+    const source = from === undefined ? undefined : tryRepositoryName(from);
+    // A name that cannot be one of ours has nothing to mount.
+    if (from !== undefined && !source) return false;
+    return this.repositories.mount(repositoryOf(request), digest, source, (each) => request.mayPull!(each));
   }
 
   /** A chunk that does not fit is answered with where to go on. */

@@ -1,3 +1,6 @@
+/** So many are kept for the next object; more are made when more are sent at a time. */
+const KEPT_BUFFERS = 4;
+
 /** Buffers of one size that are used again: each new one would be garbage of many megabytes a moment later. */
 export class PartBuffers {
   private readonly free: Buffer[] = [];
@@ -8,9 +11,9 @@ export class PartBuffers {
     return this.free.pop() ?? Buffer.allocUnsafeSlow(this.partBytes);
   }
 
-  /** Of the last part, which is smaller, there is nothing to use again. */
+  /** For a part, or its beginning, that nobody reads any more. What lies in no such buffer is left alone. */
   giveBack(part: Buffer): void {
-    if (part.length === this.partBytes) this.free.push(part);
+    if (part.buffer.byteLength === this.partBytes && this.free.length < KEPT_BUFFERS) this.free.push(Buffer.from(part.buffer));
   }
 }
 

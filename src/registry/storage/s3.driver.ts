@@ -26,6 +26,7 @@ export class S3Driver extends StorageDriver {
   /** Signs URLs for another endpoint of the same store. */
   private readonly signer: Client | undefined;
   private readonly bucket: string;
+  private readonly buffers = new PartBuffers(PART_BYTES);
   /** Until the store says that it does not know them. */
   private knowsConditions = true;
 
@@ -112,13 +113,14 @@ export class S3Driver extends StorageDriver {
   }
 
   private async write(key: string, content: AsyncIterable<Uint8Array>): Promise<StoredPart | undefined> {
-    const buffers = new PartBuffers(PART_BYTES);
-    const parts = inParts(content, buffers);
+    const parts = inParts(content, this.buffers);
     try {
       const first = (await parts.next()).value ?? Buffer.alloc(0);
       const second = first.length === PART_BYTES ? (await parts.next()).value : undefined;
-      if (!second) return await this.createSmall(key, first);
-      return (await this.find(key)) ? undefined : await this.createLarge(key, [first, second], parts, buffers);
+      if (second) return (await this.find(key)) ? undefined : await this.createLarge(key, [first, second], parts);
+      const made = await this.createSmall(key, first);
+      this.buffers.giveBack(first);
+      return made;
     } finally {
       await parts.return(undefined);
     }
@@ -144,12 +146,12 @@ export class S3Driver extends StorageDriver {
     return (await this.find(key)) ? undefined : put({});
   }
 
-  private async createLarge(key: string, first: Buffer[], rest: AsyncIterable<Buffer>, buffers: PartBuffers): Promise<StoredPart> {
+  private async createLarge(key: string, first: Buffer[], rest: AsyncIterable<Buffer>): Promise<StoredPart> {
     let bytes = 0;
     await S3Multipart.make(this.client, this.bucket, key, async (upload) => {
       const add = async (part: Buffer) => {
         bytes += part.length;
-        await upload.add(part, () => buffers.giveBack(part));
+        await upload.add(part, () => this.buffers.giveBack(part));
       };
       for (const part of first) await add(part);
       for await (const part of rest) await add(part);

@@ -41,7 +41,7 @@ export interface CollectOrder {
   images: readonly string[];
   /** Versions of the engine whose builds are kept. */
   isEngineKept(engine: string): boolean;
-  /** Of the blobs whose hex digits begin with two given ones, those that versions and uploads by digest have to do with. */
+  /** Of the blobs whose hex digits begin with the given ones, those that versions and uploads by digest have to do with. */
   holdings(prefix: string): Promise<ReadonlyMap<string, Holding>>;
   /** Whether an upload with this id is still under way; ids that the API did not give are unknown to it. */
   isUploadLive(id: string): boolean;

@@ -58,7 +58,7 @@ export class HoldingRepository {
     return new Set(rows.map(({ digest }) => digest));
   }
 
-  /** Of the blobs whose hex digits begin with two given ones, those that versions and files of uploads have to do with. */
+  /** Of the blobs whose hex digits begin with the given ones, those that versions and files of uploads have to do with. */
   async holdings(prefix: string, { versions, engines }: Disregarded): Promise<Map<string, Holding>> {
     const from = `sha256:${prefix}`;
     const rows = await this.prisma.$queryRaw<{ digest: string; holding: Holding }[]>`

@@ -25,7 +25,9 @@ export class StorageSampleRepository {
   async put(org: string, { versions, repositories, uploads, total }: HeldBytes): Promise<void> {
     await this.prisma.$executeRaw`
       INSERT INTO storage_sample (org_id, at, versions_bytes, repositories_bytes, uploads_bytes, total_bytes)
-      SELECT id, date_trunc('second', now()), ${versions}, ${repositories}, ${uploads}, ${total} FROM org WHERE name = ${org} ON CONFLICT DO NOTHING`;
+      SELECT id, date_trunc('second', now()), ${versions}::bigint, ${repositories}::bigint, ${uploads}::bigint, ${total}::bigint FROM org WHERE name = ${org}
+      ON CONFLICT (org_id, at) DO UPDATE SET versions_bytes = EXCLUDED.versions_bytes, repositories_bytes = EXCLUDED.repositories_bytes,
+        uploads_bytes = EXCLUDED.uploads_bytes, total_bytes = EXCLUDED.total_bytes`;
   }
 
   /** In [from, to), the oldest first. */

@@ -6,8 +6,8 @@ import { BuildRecords } from './build-records.js';
 import { type LooseManifest, RepositoryHoldingsRepository } from './repository-holdings.repository.js';
 import { emptyReport, Sweep } from './sweep.js';
 
-/** Of hex digits: blobs are looked at in so many parts, so that no list of all of them is ever held. */
-const SHARDS = Array.from({ length: 256 }, (_, i) => i.toString(16).padStart(2, '0'));
+/** Hex digits that digests begin with: blobs are looked at in so many parts, so that no list of all of them is ever held. */
+const SHARDS = '0123456789abcdef';
 
 /** A record in the store: of which database it is. */
 const OWNER = 'owner';

@@ -16,7 +16,7 @@ export interface LoosePolicy {
   images: readonly string[];
 }
 
-/** What begins with two hex digits, as a range of both algorithms: an index on the digests serves it. */
+/** What begins with these hex digits, as a range of both algorithms: an index on the digests serves it. */
 const inShard = (prefix: string): Prisma.Sql => Prisma.sql`(
   (digest >= ${`sha256:${prefix}`} AND digest < ${`sha256:${prefix}g`}) OR (digest >= ${`sha512:${prefix}`} AND digest < ${`sha512:${prefix}g`}))`;
 
@@ -68,7 +68,7 @@ export class RepositoryHoldingsRepository {
     });
   }
 
-  /** Digests that begin with two hex digits and that repositories hold: manifests, what they name, and blobs that were pushed or looked for a moment ago. */
+  /** Digests that begin with these hex digits and that repositories hold: manifests, what they name, and blobs that were pushed or looked for a moment ago. */
   async held(prefix: string, except: readonly LooseManifest[], graceMs: number): Promise<Set<string>> {
     const loose = Prisma.sql`(SELECT * FROM unnest(${except.map((each) => each.repositoryId)}::uuid[], ${except.map(({ digest }) => digest)}::text[]))`;
     const rows = await this.prisma.$queryRaw<{ digest: string }[]>`

@@ -41,7 +41,7 @@ const DAY_S = 24 * 60 * 60;
 export class PlaneFixture {
   readonly adminToken = mintToken();
   private readonly secretKey = randomBytes(32).toString('base64url');
-  private readonly planes: ControlPlane[] = [];
+  plane!: ControlPlane;
   private check!: OpenApiCheck;
   private dir!: string;
   private postgres!: EmbeddedPostgres;
@@ -50,7 +50,8 @@ export class PlaneFixture {
     const fixture = new PlaneFixture();
     fixture.dir = await mkdtemp(join(tmpdir(), 'whorl-collect-'));
     fixture.postgres = await startPostgres({ dir: join(fixture.dir, 'postgres') });
-    await fixture.startPlane(settings);
+    const config = readConfig(ControlConfig, { ...fixture.settings(), ...settings });
+    fixture.plane = await startControlPlane({ config, log: new Log({ process: 'control-plane' }, 'error', () => {}), registry: RegistryModule.with(config, { workerPath: WORKER_PATH }) });
     fixture.check = await OpenApiCheck.load(fixture.url());
     return fixture;
   }
@@ -62,30 +63,20 @@ export class PlaneFixture {
     };
   }
 
-  async startPlane(settings: Record<string, string> = {}): Promise<number> {
-    const config = readConfig(ControlConfig, { ...this.settings(), ...settings });
-    this.planes.push(await startControlPlane({ config, log: new Log({ process: 'control-plane' }, 'error', () => {}), registry: RegistryModule.with(config, { workerPath: WORKER_PATH }) }));
-    return this.planes.length - 1;
-  }
-
-  get plane(): ControlPlane {
-    return this.planes[0]!;
-  }
-
   async stop(): Promise<void> {
-    await Promise.all(this.planes.map((plane) => plane.close()));
+    await this.plane.close();
     await this.postgres.stop();
     await rm(this.dir, { recursive: true, force: true });
   }
 
-  url(index = 0): string {
-    return `http://127.0.0.1:${this.planes[index]!.port}`;
+  url(): string {
+    return `http://127.0.0.1:${this.plane.port}`;
   }
 
   /** Calls the API and holds the answer against its OpenAPI document. */
-  async call<T = Record<string, unknown>>(method: string, path: string, body?: unknown, headers: Record<string, string> = {}, index = 0): Promise<Answer<T>> {
+  async call<T = Record<string, unknown>>(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Answer<T>> {
     const raw = body instanceof Uint8Array;
-    const response = await fetch(`${this.url(index)}${path}`, {
+    const response = await fetch(`${this.url()}${path}`, {
       method,
       headers: { authorization: `Bearer ${this.adminToken}`, ...(body !== undefined && { 'content-type': raw ? 'application/octet-stream' : 'application/json' }), ...headers },
       ...(body !== undefined && { body: raw ? (body as Uint8Array<ArrayBuffer>) : JSON.stringify(body) }),
@@ -105,6 +96,18 @@ export class PlaneFixture {
     const { body } = await this.call<{ state: string; report: ReportView; failure: unknown }>('POST', '/v1/collections?wait=60', { dryRun });
     if (body.state !== 'done') throw new Error(`the collection is ${body.state}: ${JSON.stringify(body)}`);
     return body.report;
+  }
+
+  /** Runs an action while somebody else in the fleet has an advisory lock. */
+  async whileLocked(key: number, action: () => Promise<void>): Promise<void> {
+    const client = new pg.Client({ connectionString: this.postgres.url });
+    await client.connect();
+    try {
+      await client.query('SELECT pg_advisory_lock($1)', [key]);
+      await action();
+    } finally {
+      await client.end();
+    }
   }
 
   async sql<T = Record<string, unknown>>(text: string, values: unknown[] = []): Promise<T[]> {

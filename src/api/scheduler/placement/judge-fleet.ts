@@ -56,7 +56,8 @@ export function judgeFleet(nodes: readonly PlacementNode[], before: FleetMemory,
 
   function judgeFrozen(): Frozen | null {
     const recently = (name: string): boolean => nowMs - (before.nodes[name]?.lostAtMs ?? -Infinity) <= settings.guardWindowMs;
-    const counted = known.filter((name) => before.nodes[name] && (before.nodes[name].standing === 'in' || recently(name)));
+    // One that is drained is meant to go.
+    const counted = known.filter((name) => before.nodes[name] && named.get(name)?.wanted !== 'draining' && (before.nodes[name].standing === 'in' || recently(name)));
     const absent = counted.filter(isAbsent).length;
     const sick = counted.filter((name) => !isAbsent(name) && named.get(name)!.sickness !== null).length;
     const sinceMs = before.frozen?.sinceMs ?? nowMs;

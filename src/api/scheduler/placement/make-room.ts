@@ -6,8 +6,10 @@ import { isExtra, outlookOf, victimsOn } from './relieve.js';
 import { plus, type Resources } from './resources.js';
 import { move } from './settle-channel.js';
 
+/** Smaller replicas for which another node is looked for, in one pass for one channel: each look is at all nodes. */
+const DISPLACE_TRIES = 64;
+
 interface Plan {
-  slot: NodeSlot;
   leaving: { work: ChannelWork; replica: Replica }[];
 }
 
@@ -21,8 +23,7 @@ export function makeRoom(board: Board, work: ChannelWork, mayDisplace: boolean):
   const slots = slotsFor(board, work);
   // What leaves already is enough somewhere.
   if (slots.some((slot) => fits(plus(slot.free(), outlookOf(board, slot).going), need))) return;
-  const plans = slots.flatMap((slot) => planOn(board, slot, need) ?? []);
-  const [best] = plans.sort((a, b) => a.leaving.length - b.leaving.length || (a.slot.name < b.slot.name ? -1 : 1));
+  const [best] = slots.flatMap((slot) => planOn(board, slot, need) ?? []).sort((a, b) => a.leaving.length - b.leaving.length);
   if (best) {
     for (const { work: other, replica } of best.leaving) {
       board.leave(other, replica, `makes room for ${work.facts.channel.name}, which has fewer than it must have`);
@@ -38,7 +39,7 @@ function slotsFor(board: Board, work: ChannelWork): NodeSlot[] {
   const onDisk = (slot: NodeSlot): boolean => work.ordinary().some(({ node, active }) => node === slot.name && !active);
   const isHere = (slot: NodeSlot): boolean => work.replicas.some(({ node }) => node === slot.name);
   const { candidates, keepers } = board.classOf(work.facts);
-  const slots = [...new Set([...candidates.filter((slot) => !isHere(slot)), ...[...keepers].filter(onDisk)])];
+  const slots = [...new Set([...candidates.filter((slot) => !isHere(slot)), ...[...keepers].filter(onDisk)])].sort((a, b) => (a.name < b.name ? -1 : 1));
   return home === undefined ? slots : slots.filter(({ name }) => name === home);
 }
 
@@ -47,22 +48,23 @@ function planOn(board: Board, slot: NodeSlot, need: Resources): Plan | undefined
   let free = plus(slot.free(), going);
   if (!fits(plus(free, extra), need)) return undefined;
   const leaving: Plan['leaving'] = [];
-  const extras = victimsOn(board, slot).filter(({ work, replica }) => isExtra(board, work, replica)).sort((a, b) => a.work.facts.compare(b.work.facts));
+  const extras = victimsOn(board, slot).filter(({ work, replica }) => isExtra(board, work, replica));
   for (const victim of extras) {
     if (fits(free, need)) break;
     leaving.push(victim);
     free = plus(free, victim.work.facts.need);
   }
-  return fits(free, need) ? { slot, leaving } : undefined;
+  return fits(free, need) ? { leaving } : undefined;
 }
 
 /** Only what is smaller moves for what is larger, so that two never take each other's place in turn. */
 function displace(board: Board, work: ChannelWork, slots: readonly NodeSlot[]): void {
+  let tries = 0;
   for (const slot of slots) {
     const free = plus(slot.free(), outlookOf(board, slot).going);
     for (const { work: other, replica } of victimsOn(board, slot)) {
       if (other.facts.size >= work.facts.size || !fits(plus(free, other.facts.need), work.facts.need)) continue;
-      if (!board.mayMove()) return;
+      if (!board.mayMove() || ++tries > DISPLACE_TRIES) return;
       if (move(board, other, replica, `which makes room for ${work.facts.channel.name}`)) return;
     }
   }

@@ -72,7 +72,6 @@ export class Placer {
     for (const slot of board.table.slots.values()) slot.outlook = null;
     const judgement = judgeFleet(nodes, this.fleet, nowMs, this.settings);
     this.fleet = judgement.memory;
-    const isNew = board.table.slots.size === 0;
     const changed = board.table.update(nodes, judgement);
     for (const slot of changed) this.look(slot.held);
     // Where there is a new place, those that stand together may part.
@@ -93,7 +92,6 @@ export class Placer {
       board.describe(goneChannel(key));
       this.due.add(key);
     }
-    if (isNew) this.look(board.entries.keys());
   }
 
   private look(keys: Iterable<string>): void {
@@ -169,6 +167,7 @@ const isShort = (work: ChannelWork): boolean => work.facts.target > 0 && work.co
 /** Channels for which smaller ones are moved in one pass, since looking for such moves is long. */
 const DISPLACING = 8;
 
+/** It gets no requests any more, so what it still holds counts for nothing. */
 function goneChannel(key: string): PlacementChannel {
   return {
     key, name: key, replicas: { min: 0, max: 0, wanted: 0 }, demand: NOTHING, reserve: NOTHING, engines: [], capabilities: [],

@@ -13,7 +13,7 @@ interface Victim {
 /** Takes replicas off a node that has more than fits, since apps have grown or the node has shrunk. */
 export function relieve(board: Board, slot: NodeSlot): void {
   let over = overOf(board, slot);
-  const victims = victimsOn(board, slot).sort((a, b) => b.work.facts.compare(a.work.facts));
+  const victims = victimsOn(board, slot).reverse();
   while (over > 0 && victims.length > 0) {
     // The smallest that is enough, else the largest.
     const at = victims.findIndex(({ work }) => shareOf(slot, work) >= over);
@@ -24,14 +24,14 @@ export function relieve(board: Board, slot: NodeSlot): void {
   }
 }
 
-/** Replicas on the node that may go: not pinned, active, and not on the way already. */
+/** Replicas on the node that may go, the largest first: not pinned, active, and not on the way already. */
 export function victimsOn(board: Board, slot: NodeSlot): Victim[] {
   return [...slot.held].flatMap((key) => {
     if (!board.facts.has(key) || board.facts.get(key)!.isPinned) return [];
     const work = board.work(key);
     const replica = work.ordinary().find(({ node, active }) => node === slot.name && active);
     return replica && !work.hasSuccessor(replica) ? [{ work, replica }] : [];
-  });
+  }).sort((a, b) => a.work.facts.compare(b.work.facts));
 }
 
 /** What may become free on the node. Kept until something about its channels changes. */

@@ -150,22 +150,23 @@ export function move(board: Board, work: ChannelWork, replica: Replica, why: str
   return choice !== null;
 }
 
-/** The zone with the most replicas, when a zone that could have one has at least two fewer. */
-export function skew(board: Board, work: ChannelWork): { zone: number; count: number } | undefined {
+/** How many replicas the fullest zone has, when a zone that could have one has at least two fewer. */
+export function skew(board: Board, work: ChannelWork): number | undefined {
   if (work.facts.isPinned || work.replicas.length < 2) return undefined;
   const counts = board.zoneCounts(work);
   const count = Math.max(...counts);
   if (count < 2 || !board.classOf(work.facts).zones.some((zone) => counts[zone]! <= count - 2)) return undefined;
-  return { zone: counts.indexOf(count), count };
+  return count;
 }
 
 /** Moves one replica out of the fullest zone; one at a time, so that each step is judged on what the last one made. */
 export function spread(board: Board, work: ChannelWork): void {
   if (work.successors().length > 0) return;
-  const fullest = skew(board, work);
-  if (!fullest) return;
-  const there = work.counted().filter(({ node }) => board.slot(node).zone === fullest.zone);
-  if (there.length > 0) move(board, work, worst(board, work, there), `whose zone had ${fullest.count}`, fullest.count - 2);
+  const count = skew(board, work);
+  if (count === undefined) return;
+  const counts = board.zoneCounts(work);
+  const there = work.counted().filter(({ node }) => counts[board.slot(node).zone] === count);
+  if (there.length > 0) move(board, work, worst(board, work, there), `whose zone had ${count}`, count - 2);
 }
 
 /** It lacks something that this pass could not give: it is looked at again in the next. */

@@ -1,0 +1,356 @@
+import { describe, expect, it } from '@jest/globals';
+import { drainProgress } from './drain-progress.js';
+import { explain } from './explain.js';
+import { newestReport } from './newest-report.js';
+import type { News } from './news.js';
+import { NOTHING_PLACED, place } from './place.js';
+import type { PlacementChannel } from './placement-channel.js';
+import type { PlacementNode } from './placement-node.js';
+import { DEFAULT_SETTINGS } from './placement-settings.js';
+import type { Holdings, Placement } from './placement.js';
+import { type Decisions } from './placer.js';
+
+const MB = 1e6;
+
+const node = (name: string, change: Partial<PlacementNode> = {}): PlacementNode => ({
+  name, zone: 'a', labels: {}, taints: [], capacity: { memoryBytes: 1000 * MB, milliCores: 4000 }, engines: ['3'], capabilities: ['http'], wanted: 'active',
+  sickness: null, lastSeenMs: 0, ...change,
+});
+const channel = (key: string, change: Partial<PlacementChannel> = {}): PlacementChannel => ({
+  key, name: `${key}/production`, replicas: { min: 1, max: 4, wanted: 1 }, demand: { memoryBytes: 100 * MB, milliCores: 100 }, reserve: { memoryBytes: 0, milliCores: 0 },
+  engines: ['3'], capabilities: [], affinity: { required: [], preferred: [] }, tolerations: [], stateGroup: null, ...change,
+});
+const replicas = (min: number, max = min, wanted = min): PlacementChannel['replicas'] => ({ min, max, wanted });
+
+/** A fleet in which time passes only when told, and nodes do at once what they are told, unless they are away. */
+class Fleet {
+  nowMs = 1_000_000;
+  placement: Placement = NOTHING_PLACED;
+  decisions!: Decisions;
+  readonly away = new Set<string>();
+  readonly held = new Map<string, Holdings>();
+  removed: string[] = [];
+
+  constructor(public nodes: PlacementNode[], public channels: PlacementChannel[], private readonly settings = DEFAULT_SETTINGS) {
+    this.pass();
+  }
+
+  world(): News {
+    return { nowMs: this.nowMs, nodes: this.nodes, channels: this.channels, removed: this.removed, reports: this.held };
+  }
+
+  pass(afterMs = 0): this {
+    this.nowMs += afterMs;
+    this.nodes = this.nodes.map((each) => (this.away.has(each.name) ? each : { ...each, lastSeenMs: this.nowMs }));
+    ({ placement: this.placement, decisions: this.decisions } = place(this.world(), this.placement, this.settings));
+    return this;
+  }
+
+  /** Nodes report that they hold what they were given. */
+  obey(): this {
+    for (const { name } of this.nodes) {
+      if (this.away.has(name)) continue;
+      const here = [...this.placement.channels].flatMap(([key, entry]) => entry.replicas.filter((each) => each.node === name && !each.leaving).map((each) => [key, { generation: each.generation, ready: true }] as const));
+      this.held.set(name, new Map(here));
+    }
+    return this;
+  }
+
+  /** Passes, a second apart, until nothing changes. */
+  rest(): this {
+    for (let i = 0, still = 0; still < 3; i++) {
+      this.obey().pass(1_000);
+      still = this.decisions.changed.size === 0 ? still + 1 : 0;
+      if (i > 200) throw new Error('it does not come to rest');
+    }
+    return this;
+  }
+
+  change(name: string, change: Partial<PlacementNode>): this {
+    this.nodes = this.nodes.map((each) => (each.name === name ? { ...each, ...change } : each));
+    return this;
+  }
+
+  on(key: string): string[] {
+    return (this.placement.channels.get(key)?.replicas ?? []).filter(({ leaving }) => !leaving).map((each) => each.node);
+  }
+
+  why(key: string, name: string): string {
+    return explain([key], this.world(), this.placement)[0]!.nodes.find((each) => each.node === name)!.reason;
+  }
+
+  drain(name: string) {
+    return drainProgress(name, new Map(this.channels.map((each) => [each.key, each])), this.placement, this.held.get(name));
+  }
+}
+
+const many = (count: number, make: (i: number) => PlacementNode = (i) => node(`n${i}`)): PlacementNode[] => Array.from({ length: count }, (_, i) => make(i));
+
+describe(place.name, () => {
+  it('puts two replicas on two nodes, in two zones where there are two', () => {
+    const fleet = new Fleet([node('n1'), node('n2'), node('n3', { zone: 'b' })], [channel('c', { replicas: replicas(2) })]);
+    expect(fleet.on('c')).toHaveLength(2);
+    expect(fleet.on('c')).toContain('n3');
+  });
+
+  it.each<[string, Partial<PlacementNode>, Partial<PlacementChannel>, string]>([
+    ['for another engine', { engines: ['4'] }, {}, 'runs engine 4; built for engine 3'],
+    ['without a capability', {}, { capabilities: ['mqtt', 'http'] }, 'does not support mqtt'],
+    ['whose label is another', { labels: { disk: 'hdd' } }, { affinity: { required: [{ label: 'disk', operator: 'in', values: ['ssd'] }], preferred: [] } }, 'label disk is "hdd", must be one of ssd'],
+    ['whose taint is not tolerated', { taints: [{ key: 'gpu', value: 'yes', effect: 'no-new' }] }, {}, 'taint gpu=yes is not tolerated'],
+    ['that is cordoned', { wanted: 'cordoned' }, {}, 'cordoned: gets nothing new'],
+    ['that is draining', { wanted: 'draining' }, {}, 'draining'],
+    ['that is sick', { sickness: 'its disk is full' }, {}, 'says that it cannot serve: its disk is full'],
+    ['without room', { capacity: { memoryBytes: 50 * MB, milliCores: 4000 } }, {}, 'needs 100 MB and 0.1 cores, 50 MB and 4 cores are free'],
+  ])('puts nothing on a node %s, and says so', (_what, change, wish, reason) => {
+    const fleet = new Fleet([node('n1', change), node('n2', { capabilities: ['http', 'mqtt'], labels: { disk: 'ssd' } })], [channel('c', wish)]);
+    expect(fleet.on('c')).toEqual(['n2']);
+    expect(fleet.why('c', 'n1')).toBe(reason);
+  });
+
+  it('goes where taints are tolerated and prefers what is preferred', () => {
+    const nodes = [node('n1'), node('n2', { taints: [{ key: 'gpu', value: 'yes', effect: 'move' }], labels: { disk: 'ssd' } })];
+    const preferred = [{ label: 'disk', operator: 'in' as const, values: ['ssd'] }];
+    expect(new Fleet(nodes, [channel('c', { tolerations: [{ key: 'gpu', value: 'yes' }], affinity: { required: [], preferred } })]).on('c')).toEqual(['n2']);
+  });
+
+  it('keeps room for the version before', () => {
+    const fleet = new Fleet([node('n1')], Array.from({ length: 10 }, (_, i) => channel(`c${i}`, { reserve: { memoryBytes: 100 * MB, milliCores: 0 } })));
+    expect(fleet.decisions.short).toHaveLength(5);
+  });
+
+  it('moves nothing for a node that comes', () => {
+    const fleet = new Fleet(many(3), Array.from({ length: 9 }, (_, i) => channel(`c${i}`))).rest();
+    fleet.nodes.push(node('new'));
+    expect(fleet.pass(1_000).decisions.changed.size).toBe(0);
+  });
+
+  it('moves one replica of two that share a zone when another zone comes', () => {
+    const fleet = new Fleet(many(3), [channel('c', { replicas: replicas(2) })]).rest();
+    fleet.nodes.push(node('far', { zone: 'b' }));
+    expect(fleet.rest().on('c')).toContain('far');
+    expect(fleet.on('c')).toHaveLength(2);
+  });
+
+  it('decides nothing else for apps that are not concerned when one is pushed', () => {
+    const fleet = new Fleet(many(5), Array.from({ length: 20 }, (_, i) => channel(`c${i}`))).rest();
+    fleet.channels.push(channel('new'));
+    expect([...fleet.pass(1_000).decisions.changed.keys()]).toEqual(['new']);
+  });
+
+  it('gives replicas beyond the least of one app to another that has fewer than it must have', () => {
+    const fleet = new Fleet(many(2), [channel('c', { replicas: replicas(1, 2, 2), demand: { memoryBytes: 900 * MB, milliCores: 10 } })]).rest();
+    fleet.channels.push(channel('d', { demand: { memoryBytes: 500 * MB, milliCores: 10 } }));
+    fleet.rest();
+    expect([fleet.on('c').length, fleet.on('d').length, fleet.decisions.short]).toEqual([1, 1, []]);
+  });
+
+  it('moves a small one where it fits for a large one that fits nowhere else', () => {
+    const small = channel('s', { demand: { memoryBytes: 300 * MB, milliCores: 10 }, affinity: { required: [], preferred: [{ label: 'x', operator: 'in', values: ['y'] }] } });
+    const nodes = [node('n1', { labels: { x: 'y' } }), node('n2', { capacity: { memoryBytes: 400 * MB, milliCores: 4000 } })];
+    const fleet = new Fleet(nodes, [small]).rest();
+    expect(fleet.on('s')).toEqual(['n1']);
+    fleet.channels.push(channel('l', { demand: { memoryBytes: 900 * MB, milliCores: 10 } }));
+    fleet.rest();
+    expect([fleet.on('s'), fleet.on('l')]).toEqual([['n2'], ['n1']]);
+  });
+
+  it('takes replicas off a node on which apps have grown', () => {
+    const fleet = new Fleet([node('n1')], [channel('c'), channel('d')]).rest();
+    fleet.nodes.push(node('n2'));
+    fleet.channels = fleet.channels.map((each) => ({ ...each, demand: { memoryBytes: 600 * MB, milliCores: 100 } }));
+    expect(fleet.pass(1_000).decisions.over).toEqual(['n1']);
+    fleet.rest();
+    expect([fleet.decisions.over, new Set([...fleet.on('c'), ...fleet.on('d')])]).toEqual([[], new Set(['n1', 'n2'])]);
+  });
+});
+
+describe('an idle app', () => {
+  it('is on disk only, takes no room, and becomes active where it is', () => {
+    const fleet = new Fleet(many(4), [channel('c', { replicas: replicas(0, 2, 0) })]).rest();
+    const onDisk = fleet.on('c');
+    expect(onDisk).toHaveLength(2);
+    expect(fleet.placement.channels.get('c')!.replicas.map(({ active }) => active)).toEqual([false, false]);
+    fleet.channels = [channel('c', { replicas: replicas(0, 2, 1) })];
+    fleet.rest();
+    expect(fleet.placement.channels.get('c')!.replicas.map(({ active }) => active)).toEqual([true]);
+    expect(onDisk).toContain(fleet.on('c')[0]);
+  });
+});
+
+describe('a node that is lost', () => {
+  it('has its apps placed elsewhere after 5 s, and not before', () => {
+    const fleet = new Fleet(many(3), [channel('c', { replicas: replicas(2) })]).rest();
+    const [lost] = fleet.on('c') as [string];
+    fleet.away.add(lost);
+    expect(fleet.pass(1_000).pass(2_000).pass(1_900).decisions.changed.size).toBe(0);
+    fleet.pass(200);
+    expect(fleet.on('c')).toHaveLength(2);
+    expect(fleet.on('c')).not.toContain(lost);
+    expect(fleet.why('c', lost)).toBe('lost: not heard of for 5.1 s');
+  });
+
+  it('is not taken for holding what it held when it returns, and gets nothing new for a while', () => {
+    const fleet = new Fleet(many(3), [channel('c', { replicas: replicas(2) })]).rest();
+    const [lost, other] = fleet.on('c') as [string, string];
+    const before = fleet.placement.channels.get('c')!.generation;
+    fleet.away.add(lost);
+    for (let i = 0; i < 6; i++) fleet.pass(1_000);
+    fleet.change(other, { wanted: 'draining' });
+    fleet.away.delete(lost);
+    // It still says that it holds the channel, of the generation of then.
+    fleet.pass(1_000);
+    expect(fleet.on('c')).not.toContain(lost);
+    expect(fleet.why('c', lost)).toBe('came back a moment ago: gets nothing new yet');
+    for (let i = 0; i < 12; i++) fleet.pass(1_000);
+    const replica = fleet.placement.channels.get('c')!.replicas.find((each) => each.node === lost)!;
+    expect(replica.generation).toBeGreaterThan(before);
+    expect(fleet.on('c')).toContain(other);
+    expect(fleet.obey().pass(1_000).on('c')).not.toContain(other);
+  });
+
+  it('goes on being waited for by apps whose state is in its files, which are not started elsewhere', () => {
+    const fleet = new Fleet(many(5), [channel('c', { stateGroup: 'g' })]).rest();
+    const [home] = fleet.on('c') as [string];
+    const { generation } = fleet.placement.channels.get('c')!;
+    fleet.away.add(home);
+    for (let i = 0; i < 10; i++) fleet.pass(1_000);
+    expect(fleet.on('c')).toEqual([home]);
+    expect(fleet.placement.channels.get('c')!.replicas[0]!.generation).toBeGreaterThan(generation);
+    expect(fleet.why('c', home)).toContain('to move: lost: not heard of for 10.0 s, but its state is in files here');
+  });
+});
+
+describe('most nodes', () => {
+  const apps = Array.from({ length: 12 }, (_, i) => channel(`c${i}`, { replicas: replicas(2) }));
+
+  it('that vanish at once move nothing, however long it lasts, and nothing when they come back', () => {
+    const fleet = new Fleet(many(6), apps).rest();
+    const { channels } = fleet.placement;
+    for (const name of ['n0', 'n1', 'n2', 'n3']) fleet.away.add(name);
+    for (let i = 0; i < 600; i++) expect(fleet.pass(1_000).decisions.changed.size).toBe(0);
+    expect(fleet.decisions.fleet.frozen!.reason).toBe('most nodes vanished at once (4 of 6 nodes absent): nothing is moved until they are back or removed');
+    expect(explain(['c1'], fleet.world(), fleet.placement)[0]!.summary).toContain('the scheduler has stopped: most nodes vanished');
+    for (const name of ['n0', 'n1', 'n2', 'n3']) {
+      fleet.away.delete(name);
+      expect(fleet.pass(1_000).decisions.changed.size).toBe(0);
+    }
+    expect([fleet.decisions.fleet.frozen, fleet.placement.channels]).toEqual([null, channels]);
+  });
+
+  it('that vanish one after the other within a minute count as at once', () => {
+    const fleet = new Fleet(many(7), apps).rest();
+    for (let i = 0; i < 5; i++) {
+      fleet.away.add(`n${i}`);
+      fleet.pass(6_000 / 4).pass(6_000 / 4).pass(6_000 / 4).pass(6_000 / 4);
+    }
+    expect(fleet.decisions.fleet.frozen!.reason).toContain('of 7 nodes absent');
+  });
+
+  it('that stay away are lost when the operator removes them', () => {
+    const fleet = new Fleet(many(4), apps).rest();
+    for (const name of ['n0', 'n1', 'n2']) fleet.away.add(name);
+    fleet.pass(4_000).pass(4_000);
+    expect(fleet.decisions.fleet.frozen).not.toBeNull();
+    for (const name of ['n0', 'n1', 'n2']) fleet.change(name, { wanted: 'removed' });
+    fleet.pass(1_000);
+    expect([fleet.decisions.fleet.frozen, new Set(apps.flatMap(({ key }) => fleet.on(key)))]).toEqual([null, new Set(['n3'])]);
+  });
+
+  it('that were drained before they went do not count', () => {
+    const fleet = new Fleet(many(4), apps).rest();
+    for (const name of ['n0', 'n1', 'n2']) {
+      fleet.change(name, { wanted: 'draining' }).rest();
+      fleet.away.add(name);
+      fleet.pass(3_000).pass(3_000);
+    }
+    expect([fleet.decisions.fleet.frozen, fleet.drain('n2').waiting]).toEqual([null, 0]);
+  });
+
+  it('that nobody listened to are not lost: a control plane that was away for a minute moves nothing', () => {
+    const fleet = new Fleet(many(3), apps).rest();
+    const seenMs = fleet.nowMs;
+    fleet.nowMs += 60_000;
+    fleet.nodes = fleet.nodes.map((each) => ({ ...each, lastSeenMs: seenMs }));
+    const { decisions } = place(fleet.world(), fleet.placement);
+    expect([decisions.changed.size, decisions.fleet.frozen]).toEqual([0, null]);
+  });
+
+  it('that are not named any more are not removed', () => {
+    const fleet = new Fleet(many(3), apps).rest();
+    fleet.nodes = [];
+    expect(fleet.pass(1_000).decisions.changed.size).toBe(0);
+    expect(fleet.decisions.fleet.frozen!.reason).toContain('3 of 3 nodes absent');
+  });
+});
+
+describe('a desired state that is empty', () => {
+  it('takes nothing down; a channel goes when it is named as removed, once its nodes have let go', () => {
+    const fleet = new Fleet(many(3), [channel('c', { replicas: replicas(2) })]).rest();
+    fleet.channels = [];
+    expect(fleet.pass(1_000).decisions.changed.size).toBe(0);
+    fleet.removed = ['c'];
+    fleet.pass(1_000);
+    expect(fleet.placement.channels.get('c')!.replicas.map(({ leaving }) => leaving)).toEqual([true, true]);
+    expect(fleet.rest().placement.channels.has('c')).toBe(false);
+  });
+});
+
+describe('a drain', () => {
+  it('moves first and frees then, a bounded number at a time, and counts what is left', () => {
+    const fleet = new Fleet(many(3), Array.from({ length: 9 }, (_, i) => channel(`c${i}`)), { ...DEFAULT_SETTINGS, movesInFlight: 2 }).rest();
+    const held = fleet.drain('n0').waiting;
+    expect(held).toBeGreaterThan(2);
+    fleet.change('n0', { wanted: 'draining' }).pass(1_000);
+    expect(fleet.drain('n0')).toEqual({ waiting: held - 2, moving: 2, leaving: 0, blocked: [], done: false });
+    // Nothing leaves before its successor is ready.
+    expect(fleet.pass(60).drain('n0').leaving).toBe(0);
+    fleet.obey().pass(60);
+    expect(fleet.drain('n0')).toMatchObject({ leaving: 2, moving: Math.min(2, held - 2) });
+    expect(fleet.rest().drain('n0')).toEqual({ waiting: 0, moving: 0, leaving: 0, blocked: [], done: true });
+  });
+
+  it('names what it cannot move', () => {
+    const fleet = new Fleet(many(2), [channel('c', { stateGroup: 'g' })]).rest();
+    const [home] = fleet.on('c') as [string];
+    fleet.change(home, { wanted: 'draining' }).rest();
+    expect(fleet.drain(home)).toMatchObject({ blocked: ['c/production'], done: false });
+  });
+
+  it('that is called off leaves the rest where it is', () => {
+    const fleet = new Fleet(many(3), Array.from({ length: 9 }, (_, i) => channel(`c${i}`)), { ...DEFAULT_SETTINGS, movesInFlight: 1 }).rest();
+    const held = fleet.drain('n0').waiting;
+    fleet.change('n0', { wanted: 'draining' }).pass(1_000);
+    fleet.change('n0', { wanted: 'active' }).rest();
+    expect(fleet.drain('n0').waiting).toBe(held - 1);
+  });
+});
+
+describe('apps with state in files', () => {
+  it('are placed once, together with all that share it, and the explanation says why', () => {
+    const fleet = new Fleet(many(5), [channel('c', { stateGroup: 'g', replicas: replicas(3) }), channel('d', { stateGroup: 'g' })]).rest();
+    expect(fleet.on('c')).toHaveLength(1);
+    expect(fleet.on('d')).toEqual(fleet.on('c'));
+    const [{ summary, nodes }] = explain(['c'], fleet.world(), fleet.placement) as [ReturnType<typeof explain>[0]];
+    expect(summary).toContain('one replica instead of 3: its state is in files of one node; link its stores to a service that nodes share to have more');
+    expect(nodes.filter(({ code }) => code === 'home')).toHaveLength(4);
+  });
+
+  it('stay where they are when they come to have it', () => {
+    const fleet = new Fleet(many(5), [channel('c', { replicas: replicas(2) })]).rest();
+    const before = fleet.on('c');
+    fleet.channels = [channel('c', { replicas: replicas(2), stateGroup: 'g' })];
+    fleet.rest();
+    expect(fleet.on('c')).toHaveLength(1);
+    expect(before).toContain(fleet.on('c')[0]);
+  });
+});
+
+describe(newestReport.name, () => {
+  it('is not changed by one that is late or comes twice, nor by one of a start before', () => {
+    const of = (start: number, sequence: number) => ({ start, sequence, holdings: new Map() });
+    const known = of(2, 5);
+    for (const late of [of(2, 4), of(2, 5), of(1, 9)]) expect(newestReport(known, late)).toBe(known);
+    for (const newer of [of(2, 6), of(3, 1)]) expect(newestReport(known, newer)).toBe(newer);
+  });
+});

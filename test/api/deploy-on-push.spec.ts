@@ -176,6 +176,18 @@ describe('deploy on push', () => {
     expect(await versions('broken')).toBe(0);
   });
 
+  it('keeps the last 50 pushes', async () => {
+    await put('long', { tags: '*' });
+    await push('long', 'first');
+    await until(async () => (await pushes('long'))[0] === 'first deployed 1');
+    await api.sql(`INSERT INTO tag_push (channel_id, tag, digest, pushed_at, state, ended_at)
+      SELECT c.id, 'old-' || n, 'sha256:' || repeat('0', 64), now() - interval '90 minutes', 'skipped', now() - interval '90 minutes' FROM channel c JOIN app a ON a.id = c.app_id, generate_series(1, 60) n WHERE a.name = 'long'`);
+    await push('long', 'second');
+    await until(async () => (await pushes('long'))[0] === 'second deployed 2');
+    expect(await api.sql(`SELECT count(*)::int AS kept FROM tag_push p JOIN channel c ON c.id = p.channel_id JOIN app a ON a.id = c.app_id WHERE a.name = 'long'`)).toEqual([{ kept: 50 }]);
+    expect(await versions('long')).toBe(2);
+  });
+
   it('tries again what failed by no fault of the app', async () => {
     await put('down', { tags: '*' });
     api.registry.down = true;

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { get } from '../../bench/lib/load.mjs';
 import { startPlatform, type Platform } from '../../bench/lib/platform.mjs';
@@ -17,6 +18,12 @@ afterAll(() => platform?.stop(), 60_000);
 const answering = (text: string) => buildWat('loop', (wat) => wat.replace('"ok\\0a"', `"${text}\\0a"`));
 const call = (app: string) => get({ port: platform.httpPort, host: `${app}.localhost`, path: '/ok', timeoutMs: 60_000 });
 const deploy = (app: string, image: string) => platform.call('POST', `/v1/apps/${app}/versions?wait=60`, { body: JSON.stringify({ image }), headers: { 'content-type': 'application/json' } });
+
+/** Its process. */
+function controlPlane(): number {
+  const lines = execFileSync('ps', ['-eo', 'pid=,ppid=,args='], { encoding: 'utf8' }).split('\n').map((line) => line.trim().split(/\s+/));
+  return Number(lines.find(([, parent, ...command]) => Number(parent) === platform.child.pid && command.some((part) => part.endsWith('bin/control-plane.js')))![0]);
+}
 
 async function push(repository: string, tag: string, { manifest, blobs }: TestImage): Promise<void> {
   const send = async (method: string, path: string, body?: Uint8Array, type = 'application/octet-stream'): Promise<Response> => {
@@ -48,6 +55,17 @@ describe('push by OCI, deploy, call', () => {
     expect(await deploy('lone', 'lone')).toMatchObject({ state: 'serving' });
     expect((await call('lone')).body).toBe('me\n');
   });
+
+  it('deploys a tag once whose push was answered just before the control plane was killed', async () => {
+    const rule = '/v1/apps/killed/channels/production/deploy-on-push';
+    await platform.call('PUT', rule, { body: JSON.stringify({ tags: '*' }), headers: { 'content-type': 'application/json' } });
+    const image = spinImage({ components: { killed: await answering('k1') } });
+    await push('killed', 'latest', image);
+    process.kill(controlPlane(), 'SIGKILL');
+    await until(async () => (await call('killed')).body === 'k1\n', 60_000);
+    expect((await platform.call('GET', rule)).pushes).toMatchObject([{ tag: 'latest', digest: digestOf(image.manifest), state: 'deployed', version: 1 }]);
+    expect((await platform.call('GET', '/v1/apps/killed/versions')).items).toHaveLength(1);
+  }, 90_000);
 
   it('serves what is pushed by itself where the channel says so', async () => {
     await platform.call('PUT', '/v1/apps/auto/channels/production/deploy-on-push', { body: JSON.stringify({ semver: '1.x' }), headers: { 'content-type': 'application/json' } });

@@ -21,8 +21,8 @@ const LOOK_MS = 10_000;
 /** A push becomes visible when its transaction ends, which began before: so far back is looked again. */
 const LOOK_BACK_MS = 60_000;
 /** A claim of a process that is gone is free again after this long; one that lives renews it. */
-const LEASE_MS = 30_000;
-const RENEW_MS = 10_000;
+const LEASE_MS = 15_000;
+const RENEW_MS = 5_000;
 /** What failed by no fault of the app's is tried again after this long. */
 const RETRY_MS = 30_000;
 /** An image is pushed before it is signed: for so long after its push it is tried again for the sake of a signature that comes. */

@@ -27,7 +27,6 @@ export class PushLedger {
     await this.note(app, record, lookBackMs);
     const { chosen, skipped } = decide(record.rule, await this.pushes.pending(id), record.newestTag);
     for (const { push, reason } of skipped) await this.pushes.endAs([push.id], 'skipped', { code: 'API_PUSH_SUPERSEDED', message: reason });
-    if (skipped.length > 0) await this.pushes.forget(id);
     return chosen?.retryAt && chosen.retryAt > (await this.rules.now()) ? undefined : chosen;
   }
 
@@ -55,6 +54,7 @@ export class PushLedger {
     await this.prisma.transaction(async (db) => {
       await this.pushes.note(db, app.channel.id, matching);
       await this.rules.seen(db, app.channel.id, last.pushedAt);
+      await this.pushes.forget(db, app.channel.id);
     });
   }
 }

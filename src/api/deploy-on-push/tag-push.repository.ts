@@ -66,8 +66,9 @@ export class TagPushRepository {
     await db.tagPush.updateMany({ where: { channelId, state: 'pending' }, data: { state: 'skipped', reason: { ...reason }, retryAt: null, endedAt: new Date() } });
   }
 
-  async forget(channelId: string): Promise<void> {
-    await this.prisma.$executeRaw`
+  /** Those that nobody sees any more. */
+  async forget(db: Db, channelId: string): Promise<void> {
+    await db.$executeRaw`
       DELETE FROM tag_push WHERE channel_id = ${channelId}::uuid AND ended_at < now() - ${FORGET_AFTER} AND pushed_at < now() - ${FORGET_AFTER}
         AND id NOT IN (SELECT id FROM tag_push WHERE channel_id = ${channelId}::uuid ORDER BY pushed_at DESC, id DESC LIMIT ${KEPT})`;
   }

@@ -126,6 +126,8 @@ export class World {
     this.latency = samplerOf(this.settings.shape);
     this.cpu = samplerOf('cpu');
     this.hanging = [];
+    this.components = Object.keys(this.settings.components);
+    this.cells = Array.from({ length: this.settings.nodes }, () => this.components.flatMap((name) => [newCell(BASELINE, name), newCell(CANDIDATE, name)]));
   }
 
   /** @param percent of the requests that go to the candidate; 0: before the rollout */
@@ -137,14 +139,13 @@ export class World {
     if (settings.bursts && random() < (this.burst ? 0.33 : 0.037)) this.burst = !this.burst;
     if (settings.outages && random() < (this.outage ? 0.05 : 0.01)) this.outage = !this.outage;
     const mean = settings.rate * (settings.bursts ? (this.burst ? 5 : 0.5556) : 1);
-    const cells = Array.from({ length: settings.nodes }, () => new Map());
     const total = poisson(random, mean);
-    for (let i = 0; i < total; i++) this.request(cells, percent);
-    this.giveUp(cells);
-    return cells.map((cell, node) => ({ source: `node-${node}`, seq: this.seq, atMs, samples: [...cell.values()].map((each) => this.toSample(each)) }));
+    for (let i = 0; i < total; i++) this.request(percent);
+    this.giveUp();
+    return this.cells.map((cells, node) => ({ source: `node-${node}`, seq: this.seq, atMs, samples: cells.filter(({ used }) => used).map((cell) => this.toSample(cell)) }));
   }
 
-  request(cells, percent) {
+  request(percent) {
     const { settings, random } = this;
     let node = settings.nodes === 1 ? 0 : Math.floor(random() * settings.nodes);
     const client = this.clients?.draw(random);
@@ -152,8 +153,8 @@ export class World {
     const candidate = drawn < percent;
     if (candidate && settings.candidateNodes) node = settings.candidateNodes[Math.floor(random() * settings.candidateNodes.length)];
     const component = this.componentOf();
-    const cell = cellOf(cells[node], candidate ? CANDIDATE : BASELINE, component);
-    const fault = candidate && this.rolloutS > settings.onsetS && (settings.faulty ?? component) === component ? settings.fault : {};
+    const cell = this.cellOf(node, component, candidate);
+    const fault = candidate && this.rolloutS > settings.onsetS && (settings.faulty ?? this.components[component]) === this.components[component] ? settings.fault : {};
     cell.started++;
     if (fault.hang && random() < fault.hang) {
       this.hanging.push({ node, component, dueS: this.t + 5 });
@@ -211,11 +212,11 @@ export class World {
   }
 
   /** Requests that hang count as errors once they are overdue. */
-  giveUp(cells) {
+  giveUp() {
     const due = this.hanging.filter(({ dueS }) => dueS <= this.t);
     this.hanging = this.hanging.filter(({ dueS }) => dueS > this.t);
     for (const { node, component } of due) {
-      const cell = cellOf(cells[node], CANDIDATE, component);
+      const cell = this.cellOf(node, component, true);
       cell.requests++;
       cell.errors++;
       cell.overdue++;
@@ -224,27 +225,36 @@ export class World {
     }
   }
 
+  /** The number of the component that a request is for. */
   componentOf() {
-    const names = Object.keys(this.settings.components);
-    if (names.length === 1) return names[0];
+    if (this.components.length === 1) return 0;
     let left = this.random();
-    return names.find((name) => (left -= this.settings.components[name]) < 0) ?? names.at(-1);
+    const found = this.components.findIndex((name) => (left -= this.settings.components[name]) < 0);
+    return found < 0 ? this.components.length - 1 : found;
   }
 
-  toSample({ version, component, started, requests, errors, traps, limits, overdue, latency, cpu, groups }) {
-    return { version, component, started, requests, errors, traps, limits, overdue, latency: this.toHistogram(latency), cpu: this.toHistogram(cpu), ...(version === BASELINE && { groups }) };
+  cellOf(node, component, candidate) {
+    const cell = this.cells[node][2 * component + (candidate ? 1 : 0)];
+    cell.used = true;
+    return cell;
+  }
+
+  /** What one version did on one node in the second, which leaves the cell empty. */
+  toSample(cell) {
+    const { version, component, started, requests, errors, traps, limits, overdue, latency, cpu, groups } = cell;
+    const sample = { version, component, started, requests, errors, traps, limits, overdue, latency: this.toHistogram(latency), cpu: this.toHistogram(cpu), ...(version === BASELINE && { groups: [...groups] }) };
+    latency.fill(0);
+    cpu.fill(0);
+    groups.fill(0);
+    Object.assign(cell, { used: false, started: 0, requests: 0, errors: 0, traps: 0, limits: 0, overdue: 0, lump: undefined });
+    return sample;
   }
 }
 
-function cellOf(cell, version, component) {
-  const key = `${version} ${component}`;
-  let found = cell.get(key);
-  if (!found) {
-    found = { version, component, started: 0, requests: 0, errors: 0, traps: 0, limits: 0, overdue: 0, latency: new Uint32Array(BUCKETS), cpu: new Uint32Array(BUCKETS), groups: new Array(3 * GROUPS).fill(0) };
-    cell.set(key, found);
-  }
-  return found;
-}
+const newCell = (version, component) => ({
+  version, component, used: false, started: 0, requests: 0, errors: 0, traps: 0, limits: 0, overdue: 0, lump: undefined, lumpGroup: 0,
+  latency: new Uint32Array(BUCKETS), cpu: new Uint32Array(BUCKETS), groups: new Array(3 * GROUPS).fill(0),
+});
 
 /** Clients of very different size (the k-th has a k-th of the first one's requests), one in twenty with 15 % errors and three times slower. */
 function newClients(random, count, troubledShare) {

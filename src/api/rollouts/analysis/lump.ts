@@ -25,6 +25,8 @@ const PRIOR = 5;
 const PRIOR_GROUPS = 2;
 /** The candidate may have had more requests than a group; the factor is taken as far as this many times. */
 const FURTHEST = 8;
+/** What groups differ by in the mean is less than what a few of their clients differ by in the tail. */
+const TAIL = 3;
 
 export function newLump(): Lump {
   const none = new Array<number>(GROUPS).fill(0);
@@ -68,7 +70,7 @@ export function divisionOf(lump: Lump, { sticky, usual, candidateRequests }: { s
     if (variance <= 0) return 1;
     let squares = PRIOR_GROUPS;
     for (let g = 0; g < GROUPS; g++) if (lump.requests[g]! > 0) squares += (values[g]! - lump.requests[g]! * mean) ** 2 / (lump.requests[g]! * variance);
-    return 1 + reach * Math.max(0, squares / (PRIOR_GROUPS + GROUPS - 1) - 1);
+    return 1 + TAIL * reach * Math.max(0, squares / (PRIOR_GROUPS + GROUPS - 1) - 1);
   };
   return {
     rates: Math.max(within, between(lump.errors, ratio, ratio * (1 - ratio))),

@@ -94,6 +94,7 @@ describe(parseLockedApp.name, () => {
     ['a route that is none', spin({ trigger: { route: '/a/.../b' } }), 'BUNDLE_MANIFEST_INVALID', /triggers\[0\]\.trigger_config\.route: /],
     ['a trigger of a component that is not there', spin({ trigger: { component: 'nobody' } }), 'BUNDLE_MANIFEST_INVALID', /triggers\[0\]\.trigger_config\.component: there is no component "nobody"/],
     ['a trigger with a component inside', spin({ trigger: { component: { source: 'x.wasm' } } }), 'BUNDLE_MANIFEST_INVALID', /trigger_config\.component: expected the id/],
+    ['a setting of a trigger that is not known', spin({ trigger: { constructor: 1 } }), 'BUNDLE_MANIFEST_INVALID', /triggers\[0\]\.trigger_config\.constructor: unknown key/],
     ['middleware', spin({ component: { trigger_dependencies: { middleware: [{}] }, host_requirements: { middleware: 'required' } } }), 'BUNDLE_UNSUPPORTED', /components\[0\]\.trigger_dependencies\.middleware/],
     ['an id that is none', spin({ component: { id: 'a/../b' } }), 'BUNDLE_MANIFEST_INVALID', /components\[0\]\.id: "a\/\.\.\/b"/],
     ['a host that is none', spin({ component: { metadata: { allowed_outbound_hosts: ['x.org'] } } }), 'BUNDLE_MANIFEST_INVALID', /components\[0\]\.metadata\.allowed_outbound_hosts\[0\]: "x\.org": expected scheme/],
@@ -108,9 +109,9 @@ describe(parseLockedApp.name, () => {
     ['what is no base64', spin({ component: { files: [{ path: '/x', inline: '!' }] } }), 'BUNDLE_MANIFEST_INVALID', /files\[0\]\.inline: is no base64/],
     ['a place on the machine that pushed', spin({ component: { source: { source: 'file:///home/ann/x.wasm' } } }), 'BUNDLE_MANIFEST_INVALID', /components\[0\]\.source: "file:.* is a place on the machine that pushed/],
     ['an app without a name', spin({ metadata: {} }), 'BUNDLE_MANIFEST_INVALID', /metadata\.name: is required/],
-    ['an app without triggers', spin({ triggers: [] }), 'BUNDLE_MANIFEST_INVALID', /has no trigger/],
+    ['an app without triggers', spin({ triggers: [] }), 'BUNDLE_MANIFEST_INVALID', /^locked app triggers: the app has no trigger/],
     ['an odd inheritance', spin({ component: { dependencies: { 'a:b': { source: { digest: WASM }, inherit: 'Everything' } } } }), 'BUNDLE_MANIFEST_INVALID', /dependencies\["a:b"\]\.inherit|dependencies\."a:b"\.inherit/],
-    ['something else', [1], 'BUNDLE_MANIFEST_INVALID', /expected a table/],
+    ['something else', [1], 'BUNDLE_MANIFEST_INVALID', /^locked app expected a table/],
   ])('refuses %s', (_, app, code, message) => {
     expect(refusal(app)).toMatchObject({ code, message: expect.stringMatching(message) });
   });
@@ -118,6 +119,40 @@ describe(parseLockedApp.name, () => {
   it('refuses what is no JSON, and what is too long', () => {
     expect(() => parseLockedApp('{')).toThrow(expect.objectContaining({ code: 'BUNDLE_MANIFEST_SYNTAX' }));
     expect(() => parseLockedApp(' '.repeat(9 * 1024 * 1024))).toThrow(expect.objectContaining({ code: 'BUNDLE_TOO_LARGE' }));
+  });
+
+  it('refuses with a reason, whatever stands in whichever place', () => {
+    const whole = spin({
+      variables: { greeting: { default: 'x' } },
+      component: { metadata: { allowed_outbound_hosts: ['https://x.org'], tool: { whorl: { cpu_ms: 1 } } }, env: { A: 'b' }, config: { a: '{{ greeting }}' }, files: [{ path: 'x', digest: WASM, inline: 'd2FzbQ' }], dependencies: { 'a:b/c': { source: { digest: WASM }, export: null, inherit: { Some: ['environment'] } } } },
+    });
+    const places: [object, string][] = [];
+    const walk = (value: unknown): void => {
+      if (typeof value !== 'object' || value === null) return;
+      for (const key of Object.keys(value)) {
+        places.push([value, key]);
+        walk((value as Record<string, unknown>)[key]);
+      }
+    };
+    walk(whole);
+    const odd: unknown[] = [null, 0, -1, 1e300, '', '__proto__', '../..', true, [], [null], [[]], {}, { constructor: {} }, JSON.parse('{"__proto__":{"a":1}}'), { toString: 'x' }];
+    let refused = 0;
+    for (const [holder, key] of places) {
+      const kept = (holder as Record<string, unknown>)[key];
+      for (const value of odd) {
+        (holder as Record<string, unknown>)[key] = value;
+        try {
+          parse(whole);
+        } catch (error) {
+          expect((error as { code?: string }).code).toMatch(/^BUNDLE_/);
+          expect((error as Error).message).not.toContain('undefined');
+          refused++;
+        }
+      }
+      (holder as Record<string, unknown>)[key] = kept;
+    }
+    expect(places.length).toBeGreaterThan(50);
+    expect(refused).toBeGreaterThan(300);
   });
 
   it('names everything that is wrong at once, by path', () => {

@@ -23,20 +23,22 @@ const COMPONENT_PLACES: Record<string, readonly string[]> = {
   description: ['metadata', 'description'], allowed_outbound_hosts: ['metadata', 'allowed_outbound_hosts'], key_value_stores: ['metadata', 'key_value_stores'],
   sqlite_databases: ['metadata', 'databases'], ai_models: ['metadata', 'ai_models'], tool: ['metadata', 'tool'], variables: ['config'], environment: ['env'],
 };
-const TRIGGER_PLACES: Record<string, readonly string[]> = Object.fromEntries(
-  ['component', 'components', 'dependencies', 'route', 'executor', 'static_response'].map((key) => [key, ['trigger_config', key]]),
-);
+/** What is beside a trigger's own settings; all else stands in `trigger_config`. */
+const TRIGGER_KEYS = new Set<string | number>(['id', 'trigger_type', 'trigger_config', 'trigger_dependencies']);
+const TOP_PLACES: Record<string, string> = { trigger: 'triggers', component: 'components' };
 const FILE_PLACES: Record<string, readonly string[]> = { destination: ['path'], source: ['digest'] };
 
 const DOCUMENT: CheckedDocument = {
   name: 'locked app',
   lineOf: () => undefined,
-  pathOf: ([list, index, key, ...rest]) => {
-    if (index === undefined || key === undefined) return [list!, ...(index === undefined ? [] : [index])];
-    const places = list === 'components' ? COMPONENT_PLACES : list === 'triggers' ? TRIGGER_PLACES : {};
-    if (list === 'components' && key === 'files' && typeof rest[1] === 'string') return [list, index, key, rest[0]!, ...(FILE_PLACES[rest[1]] ?? [rest[1]])];
-    if (list === 'components' && key === 'dependencies' && rest[1] === 'path') return [list, index, key, rest[0]!, 'source'];
-    return [list!, index, ...((typeof key === 'string' && places[key]) || [key]), ...rest];
+  pathOf: (path) => {
+    const [list, index, key, ...rest] = path;
+    if (index === undefined || key === undefined) return path.length === 1 ? [TOP_PLACES[list!] ?? list!] : path;
+    if (list === 'triggers') return [list, index, ...(TRIGGER_KEYS.has(key) ? [key] : ['trigger_config', key]), ...rest];
+    if (list !== 'components') return path;
+    if (key === 'files' && typeof rest[1] === 'string') return [list, index, key, rest[0]!, ...(FILE_PLACES[rest[1]] ?? [rest[1]])];
+    if (key === 'dependencies' && rest[1] === 'path') return [list, index, key, rest[0]!, 'source'];
+    return [list, index, ...(Object.hasOwn(COMPONENT_PLACES, key) ? COMPONENT_PLACES[key]! : [key]), ...rest];
   },
 };
 

@@ -99,7 +99,7 @@ class Simulation {
     const machine = random.of(machines);
     const key = random.of([...this.channels.keys(), '']);
     const channel = this.channels.get(key);
-    switch (random.below(15)) {
+    switch (random.below(16)) {
       case 0: case 1: machine.isUp = false; break;
       case 2: case 3: this.comeBack(machine); break;
       case 4: for (const each of machines) if (random.chance(0.7)) each.isUp = false; break;
@@ -112,6 +112,7 @@ class Simulation {
       case 11: if (channel) { this.channels.delete(key); this.removed.add(key); } break;
       case 12: if (channel) this.change(key, { replicas: { ...channel.replicas, wanted: random.below(6) } }); break;
       case 13: if (channel) this.change(key, { demand: { memoryBytes: 1 + random.below(80), milliCores: 1 + random.below(500) } }); break;
+      case 14: if (channel) this.change(key, { stateGroup: random.chance(0.5) ? `g${random.below(5)}` : null }); break;
       default: if (random.chance(0.3) && machines.length < 15) machines.push(this.machine(4));
     }
   }
@@ -210,14 +211,14 @@ interface Step {
 function checkStep({ world, before, after, decisions }: Step, highest: Map<string, number>): void {
   const channels = new Map(world.channels.map((channel) => [channel.key, channel]));
   const { frozen } = after.fleet;
-  if (frozen) expect([[...decisions.changed], [...decisions.homes]]).toEqual([[], []]);
+  const isStopped = frozen !== null || haveMostVanished(world, before, after);
+  if (isStopped) expect([[...decisions.changed], [...decisions.homes]]).toEqual([[], []]);
   for (const { name, capacity } of world.nodes) {
     const [was, is] = [usedOn(name, before, channels), usedOn(name, after, channels)];
     expect(is.memoryBytes).toBeLessThanOrEqual(Math.max(was.memoryBytes, capacity.memoryBytes));
     expect(is.milliCores).toBeLessThanOrEqual(Math.max(was.milliCores, capacity.milliCores));
   }
   let started = 0;
-  const homes = new Map<string, string>();
   for (const [key, entry] of after.channels) {
     const old = before.channels.get(key);
     expect(entry.generation).toBeGreaterThanOrEqual(old?.generation ?? 0);
@@ -232,10 +233,9 @@ function checkStep({ world, before, after, decisions }: Step, highest: Map<strin
     }
     const channel = world.channels.find((each) => each.key === key);
     if (channel && channel.stateGroup !== null) {
-      expect(entry.replicas.length).toBeLessThanOrEqual(1);
-      for (const { node } of entry.replicas) expect(homes.get(channel.stateGroup) ?? node).toBe(node);
-      for (const { node } of entry.replicas) homes.set(channel.stateGroup, node);
+      if (!isStopped) checkPinned(channel.stateGroup, { before, after }, old, entry);
     }
+    checkMoves(world, key, old, entry);
     checkKept(world, channel, old, entry);
   }
   for (const [group, node] of before.homes) expect(after.homes.get(group)).toBe(node);
@@ -243,6 +243,36 @@ function checkStep({ world, before, after, decisions }: Step, highest: Map<strin
   const moving = [...after.channels.values()].flatMap(({ replicas }) => replicas).filter(({ replaces }) => replaces !== null).length;
   expect(moving).toBe(decisions.moving);
   expect(moving).toBeLessThanOrEqual(SETTINGS.movesInFlight);
+}
+
+/** More than half of the nodes that counted were not heard of, though somebody listened. */
+function haveMostVanished(world: News, before: Placement, after: Placement): boolean {
+  const counted = world.nodes.filter(({ name, wanted }) => before.fleet.nodes[name]?.standing === 'in' && wanted !== 'removed' && wanted !== 'draining');
+  const absent = counted.filter(({ lastSeenMs }) => world.nowMs - Math.max(lastSeenMs, after.fleet.observingSinceMs) > SETTINGS.lostAfterMs);
+  return absent.length * 2 > counted.length;
+}
+
+/** State is in one place: there it is served once, and what a node says after it was lost has to be of after the loss. */
+function checkPinned(group: string, { before, after }: Pick<Step, 'before' | 'after'>, old: ChannelPlacement | undefined, entry: ChannelPlacement): void {
+  const there = entry.replicas.filter(({ leaving }) => !leaving);
+  expect(there.length).toBeLessThanOrEqual(1);
+  for (const replica of there) {
+    expect(replica.node).toBe(after.homes.get(group));
+    const was = old?.replicas.find(({ node }) => node === replica.node);
+    if (!was) expect(entry.replicas).toEqual([replica]);
+    const isLostNow = before.fleet.nodes[replica.node]?.standing === 'in' && after.fleet.nodes[replica.node]?.standing === 'lost';
+    if (was && isLostNow) expect(replica.generation).toBeGreaterThan(was.generation);
+  }
+}
+
+/** A move is done when the new node says that it is ready with what it was given for it. */
+function checkMoves({ reports }: News, key: string, old: ChannelPlacement | undefined, entry: ChannelPlacement): void {
+  for (const replica of entry.replicas) {
+    const from = old?.replicas.find(({ node }) => node === replica.node)?.replaces;
+    const original = entry.replicas.find(({ node }) => node === from);
+    if (!from || replica.replaces !== null || replica.leaving || !original?.leaving || !original.reason.startsWith('moved')) continue;
+    expect(reports.get(replica.node)?.get(key)).toEqual({ generation: replica.generation, ready: true });
+  }
 }
 
 /** Of what answers and may go on answering, no pass takes more than leaves the least that the channel must have. */

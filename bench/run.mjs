@@ -12,7 +12,9 @@ const PLATFORM = ['deploy', 'rollback', 'runaway'];
 /** As those, but needs no platform. */
 const ENGINE = ['deadline'];
 /** These start what they need; their rows have one value. */
-const ALONE = ['throughput', 'density', 'key-value', 'sqlite', 'outbound'];
+const ALONE = ['throughput', 'density', 'key-value', 'sqlite', 'outbound', 'pull', 'storage'];
+/** Those in a folder of their stage. */
+const FOLDERS = { pull: 'registry/', storage: 'registry/' };
 const known = [...PLATFORM, ...ENGINE, ...ALONE];
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !known.includes(name));
@@ -21,7 +23,7 @@ if (unknown.length > 0) {
   process.exit(1);
 }
 const chosen = (benchmarks) => benchmarks.filter((name) => wanted.length === 0 || wanted.includes(name));
-const load = async (name) => (await import(`./${name}.mjs`))[name];
+const load = async (name) => (await import(`./${FOLDERS[name] ?? ''}${name}.mjs`))[name];
 execFileSync(process.execPath, [join(ROOT, 'scripts/build.mjs'), 'hello-js', 'tiny-wat'], { stdio: 'inherit' });
 
 const rows = [];

@@ -9,7 +9,10 @@ import { PARTIAL_PATH, UPLOADS_PATH } from './paths.js';
 import { type ByteRange, StorageDriver, type StoredObject, type StoredPart } from './storage-driver.js';
 import { WatchedContent } from './watched-content.js';
 
-const READ_BYTES = 256 * 1024;
+/** Of each read ahead; a client waits for as many of them as there are. */
+const READ_BYTES = 1024 * 1024;
+/** The same, of what is copied here: it may take longer, and not much memory. */
+const COPY_BYTES = 256 * 1024;
 
 /**
  * Objects as files. A write is a partial file, synced, then linked to its name: it survives a loss of power, and the first one wins. What a
@@ -148,7 +151,7 @@ export class FolderDriver extends StorageDriver {
   private async *joined(parts: readonly StoredPart[]): AsyncGenerator<Uint8Array> {
     for (const part of parts) {
       await this.checkPart(part);
-      yield* createReadStream(this.path(part.key), { highWaterMark: READ_BYTES });
+      yield* createReadStream(this.path(part.key), { highWaterMark: COPY_BYTES });
     }
   }
 

@@ -12,6 +12,8 @@ import { Backoff } from './backoff.js';
 import { toBlobPath } from './blob-path.js';
 
 const TRIES = 6;
+/** What may wait for the disk: with less, each piece off the network waits for the one before it. */
+const WRITE_BYTES = 1024 * 1024;
 const RETRY_MIN_MS = 100;
 const RETRY_MAX_MS = 3_000;
 /** What was fetched just now may belong to an assignment that is not yet held. */
@@ -126,7 +128,7 @@ export class BlobCache {
     const partial = join(this.options.dir, 'partial', randomUUID());
     try {
       const hash = createHash('sha256');
-      await pipeline(source, tapInto(hash), createWriteStream(partial, { mode: 0o600 }));
+      await pipeline(source, tapInto(hash), createWriteStream(partial, { mode: 0o600, highWaterMark: WRITE_BYTES }));
       const actual = `sha256:${hash.digest('hex')}`;
       if (actual !== digest) throw new WhorlError('NODE_BLOB_CORRUPT', `asked for ${digest}, got bytes of ${actual}`);
       const path = this.path(digest);

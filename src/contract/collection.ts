@@ -43,8 +43,8 @@ export interface CollectOrder {
   isEngineKept(engine: string): boolean;
   /** Of the blobs whose hex digits begin with the given ones, those that versions and uploads by digest have to do with. */
   holdings(prefix: string): Promise<ReadonlyMap<string, Holding>>;
-  /** Whether an upload with this id is still under way; ids that the API did not give are unknown to it. */
-  isUploadLive(id: string): boolean;
+  /** Ids of the uploads by digest that are under way, as `FileUploads` was given them. */
+  liveUploads: ReadonlySet<string>;
 }
 
 /** What the registry found and did. */

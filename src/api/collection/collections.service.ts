@@ -102,10 +102,10 @@ export class CollectionsService {
     const policy = { versions: this.config.WHORL_KEEP_VERSIONS, days: this.config.WHORL_KEEP_DAYS, graceMs };
     const versions = await this.giveUp(policy, dryRun, signal);
     const builds = dryRun ? await this.holdings.countBuilds(engines) : await this.holdings.removeBuilds(engines);
-    const isUploadLive = await this.uploads.liveness();
+    const liveUploads = new Set(await this.uploads.liveIds());
     const images = await this.policy.images(versions);
     const collected = await this.collector.collect({
-      dryRun, graceMs, untaggedMs: this.config.WHORL_KEEP_UNTAGGED_DAYS * DAY_MS, images, isEngineKept, isUploadLive,
+      dryRun, graceMs, untaggedMs: this.config.WHORL_KEEP_UNTAGGED_DAYS * DAY_MS, images, isEngineKept, liveUploads,
       holdings: (prefix) => this.holdings.holdings(prefix, { versions: dryRun ? versions : [], engines }),
     }, signal);
     if (!dryRun) await this.holdings.forget(engines);

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { WhorlError } from '#contract/errors.js';
 import { type BlobBytes, FileUploads } from '#contract/file-uploads.js';
-import { type AppName, type Digest } from '#contract/ids.js';
+import type { AppName, Digest } from '#contract/ids.js';
 import { eachAtOnce } from '#platform/each-at-once.js';
 import type { Upload } from '#platform/http/upload.js';
 import { HoldingsService } from '../collection/holdings.service.js';
@@ -13,8 +13,6 @@ import type { FileView, UploadRequest, UploadView } from './upload.schema.js';
 /** A client that was interrupted comes back within hours. */
 const LIFE_MS = 24 * 60 * 60_000;
 const LOOKS_AT_ONCE = 16;
-/** Of an upload's id in what the store calls its files, see FileUploads. */
-const STORED_ID_CHARACTERS = 32;
 
 export interface FinishCall extends PushQuery {
   pushedBy: string;
@@ -98,10 +96,9 @@ export class UploadsService {
     return this.repository.removeExpired();
   }
 
-  /** Tells of an id in the store whether an upload that it belongs to is under way. */
-  async liveness(): Promise<(storedId: string) => boolean> {
-    const live = new Set((await this.repository.liveIds()).map((id) => id.replaceAll('-', '')));
-    return (storedId) => live.has(storedId.slice(0, STORED_ID_CHARACTERS));
+  /** Ids of those that are under way. */
+  liveIds(): Promise<string[]> {
+    return this.repository.liveIds();
   }
 
   private async find(app: string, id: string): Promise<UploadRecord> {

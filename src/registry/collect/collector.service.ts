@@ -1,6 +1,7 @@
 import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { type Amount, type CollectedBytes, type CollectOrder, Collector } from '#contract/collection.js';
 import { WhorlError } from '#contract/errors.js';
+import { uploadOf } from '#registry/service/file-uploads.service.js';
 import { BlobStorage } from '#registry/storage/blob-storage.js';
 import { BuildRecords } from './build-records.js';
 import { type LooseManifest, RepositoryHoldingsRepository } from './repository-holdings.repository.js';
@@ -63,13 +64,13 @@ export class CollectorService extends Collector implements OnApplicationBootstra
     return loose;
   }
 
-  private async collectUploads({ dryRun, graceMs, isUploadLive }: CollectOrder, sinceMs: number, signal: AbortSignal): Promise<Amount> {
+  private async collectUploads({ dryRun, graceMs, liveUploads }: CollectOrder, sinceMs: number, signal: AbortSignal): Promise<Amount> {
     const collected = { count: 0, bytes: 0 };
     if (!dryRun) await this.repositories.removeOldUploads(graceMs);
     const live = await this.repositories.liveUploads(graceMs);
     for await (const { id, bytes, modifiedMs } of this.storage.listUploads()) {
       signal.throwIfAborted();
-      if (modifiedMs > sinceMs || live.has(id) || isUploadLive(id)) continue;
+      if (modifiedMs > sinceMs || live.has(id) || liveUploads.has(uploadOf(id) ?? '')) continue;
       collected.count++;
       collected.bytes += bytes;
       if (!dryRun) await this.storage.dropUpload(id);

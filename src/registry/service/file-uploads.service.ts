@@ -97,4 +97,10 @@ async function* atMost(content: AsyncIterable<Uint8Array>, maxBytes: number): As
 /** Id in the store of what comes for one file of an upload. */
 const storedId = (upload: string, digest: Digest): string => `${upload.replaceAll('-', '')}-${digest.slice('sha256:'.length, 'sha256:'.length + DIGEST_CHARACTERS)}`;
 
+/** The upload that an id in the store belongs to; undefined for uploads of another kind. */
+export function uploadOf(stored: string): string | undefined {
+  const hex = /^([0-9a-f]{32})-[0-9a-f]{31}$/.exec(stored)?.[1];
+  return hex && [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
+}
+
 const sha256 = (bytes: Uint8Array): Digest => Digest.parse(`sha256:${createHash('sha256').update(bytes).digest('hex')}`);

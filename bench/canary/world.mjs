@@ -199,7 +199,7 @@ export class World {
     const counted = settings.lump > 0 && failed ? cell.lumpGroup : group;
     cell.groups[3 * counted]++;
     if (failed) cell.groups[3 * counted + 1]++;
-    cell.groups[3 * counted + 2] += latency;
+    cell.seen.push(counted * BUCKETS + latency);
   }
 
   /** How many errors of a lump this second brings to one version on one node. */
@@ -242,6 +242,9 @@ export class World {
   /** What one version did on one node in the second, which leaves the cell empty. */
   toSample(cell) {
     const { version, component, started, requests, errors, traps, limits, overdue, latency, cpu, groups } = cell;
+    const limit = slowAbove(latency, requests);
+    for (const each of cell.seen) if (each % BUCKETS > limit) groups[3 * Math.floor(each / BUCKETS) + 2]++;
+    cell.seen.length = 0;
     const sample = { version, component, started, requests, errors, traps, limits, overdue, latency: this.toHistogram(latency), cpu: this.toHistogram(cpu), ...(version === BASELINE && { groups: [...groups] }) };
     latency.fill(0);
     cpu.fill(0);
@@ -253,8 +256,15 @@ export class World {
 
 const newCell = (version, component) => ({
   version, component, used: false, started: 0, requests: 0, errors: 0, traps: 0, limits: 0, overdue: 0, lump: undefined, lumpGroup: 0,
-  latency: new Uint32Array(BUCKETS), cpu: new Uint32Array(BUCKETS), groups: new Array(3 * GROUPS).fill(0),
+  latency: new Uint32Array(BUCKETS), cpu: new Uint32Array(BUCKETS), groups: new Array(3 * GROUPS).fill(0), seen: [],
 });
+
+/** The bucket that the share 0.95 reaches. */
+function slowAbove(counts, total) {
+  let above = 0;
+  for (let i = BUCKETS - 1; i >= 0; i--) if ((above += counts[i]) > 0.05 * total) return i;
+  return 0;
+}
 
 /** Clients of very different size (the k-th has a k-th of the first one's requests), one in twenty with 15 % errors and three times slower. */
 function newClients(random, count, troubledShare) {

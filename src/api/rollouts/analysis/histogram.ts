@@ -124,20 +124,6 @@ export function countAbove(pairs: Histogram, limit: number): number {
   return above;
 }
 
-/** Number, mean and variance of the buckets, each duration counted once. */
-export function momentsOf(pairs: Histogram): { total: number; mean: number; variance: number } {
-  let [total, sum, squares, next] = [0, 0, 0, 0];
-  for (let i = 0; i < pairs.length; i += 2) {
-    next += pairs[i]! + 1;
-    const bucket = next - 1;
-    total += pairs[i + 1]!;
-    sum += pairs[i + 1]! * bucket;
-    squares += pairs[i + 1]! * bucket * bucket;
-  }
-  const mean = total > 0 ? sum / total : 0;
-  return { total, mean, variance: total > 0 ? Math.max(0, squares / total - mean * mean) : 0 };
-}
-
 /** How many buckets a factor is, rounded. */
 export function bucketsOfFactor(factor: number): number {
   return Math.round(Math.log2(factor) * BUCKETS_PER_DOUBLING);

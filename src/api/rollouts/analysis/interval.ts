@@ -12,13 +12,16 @@ const count = z.int().nonnegative();
 /** After so long without an answer a request counts as an error, so that a version that hangs is seen before its requests time out. */
 export const OVERDUE_MS = 5_000;
 
+/** Requests above this share of an interval's are its slow ones. */
+export const SLOW_LEVEL = 0.95;
+
 /** How many groups requests are put into by the hash of what chose their version. */
 export const GROUPS = 8;
 
 /**
- * The requests of a version by group, three numbers each: requests, errors, and the sum of their latencies' buckets. The group is a hash of what the
- * version was chosen by, with a salt of its own: the client's key where clients stick to versions, else the request id. How much groups
- * of one version differ is how much versions may differ without being different.
+ * The requests of a version by group, three numbers each: requests, errors, and how many are among the slowest twentieth of the interval (above the bucket
+ * that `SLOW_LEVEL` of the node's requests to the version reaches). The group is a hash of what the version was chosen by, with a salt of its own: the
+ * client's key where clients stick to versions, else the request id. How much groups of one version differ is how much versions may differ without being different.
  */
 const Groups = z.array(count).length(3 * GROUPS);
 

@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { momentsOf, type Histogram } from './histogram.js';
 import { GROUPS } from './interval.js';
 
 /**
@@ -15,7 +14,7 @@ export const Lump = z.strictObject({
   /** By group, from the beginning. */
   requests: z.array(z.number()).length(GROUPS),
   errors: z.array(z.number()).length(GROUPS),
-  latency: z.array(z.number()).length(GROUPS),
+  slow: z.array(z.number()).length(GROUPS),
 });
 export type Lump = z.infer<typeof Lump>;
 
@@ -25,19 +24,22 @@ const PRIOR = 5;
 const PRIOR_GROUPS = 2;
 /** The candidate may have had more requests than a group; the factor is taken as far as this many times. */
 const FURTHEST = 8;
-/** What groups differ by in the mean is less than what a few of their clients differ by in the tail. */
-const TAIL = 3;
+/** Eight groups show less than all of what clients may differ by. */
+const UNSEEN = 3;
+
+/** Requests of a group before it is compared. */
+const GROUP_LEAST = 50;
 
 export function newLump(): Lump {
   const none = new Array<number>(GROUPS).fill(0);
-  return { square: PRIOR, expected: PRIOR, requests: none, errors: none, latency: none };
+  return { square: PRIOR, expected: PRIOR, requests: none, errors: none, slow: none };
 }
 
 /** Adds the groups of one block: three numbers each, as in `Sample`. */
 export function stepLump(lump: Lump, groups: readonly number[]): Lump {
   if (groups.length === 0) return lump;
   const part = (offset: number): number[] => Array.from({ length: GROUPS }, (_, g) => groups[3 * g + offset]!);
-  const [requests, errors, latency] = [part(0), part(1), part(2)];
+  const [requests, errors, slow] = [part(0), part(1), part(2)];
   const [all, failed] = [sum(requests), sum(errors)];
   let { square, expected } = lump;
   if (all > 0) {
@@ -47,7 +49,7 @@ export function stepLump(lump: Lump, groups: readonly number[]): Lump {
       expected += failed * share * (1 - share);
     }
   }
-  return { square, expected, requests: add(lump.requests, requests), errors: add(lump.errors, errors), latency: add(lump.latency, latency) };
+  return { square, expected, requests: add(lump.requests, requests), errors: add(lump.errors, errors), slow: add(lump.slow, slow) };
 }
 
 /** What log e-values of rates and of durations are divided by, each at least 1. */
@@ -56,26 +58,34 @@ export interface Division {
   durations: number;
 }
 
-/**
- * @param usual the baseline's latency so far
- * @param candidateRequests what the candidate has had so far; where clients stick to versions, differences between them grow with it
- */
-export function divisionOf(lump: Lump, { sticky, usual, candidateRequests }: { sticky: boolean; usual: Histogram; candidateRequests: number }): Division {
+/** @param candidateRequests what the candidate has had so far; where clients stick to versions, differences between them grow with it */
+export function divisionOf(lump: Lump, { sticky, candidateRequests }: { sticky: boolean; candidateRequests: number }): Division {
   const within = Math.max(1, lump.square / lump.expected);
   const all = sum(lump.requests);
   if (!sticky || all === 0) return { rates: within, durations: 1 };
-  const reach = Math.min(FURTHEST, (candidateRequests * GROUPS) / all);
-  const ratio = sum(lump.errors) / all;
-  const between = (values: readonly number[], mean: number, variance: number): number => {
-    if (variance <= 0) return 1;
-    let squares = PRIOR_GROUPS;
-    for (let g = 0; g < GROUPS; g++) if (lump.requests[g]! > 0) squares += (values[g]! - lump.requests[g]! * mean) ** 2 / (lump.requests[g]! * variance);
-    return 1 + TAIL * reach * Math.max(0, squares / (PRIOR_GROUPS + GROUPS - 1) - 1);
-  };
+  const reach = UNSEEN * Math.min(FURTHEST, (candidateRequests * GROUPS) / all);
   return {
-    rates: Math.max(within, between(lump.errors, ratio, ratio * (1 - ratio))),
-    durations: between(lump.latency, sum(lump.latency) / all, momentsOf(usual).variance),
+    rates: Math.max(within, 1 + reach * (dispersionOf(lump.requests, lump.errors) - 1)),
+    durations: 1 + reach * (dispersionOf(lump.requests, lump.slow) - 1),
   };
+}
+
+/** What groups differ by, over what they would if requests were alike: from 1 upwards. */
+function dispersionOf(requests: readonly number[], events: readonly number[]): number {
+  const share = sum(events) / sum(requests);
+  if (share <= 0 || share >= 1) return 1;
+  let squares = PRIOR_GROUPS;
+  for (let g = 0; g < GROUPS; g++) if (requests[g]! > 0) squares += (events[g]! - requests[g]! * share) ** 2 / (requests[g]! * share * (1 - share));
+  return Math.max(1, squares / (PRIOR_GROUPS + GROUPS - 1));
+}
+
+/**
+ * The shares of errors and of slow requests in the worst group. Where clients stick to versions, a few clients may be all that a version has against it: it
+ * has to be clearly worse than the worst eighth of the other's clients too.
+ */
+export function worstGroupOf({ requests, errors, slow }: Lump): { errors: number; slow: number } {
+  const worst = (events: readonly number[]): number => Math.max(0, ...events.map((count, g) => (requests[g]! >= GROUP_LEAST ? count / requests[g]! : 0)));
+  return { errors: worst(errors), slow: worst(slow) };
 }
 
 function sum(values: readonly number[]): number {

@@ -1,8 +1,8 @@
 import { logSum } from './e-value.js';
-import { addHistograms, type Histogram, halveHistogram, NO_DURATIONS, totalOf } from './histogram.js';
+import { addHistograms, countAbove, type Histogram, halveHistogram, NO_DURATIONS, quantileBucket, totalOf } from './histogram.js';
 import { harmBySignal, stepHarm } from './harm.js';
-import type { Interval, Sample } from './interval.js';
-import { divisionOf, stepLump } from './lump.js';
+import { type Interval, type Sample, SLOW_LEVEL } from './interval.js';
+import { divisionOf, stepLump, worstGroupOf } from './lump.js';
 import type { Signal } from './policy.js';
 import { stepProof } from './proof.js';
 import { addLately, isMixed, isWarm, nextSource } from './source.js';
@@ -15,6 +15,8 @@ import { type AnalysisState, type Arm, type Arms, NO_ARMS, NO_REQUESTS, type Uni
 const LEAST = 3;
 /** What is usual is forgotten by halves, once so many requests have taught it. */
 const LEARNED_MOST = 50_000;
+/** How much worse than the worst group is clearly worse. */
+const CLEARLY = 1.5;
 /** How long back "lately" goes. */
 const RECENT_MS = 10_000;
 
@@ -60,7 +62,7 @@ function close(state: AnalysisState, atMs: number): AnalysisState {
   const units = state.units.map((unit) => {
     const { open } = unit;
     if (open.candidate.requests < LEAST || open.baseline.requests < LEAST) return unit;
-    const division = divisionOf(unit.lump, { sticky: subject.sticky, usual: unit.learned.latency, candidateRequests: unit.candidateRequests });
+    const division = divisionOf(unit.lump, { sticky: subject.sticky, candidateRequests: unit.candidateRequests });
     const terms = { policy, learned: unit.learned, division };
     if (unit.component === null) proof = stepProof(proof, open, terms, atMs - state.stepMs >= policy.warmUpMs);
     const age = { fromMs: unit.ageMs, toMs: unit.ageMs + (atMs - unit.closedMs!) };
@@ -73,8 +75,17 @@ function close(state: AnalysisState, atMs: number): AnalysisState {
     };
   });
   const { log, worst } = evidenceOf(units);
-  const failed = log >= Math.log(1 / policy.falseAlarms) ? { atMs, ...worst } : null;
+  const enough = log >= Math.log(1 / policy.falseAlarms) && (!subject.sticky || standsOut(units.find(({ component }) => component === worst.component)!, worst.signal));
+  const failed = enough ? { atMs, ...worst } : null;
   return { ...state, units, proof, failed };
+}
+
+/** Whether the candidate is worse than any group of the baseline's clients: else the clients that came to it may be the reason. */
+function standsOut({ shown: { candidate }, lump, learned }: Unit, signal: Signal): boolean {
+  const worst = worstGroupOf(lump);
+  if (signal !== 'latency' && signal !== 'cpu') return candidate[signal] > CLEARLY * worst.errors * candidate.requests;
+  const slow = countAbove(candidate[signal], quantileBucket(learned[signal], SLOW_LEVEL));
+  return slow > CLEARLY * worst.slow * totalOf(candidate[signal]);
 }
 
 /**

@@ -16,7 +16,7 @@ describe(`looking at every interval and stopping at the worst (ANALYSIS_SEED=${s
 
   it('finds fault with a version at the very edge of what is tolerated no more often than was promised', () => {
     const policy = AnalysisPolicy.parse({ falseAlarms: 0.1 });
-    const rounds = 150;
+    const rounds = 80;
     let alarms = 0;
     for (let round = 0; round < rounds; round++) {
       const errors = 10 ** (-3 * chance());
@@ -37,7 +37,7 @@ describe(`looking at every interval and stopping at the worst (ANALYSIS_SEED=${s
 
   it('passes a version at the edge of what is refused no more often than was promised', () => {
     const policy = AnalysisPolicy.parse({ missed: 0.2, falseAlarms: 0.0001, minRequests: 0, latency: { judge: false }, cpu: { judge: false } });
-    const rounds = 150;
+    const rounds = 80;
     let passed = 0;
     for (let round = 0; round < rounds; round++) {
       const errors = 0.02 * chance();

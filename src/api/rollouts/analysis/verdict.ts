@@ -4,6 +4,7 @@ import { evidenceOf } from './observe.js';
 import { Signal } from './policy.js';
 import { unprovenOf } from './proof.js';
 import { describeFault, describeUnproven, percent } from './reasons.js';
+import { isMixed } from './source.js';
 import type { AnalysisState } from './state.js';
 
 export const VerdictReason = z.object({
@@ -69,7 +70,7 @@ function doubtsOf(state: AnalysisState, whole: Figures, nowMs: number): VerdictR
   const trouble = troubleOf(state);
   if (trouble) doubts.push({ code: 'both-failing', message: trouble });
   if (candidate.requests === 0 || baseline.requests === 0) {
-    const reason: VerdictReason = oneSided(state) ?? { code: 'no-requests', message: `version ${candidate.requests === 0 ? subject.candidate : subject.baseline} has had no request in this step` };
+    const reason: VerdictReason = oneSided(state) ?? { code: 'no-requests', message: `version ${candidate.requests === 0 ? subject.candidate : subject.baseline} has had no request to its end in this step` };
     return [...doubts, reason];
   }
   if (candidate.requests < policy.minRequests) doubts.push({ code: 'few-requests', message: `version ${subject.candidate} has had ${candidate.requests} of at least ${policy.minRequests} requests in this step` });
@@ -94,8 +95,9 @@ function troubleOf({ before, recent }: AnalysisState): string | undefined {
   return `both versions together fail ${percent(now)} of requests now, ${percent(usual)} before the rollout`;
 }
 
+/** No node has requests to both, while all together have. */
 function oneSided({ sources, traffic }: AnalysisState): VerdictReason | undefined {
-  if (traffic.candidate === 0 || traffic.baseline === 0) return undefined;
-  const names = Object.keys(sources);
-  return { code: 'one-sided-nodes', message: `of ${names.length} nodes none has requests to both versions: what is seen may be the nodes' difference` };
+  const each = Object.values(sources).filter((source) => source.lately.candidate + source.lately.baseline > 0);
+  if (traffic.candidate === 0 || traffic.baseline === 0 || each.some((source) => isMixed(source, traffic))) return undefined;
+  return { code: 'one-sided-nodes', message: `none of ${each.length} nodes has requests to both versions: what differs may be the nodes` };
 }

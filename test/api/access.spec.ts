@@ -170,6 +170,7 @@ describe('the shell of the API', () => {
         ...['deploy-on-push', 'policy'].flatMap((what) => ['GET', 'PUT'].map((method) => `${method} /v1/apps/{app}/channels/{channel}/${what}`)),
         'DELETE /v1/apps/{app}/channels/{channel}/deploy-on-push', 'GET /v1/apps/{app}/rollouts', 'GET /v1/apps/{app}/rollouts/{rollout}',
         'GET /v1/apps/{app}/versions/{version}/diff/{other}', 'POST /v1/apps/{app}/rollouts/{rollout}/approve', 'POST /v1/apps/{app}/rollouts/{rollout}/reject',
+        'DELETE /v1/tokens/{token}', 'GET /v1/tokens', 'POST /v1/tokens',
         'DELETE /v1/apps/{app}/uploads/{upload}', 'GET /v1/apps/{app}/uploads/{upload}', 'GET /v1/apps/{app}/uploads/{upload}/files/{digest}',
         'PATCH /v1/apps/{app}/uploads/{upload}/files/{digest}', 'POST /v1/apps/{app}/uploads', 'POST /v1/apps/{app}/uploads/{upload}/finish',
         'DELETE /v1/apps/{app}/versions/{version}/pin', 'GET /v1/apps/{app}/retention', 'GET /v1/collections', 'GET /v1/collections/{collection}',

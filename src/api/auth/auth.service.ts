@@ -2,10 +2,16 @@ import { timingSafeEqual } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { WhorlError } from '#contract/errors.js';
 import type { ControlConfig } from '#platform/config.js';
-import type { Principal, Scope } from '#platform/http/api-request.js';
+import type { Principal } from '#platform/http/api-request.js';
 import { CONTROL_CONFIG } from '#platform/platform.module.js';
 import { hashToken, isPlausibleToken } from '#platform/token.js';
 import { TokenRepository } from './token.repository.js';
+
+/** Names of the tokens that the configuration gives, and the variables that hold them. */
+export const CONFIGURED_TOKENS: ReadonlyMap<string, 'WHORL_ADMIN_TOKEN' | 'WHORL_NODE_TOKEN'> = new Map([
+  ['admin', 'WHORL_ADMIN_TOKEN'],
+  ['node', 'WHORL_NODE_TOKEN'],
+]);
 
 @Injectable()
 export class AuthService {
@@ -14,14 +20,11 @@ export class AuthService {
     @Inject(CONTROL_CONFIG) private readonly config: ControlConfig,
   ) {}
 
-  /** Registers the tokens of the configuration, each in the place of the one it had before. Called once, at start. */
+  /** Registers the tokens of the configuration, each named for its scope and in the place of the one it had before. Called once, at start. */
   async registerConfigured(): Promise<void> {
-    const configured: [name: string, token: string | undefined, scopes: Scope[]][] = [
-      ['admin', this.config.WHORL_ADMIN_TOKEN, ['admin']],
-      ['node', this.config.WHORL_NODE_TOKEN, ['node']],
-    ];
-    for (const [name, token, scopes] of configured) {
-      if (token !== undefined) await this.tokens.put({ name, sha256: hashToken(token), scopes, expiresAt: null });
+    for (const [name, variable] of CONFIGURED_TOKENS) {
+      const token = this.config[variable];
+      if (token !== undefined) await this.tokens.put({ name, sha256: hashToken(token), scopes: [name], expiresAt: null });
     }
   }
 

@@ -14,6 +14,9 @@ export const API_ERRORS = {
 
   API_TOKEN_MISSING: { status: 401, title: 'A token is needed', fault: 'user', hint: 'Send the header `Authorization: Bearer <token>`; `whorl up` writes the first one to admin-token in its data directory.' },
   API_TOKEN_INVALID: { status: 401, title: 'The token is not valid', fault: 'user', hint: 'Check that the whole token was copied and has not been replaced or expired.' },
+  API_TOKEN_EXISTS: { status: 409, title: 'The name of the token is taken', fault: 'user', hint: 'Choose another name, or withdraw the token that has it (DELETE /v1/tokens/{token}).' },
+  API_TOKEN_NOT_FOUND: { status: 404, title: 'No such token', fault: 'user', hint: 'GET /v1/tokens lists the tokens.' },
+  API_TOKEN_CONFIGURED: { status: 409, title: 'The token is one of the configuration', fault: 'user', hint: 'Change the variable that the message names, and restart the control plane.' },
   API_SCOPE_MISSING: { status: 403, title: 'The token does not allow this', fault: 'user', hint: 'Use a token with the scope that the message names.' },
 
   API_APP_NOT_FOUND: { status: 404, title: 'No such app', fault: 'user', hint: 'GET /v1/apps lists the apps; pushing a version creates one.' },

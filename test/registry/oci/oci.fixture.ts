@@ -7,7 +7,7 @@ import { type ControlPlane, startControlPlane } from '#api/control-plane.js';
 import { ControlConfig, readConfig } from '#platform/config.js';
 import { Log } from '#platform/log.js';
 import { type EmbeddedPostgres, startPostgres } from '#platform/postgres/embedded-postgres.js';
-import { hashToken, mintToken } from '#platform/token.js';
+import { mintToken } from '#platform/token.js';
 import { RegistryModule } from '#registry/registry.module.js';
 import { WORKER_PATH } from '../registry-fixture.js';
 
@@ -99,9 +99,9 @@ export class OciFixture {
 
   /** A platform token with these scopes. */
   async token(...scopes: string[]): Promise<string> {
-    const token = mintToken();
-    await this.sql('INSERT INTO token (name, sha256, scopes) VALUES ($1, $2, $3)', [`token-${randomBytes(4).toString('hex')}`, hashToken(token), scopes]);
-    return token;
+    const body = JSON.stringify({ name: `token-${randomBytes(4).toString('hex')}`, scopes });
+    const answer = await this.call('POST', '/v1/tokens', { body, headers: { 'content-type': 'application/json' } });
+    return answer.json<{ token: string }>().token;
   }
 
   /** Pushes a blob by POST and PUT. */

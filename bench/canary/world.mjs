@@ -256,7 +256,7 @@ export class World {
 
 const newCell = (version, component) => ({
   version, component, used: false, started: 0, requests: 0, errors: 0, traps: 0, limits: 0, overdue: 0, lump: undefined, lumpGroup: 0,
-  latency: new Uint32Array(BUCKETS), cpu: new Uint32Array(BUCKETS), groups: new Array(3 * GROUPS).fill(0), seen: [],
+  latency: new Uint32Array(BUCKETS), cpu: new Uint32Array(BUCKETS), groups: Array.from({ length: 3 * GROUPS }, () => 0), seen: [],
 });
 
 /** The bucket that the share 0.95 reaches. */
@@ -272,8 +272,9 @@ function newClients(random, count, troubledShare) {
   let sum = 0;
   for (let k = 1; k <= count; k++) {
     const troubled = random() < troubledShare;
+    const hash = random();
     sum += 1 / k;
-    clients.push({ upTo: sum, hash: random(), group: Math.floor(random() * GROUPS), errors: troubled ? 0.15 : 0.003, slower: troubled ? steps(3) : 0 });
+    clients.push({ upTo: sum, hash, group: Math.floor(hash * GROUPS), errors: troubled ? 0.15 : 0.003, slower: troubled ? steps(3) : 0 });
   }
   return {
     draw(r) {

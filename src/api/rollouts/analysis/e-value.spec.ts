@@ -1,3 +1,4 @@
+import { describe, expect, it } from '@jest/globals';
 import { type Block, logMean, logRateE, logShareE, logSoundE, logSum } from './e-value.js';
 
 /** Chances of 0 to n events. */

@@ -1,3 +1,4 @@
+import { describe, expect, it } from '@jest/globals';
 import { newRandom } from '../../../../bench/canary/world.mjs';
 import { addHistograms, BUCKETS, bucketOf, countAbove, halveHistogram, Histogram, middleUs, quantileBucket, toHistogram, totalOf } from './histogram.js';
 
@@ -41,7 +42,7 @@ describe(`histograms (seed ${seed})`, () => {
   });
 
   it('takes a few hundred bytes for a second of one version, however many requests there were', () => {
-    const plain = new Array<number>(BUCKETS).fill(0);
+    const plain = Array.from({ length: BUCKETS }, () => 0);
     for (let i = 0; i < 100_000; i++) plain[bucketOf(20_000 * Math.exp(0.6 * Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random())))]!++;
     expect(JSON.stringify(toHistogram(plain)).length).toBeLessThan(800);
     expect(JSON.stringify(toHistogram(plain.map((count) => Math.round(count / 1_000)))).length).toBeLessThan(300);

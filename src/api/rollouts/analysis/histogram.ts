@@ -86,7 +86,7 @@ class Reader {
 
 /** Each count halved, rounded down: how the past is let go of. */
 export function halveHistogram(pairs: Histogram): Histogram {
-  const counts = new Array<number>(BUCKETS).fill(0);
+  const counts = Array.from({ length: BUCKETS }, () => 0);
   for (const reader = new Reader(pairs); reader.bucket < BUCKETS; ) {
     const { bucket } = reader;
     counts[bucket] = Math.floor(reader.take(bucket) / 2);

@@ -20,8 +20,9 @@ export const GROUPS = 8;
 
 /**
  * The requests of a version by group, three numbers each: requests, errors, and how many are among the slowest twentieth of the interval (above the bucket
- * that `SLOW_LEVEL` of the node's requests to the version reaches). The group is a hash of what the version was chosen by, with a salt of its own: the
- * client's key where clients stick to versions, else the request id. How much groups of one version differ is how much versions may differ without being different.
+ * that `SLOW_LEVEL` of the node's requests to the version reaches). The group is the eighth of the hash that chooses the version: of the
+ * client's key where clients stick to versions, so that those who move first are in the same groups, else of the request id. How much groups of one version
+ * differ is how much versions may differ without being different.
  */
 const Groups = z.array(count).length(3 * GROUPS);
 

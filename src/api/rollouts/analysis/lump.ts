@@ -31,7 +31,7 @@ const UNSEEN = 3;
 const GROUP_LEAST = 50;
 
 export function newLump(): Lump {
-  const none = new Array<number>(GROUPS).fill(0);
+  const none = Array.from({ length: GROUPS }, () => 0);
   return { square: PRIOR, expected: PRIOR, requests: none, errors: none, slow: none };
 }
 

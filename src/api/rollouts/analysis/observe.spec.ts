@@ -1,3 +1,4 @@
+import { describe, expect, it } from '@jest/globals';
 import { intervalOf } from '../../../../bench/canary/interval.mjs';
 import { World } from '../../../../bench/canary/world.mjs';
 import { toHistogram, totalOf } from './histogram.js';
@@ -46,7 +47,7 @@ describe(`${observe.name} (seed ${seed})`, () => {
   it('leaves durations of a node\'s first requests to the new version out, and their errors in', () => {
     const policy = AnalysisPolicy.parse({ warmUpMs: 3_000, warmUpRequests: 20 });
     let state = begin(policy, SUBJECT);
-    const latency = toHistogram(Object.assign(new Array<number>(100).fill(0), { 99: 10 }));
+    const latency = [99, 10];
     const measured: number[] = [];
     for (let second = 1; second <= 6; second++) {
       state = observe(state, intervalOf(second, { candidate: { requests: 10, errors: 1, latency }, baseline: { requests: 10, errors: 1, latency } }));
@@ -119,7 +120,7 @@ describe('IntervalReport', () => {
 
   it('takes what nodes say, what did not happen left out', () => {
     expect(IntervalReport.parse(report({}))).toMatchObject({ samples: [{ traps: 0, limits: 0, overdue: 0, latency: [], cpu: [] }] });
-    expect(IntervalReport.safeParse(report({ groups: new Array(3 * GROUPS).fill(1) })).success).toBe(true);
+    expect(IntervalReport.safeParse(report({ groups: Array.from({ length: 3 * GROUPS }, () => 1) })).success).toBe(true);
   });
 
   it.each([

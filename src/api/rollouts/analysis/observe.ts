@@ -16,7 +16,7 @@ const LEAST = 3;
 /** What is usual is forgotten by halves, once so many requests have taught it. */
 const LEARNED_MOST = 50_000;
 /** How much worse than the worst group is clearly worse. */
-const CLEARLY = 1.5;
+const CLEARLY = 2;
 /** How long back "lately" goes. */
 const RECENT_MS = 10_000;
 
@@ -62,7 +62,7 @@ function close(state: AnalysisState, atMs: number): AnalysisState {
   const units = state.units.map((unit) => {
     const { open } = unit;
     if (open.candidate.requests < LEAST || open.baseline.requests < LEAST) return unit;
-    const division = divisionOf(unit.lump, { sticky: subject.sticky, candidateRequests: unit.candidateRequests });
+    const division = divisionOf(unit.lump, { sticky: subject.sticky, candidateRequests: unit.candidate.requests });
     const terms = { policy, learned: unit.learned, division };
     if (unit.component === null) proof = stepProof(proof, open, terms, atMs - state.stepMs >= policy.warmUpMs);
     const age = { fromMs: unit.ageMs, toMs: unit.ageMs + (atMs - unit.closedMs!) };
@@ -70,7 +70,7 @@ function close(state: AnalysisState, atMs: number): AnalysisState {
       ...learn(unit, open.baseline),
       open: NO_ARMS, groups: [], closedMs: atMs, ageMs: age.toMs,
       lump: stepLump(unit.lump, unit.groups),
-      candidateRequests: unit.candidateRequests + open.candidate.requests,
+      candidate: addArms(unit.candidate, open.candidate),
       harm: stepHarm(unit.harm, open, terms, age),
     };
   });
@@ -81,7 +81,7 @@ function close(state: AnalysisState, atMs: number): AnalysisState {
 }
 
 /** Whether the candidate is worse than any group of the baseline's clients: else the clients that came to it may be the reason. */
-function standsOut({ shown: { candidate }, lump, learned }: Unit, signal: Signal): boolean {
+function standsOut({ candidate, lump, learned }: Unit, signal: Signal): boolean {
   const worst = worstGroupOf(lump);
   if (signal !== 'latency' && signal !== 'cpu') return candidate[signal] > CLEARLY * worst.errors * candidate.requests;
   const slow = countAbove(candidate[signal], quantileBucket(learned[signal], SLOW_LEVEL));
@@ -90,11 +90,11 @@ function standsOut({ shown: { candidate }, lump, learned }: Unit, signal: Signal
 
 /**
  * All evidence against the new version: log of the weighted mean over signals and units, which may depend on each other in any way, and where most of
- * it comes from. It is 0 at first; at `log(1 / falseAlarms)` the version has failed.
+ * it comes from, a component rather than the whole app where the fault is its own. It is 0 at first; at `log(1 / falseAlarms)` the version has failed.
  */
 export function evidenceOf(units: readonly Unit[]): { log: number; worst: { component: string | null; signal: Signal } } {
-  const parts = units.flatMap(({ component, weight, harm, ageMs }) => harmBySignal(harm, ageMs).map(({ signal, log }) => ({ component, signal, log: log + Math.log(weight) })));
-  const worst = parts.reduce((most, part) => (part.log > most.log ? part : most));
+  const parts = units.flatMap(({ component, weight, harm, ageMs }) => harmBySignal(harm, ageMs).map(({ signal, log }) => ({ component, signal, own: log, log: log + Math.log(weight) })));
+  const worst = parts.reduce((most, part) => (part.own > most.own ? part : most));
   return { log: logSum(parts.map(({ log }) => log)), worst: { component: worst.component, signal: worst.signal } };
 }
 

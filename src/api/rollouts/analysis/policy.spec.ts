@@ -1,9 +1,10 @@
+import { describe, expect, it } from '@jest/globals';
 import { AnalysisPolicy, DEFAULT_POLICY } from './policy.js';
 import { readPolicy } from './read-policy.js';
 
 describe('AnalysisPolicy', () => {
   it('judges by default, and rolls back', () => {
-    expect(DEFAULT_POLICY).toMatchObject({ enabled: true, dryRun: false, falseAlarms: 0.01, onInsufficientData: 'pause', errors: { judge: true, tolerated: 1.25 } });
+    expect(DEFAULT_POLICY).toMatchObject({ enabled: true, dryRun: false, falseAlarms: 0.02, onInsufficientData: 'pause', errors: { judge: true, tolerated: 1.25 } });
   });
 
   it('takes a part of it, the rest by default', () => {

@@ -35,7 +35,7 @@ export const AnalysisPolicy = z
   .strictObject({
     enabled: z.boolean().default(true).describe('Without it steps go by time and approvals alone.'),
     dryRun: z.boolean().default(false).describe('Judge and say so, but change nothing.'),
-    falseAlarms: z.number().min(0.0001).max(0.2).default(0.01).describe('How likely, at most, a tolerable version is rolled back, over the whole rollout.'),
+    falseAlarms: z.number().min(0.0001).max(0.2).default(0.02).describe('How likely, at most, a tolerable version is rolled back, over the whole rollout.'),
     missed: z.number().min(0.001).max(0.5).default(0.05).describe('How likely, at most, a version that is to be refused is passed.'),
     minRequests: z.int().min(0).max(10_000_000).default(100).describe('Requests of the new version in a step before it can pass. A fault needs no minimum.'),
     warmUpMs: z.int().min(0).max(3_600_000).default(3_000).describe('Latency and CPU time of a node\'s first requests to the new version do not count for so long; errors do.'),

@@ -14,7 +14,7 @@ function restAt(ageMs: number): number {
 
 /** The processes of the bets of one signal, before the first block. */
 export function newBets(count: number): number[] {
-  return new Array<number>(count).fill(Math.log(1 - LATE));
+  return Array.from({ length: count }, () => Math.log(1 - LATE));
 }
 
 /**

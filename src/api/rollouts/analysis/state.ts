@@ -41,7 +41,7 @@ export const Unit = z.strictObject({
   ageMs: count,
   learned: z.strictObject({ latency: Histogram, cpu: Histogram }).describe('Of the baseline, earlier than the open block.'),
   lump: Lump,
-  candidateRequests: count,
+  candidate: Arm.describe('From the beginning.'),
   harm: z.partialRecord(Signal, z.array(logs)).describe('Bets by signal and level.'),
   shown: Arms.describe('Since the step began, for people.'),
 });
@@ -94,7 +94,7 @@ export function begin(policy: AnalysisPolicy, subject: z.input<typeof Subject>):
   const alone = components.length < 2 ? [] : components;
   const unit = (component: string | null, weight: number): Unit => ({
     component, weight, open: NO_ARMS, groups: [], closedMs: null, ageMs: 0, learned: { latency: NO_DURATIONS, cpu: NO_DURATIONS },
-    lump: newLump(), candidateRequests: 0, harm: newHarm(policy), shown: NO_ARMS,
+    lump: newLump(), candidate: NO_REQUESTS, harm: newHarm(policy), shown: NO_ARMS,
   });
   return {
     format: 1,

@@ -1,3 +1,4 @@
+import { describe, expect, it } from '@jest/globals';
 import { formatStrategy, parseStrategy, RolloutStrategy } from './strategy.js';
 
 describe(parseStrategy.name, () => {

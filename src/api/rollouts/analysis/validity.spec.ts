@@ -1,3 +1,4 @@
+import { describe, expect, it } from '@jest/globals';
 import { newRandom, poisson, World } from '../../../../bench/canary/world.mjs';
 import { toHistogram } from './histogram.js';
 import { observe } from './observe.js';

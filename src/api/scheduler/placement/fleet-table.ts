@@ -6,7 +6,7 @@ import { preferenceOf, refusalOf } from './refusal.js';
 
 /** What nodes are to all channels that ask for the same. */
 export interface NodeClass {
-  /** May get something new. */
+  /** May get something new; by name. */
   candidates: readonly NodeSlot[];
   /** Preferred rules that each candidate meets; null: there are none. */
   preferences: readonly number[] | null;
@@ -74,7 +74,7 @@ export class FleetTable {
   private classify(channel: PlacementChannel): NodeClass {
     const candidates: NodeSlot[] = [];
     const keepers = new Set<NodeSlot>();
-    for (const slot of this.slots.values()) {
+    for (const slot of [...this.slots.values()].sort((a, b) => (a.name < b.name ? -1 : 1))) {
       const refusal = refusalOf(slot.node, slot.standing, channel);
       if (!refusal) candidates.push(slot);
       if (!refusal?.moves) keepers.add(slot);

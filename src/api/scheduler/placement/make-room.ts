@@ -1,5 +1,5 @@
 import type { Board } from './board.js';
-import type { ChannelWork } from './channel-work.js';
+import type { ChannelFacts, ChannelWork } from './channel-work.js';
 import type { NodeSlot } from './node-slot.js';
 import type { Replica } from './placement.js';
 import { isExtra, outlookOf, victimsOn } from './relieve.js';
@@ -33,13 +33,13 @@ export function makeRoom(board: Board, work: ChannelWork, mayDisplace: boolean):
   if (mayDisplace) displace(board, work, slots);
 }
 
-/** Where it could be if there were room; the nodes where it is active already, or from where it leaves, are none. */
+/** Where it could be if there were room, first where it is on disk; the nodes where it is active already, or from where it leaves, are none. */
 function slotsFor(board: Board, work: ChannelWork): NodeSlot[] {
   const home = board.homeOf(work);
-  const onDisk = (slot: NodeSlot): boolean => work.ordinary().some(({ node, active }) => node === slot.name && !active);
-  const isHere = (slot: NodeSlot): boolean => work.replicas.some(({ node }) => node === slot.name);
   const { candidates, keepers } = board.classOf(work.facts);
-  const slots = [...new Set([...candidates.filter((slot) => !isHere(slot)), ...[...keepers].filter(onDisk)])].sort((a, b) => (a.name < b.name ? -1 : 1));
+  const onDisk = work.ordinary().filter(({ active }) => !active).map(({ node }) => board.slot(node)).filter((slot) => keepers.has(slot));
+  const isHere = (slot: NodeSlot): boolean => work.replicas.some(({ node }) => node === slot.name);
+  const slots = [...onDisk, ...candidates.filter((slot) => !isHere(slot))];
   return home === undefined ? slots : slots.filter(({ name }) => name === home);
 }
 
@@ -61,9 +61,11 @@ function planOn(board: Board, slot: NodeSlot, need: Resources): Plan | undefined
 function displace(board: Board, work: ChannelWork, slots: readonly NodeSlot[]): void {
   let tries = 0;
   for (const slot of slots) {
-    const free = plus(slot.free(), outlookOf(board, slot).going);
-    for (const { work: other, replica } of victimsOn(board, slot)) {
-      if (other.facts.size >= work.facts.size || !fits(plus(free, other.facts.need), work.facts.need)) continue;
+    const { going, largest } = outlookOf(board, slot);
+    const free = plus(slot.free(), going);
+    if (!fits(plus(free, largest), work.facts.need)) continue;
+    const isEnough = ({ size, need }: ChannelFacts): boolean => size < work.facts.size && fits(plus(free, need), work.facts.need);
+    for (const { work: other, replica } of victimsOn(board, slot, isEnough)) {
       if (!board.mayMove() || ++tries > DISPLACE_TRIES) return;
       if (move(board, other, replica, `which makes room for ${work.facts.channel.name}`)) return;
     }

@@ -10,6 +10,8 @@ export interface Outlook {
   going: Resources;
   /** Could go: of channels that have more replicas than they must have. */
   extra: Resources;
+  /** No single channel that could move has more of either. */
+  largest: Resources;
 }
 
 /** A node with what is charged to it. */

@@ -119,6 +119,14 @@ describe(place.name, () => {
     expect(fleet.decisions.short).toHaveLength(5);
   });
 
+  it('chooses the same whatever the order in which nodes are named, also among nodes that hashing cannot tell apart', () => {
+    // Without capacity they are infinitely far.
+    const nodes = many(4, (i) => node(`n${i}`, { capacity: { memoryBytes: 1000 * MB, milliCores: 0 } }));
+    const apps = Array.from({ length: 5 }, (_, i) => channel(`c${i}`, { demand: { memoryBytes: MB, milliCores: 0 } }));
+    const [one, other] = [new Fleet(nodes, apps), new Fleet(nodes.toReversed(), apps.toReversed())];
+    for (const { key } of apps) expect(other.on(key)).toEqual(one.on(key));
+  });
+
   it('moves nothing for a node that comes', () => {
     const fleet = new Fleet(many(3), Array.from({ length: 9 }, (_, i) => channel(`c${i}`))).rest();
     fleet.nodes.push(node('new'));

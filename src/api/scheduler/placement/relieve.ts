@@ -1,5 +1,5 @@
 import type { Board } from './board.js';
-import type { ChannelWork } from './channel-work.js';
+import type { ChannelFacts, ChannelWork } from './channel-work.js';
 import type { NodeSlot, Outlook } from './node-slot.js';
 import type { Replica } from './placement.js';
 import { NOTHING, plus } from './resources.js';
@@ -24,10 +24,11 @@ export function relieve(board: Board, slot: NodeSlot): void {
   }
 }
 
-/** Replicas on the node that may go, the largest first: not pinned, active, and not on the way already. */
-export function victimsOn(board: Board, slot: NodeSlot): Victim[] {
+/** Replicas on the node that may go, the largest first: not pinned, active, and not on the way already. `isMeant`: of these channels alone. */
+export function victimsOn(board: Board, slot: NodeSlot, isMeant: (facts: ChannelFacts) => boolean = () => true): Victim[] {
   return [...slot.held].flatMap((key) => {
-    if (!board.facts.has(key) || board.facts.get(key)!.isPinned) return [];
+    const facts = board.facts.get(key);
+    if (!facts || facts.isPinned || !isMeant(facts)) return [];
     const work = board.work(key);
     const replica = work.ordinary().find(({ node, active }) => node === slot.name && active);
     return replica && !work.hasSuccessor(replica) ? [{ work, replica }] : [];
@@ -37,9 +38,15 @@ export function victimsOn(board: Board, slot: NodeSlot): Victim[] {
 /** What may become free on the node. Kept until something about its channels changes. */
 export function outlookOf(board: Board, slot: NodeSlot): Outlook {
   if (slot.outlook) return slot.outlook;
-  const outlook = { going: NOTHING, extra: NOTHING };
+  const outlook = { going: NOTHING, extra: NOTHING, largest: { ...NOTHING } };
   for (const key of slot.held) {
-    if (!board.facts.has(key)) continue;
+    const facts = board.facts.get(key);
+    if (!facts) continue;
+    if (!facts.isPinned) {
+      outlook.largest.memoryBytes = Math.max(outlook.largest.memoryBytes, facts.need.memoryBytes);
+      outlook.largest.milliCores = Math.max(outlook.largest.milliCores, facts.need.milliCores);
+    }
+    if (isSettled(board, facts)) continue;
     const work = board.work(key);
     const replica = work.replicas.find(({ node }) => node === slot.name);
     if (!replica?.active) continue;
@@ -47,6 +54,13 @@ export function outlookOf(board: Board, slot: NodeSlot): Outlook {
     else if (replica.replaces === null && !work.facts.isPinned && isExtra(board, work, replica)) outlook.extra = plus(outlook.extra, work.facts.need);
   }
   return (slot.outlook = outlook);
+}
+
+/** Nothing of it is about to go, and it has no more than it must have, or is on disk only: true of most, and cheaper to see than the rest. */
+function isSettled(board: Board, { channel: { key }, least }: ChannelFacts): boolean {
+  const replicas = board.works.get(key)?.replicas ?? board.entries.get(key)?.replicas ?? [];
+  if (replicas.every(({ active }) => !active)) return true;
+  return replicas.length <= least && replicas.every(({ leaving, replaces }) => !leaving && replaces === null);
 }
 
 /** Without it there are still as many as there must be, and as many that answer. */

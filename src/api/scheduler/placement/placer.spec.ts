@@ -247,9 +247,11 @@ function checkStep({ world, before, after, decisions }: Step, highest: Map<strin
 
 /** More than half of the nodes that counted were not heard of, though somebody listened. */
 function haveMostVanished(world: News, before: Placement, after: Placement): boolean {
-  const counted = world.nodes.filter(({ name, wanted }) => before.fleet.nodes[name]?.standing === 'in' && wanted !== 'removed' && wanted !== 'draining');
+  const known = world.nodes.filter(({ name, wanted }) => before.fleet.nodes[name] && wanted !== 'removed' && wanted !== 'draining');
+  const counted = known.filter(({ name }) => before.fleet.nodes[name]!.standing === 'in');
   const absent = counted.filter(({ lastSeenMs }) => world.nowMs - Math.max(lastSeenMs, after.fleet.observingSinceMs) > SETTINGS.lostAfterMs);
-  return absent.length * 2 > counted.length;
+  const back = known.filter(({ name, lastSeenMs }) => before.fleet.nodes[name]!.standing === 'lost' && world.nowMs - lastSeenMs <= SETTINGS.lostAfterMs);
+  return absent.length * 2 > counted.length + back.length;
 }
 
 /** State is in one place: there it is served once, and what a node says after it was lost has to be of after the loss. */

@@ -69,7 +69,7 @@ const ROWS = [
   ['1,000/s: errors 1 %', 10, { rate: 1000, fault: { errors: 0.01 } }, {}, found],
 ];
 
-const share = (count, of) => (count === 0 ? '0' : `${((100 * count) / of).toFixed(count === of ? 0 : 1)} %`);
+const share = (count, of) => (count === 0 ? '0' : `${Number(((100 * count) / of).toPrecision(4))} %`);
 const seconds = (values) => (values.length === 0 ? '' : [0.5, 0.9, 1].map((level) => quantile(values, level)).join(' / '));
 console.log('| world | rounds | promoted | rolled back | waits for somebody | rolled back after s: median / 90 % / last | within 15 s | bad answers, median | blamed | target | |');
 console.log('|---|--:|--:|--:|--:|--:|--:|--:|---|---|---|');

@@ -9,11 +9,12 @@ import { AnalysisState, begin, enterStep } from './state.js';
 import { SILENCE_MS, Verdict, verdict } from './verdict.js';
 
 const SUBJECT = { candidate: 2, baseline: 1 };
-const seed = Date.now() & 0x7fff_ffff;
+/** Fixed: these claims are about chance, and hold for nearly every seed. */
+const SEED = 1;
 
 /** So many seconds of a world at a share, after ten of the old version alone. */
 function watch(settings: ConstructorParameters<typeof World>[0], { seconds = 60, policy = DEFAULT_POLICY, subject = {} } = {}): { state: AnalysisState; atMs: number } {
-  const world = new World(settings, seed, toHistogram);
+  const world = new World(settings, SEED, toHistogram);
   let state = begin(policy, { ...SUBJECT, ...subject });
   for (let second = 0; second < 10; second++) for (const interval of world.second(0)) state = observe(state, Interval.parse(interval));
   state = enterStep(state, world.t * 1_000);
@@ -21,7 +22,7 @@ function watch(settings: ConstructorParameters<typeof World>[0], { seconds = 60,
   return { state, atMs: world.t * 1_000 };
 }
 
-describe(`${observe.name} (seed ${seed})`, () => {
+describe(observe.name, () => {
   it('keeps a state that is plain JSON, passes its own schema and stays small', () => {
     const { state } = watch({ components: { a: 0.5, b: 0.5 } }, { subject: { components: ['a', 'b'] } });
     expect(AnalysisState.parse(JSON.parse(JSON.stringify(state)))).toEqual(state);

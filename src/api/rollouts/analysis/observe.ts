@@ -17,6 +17,8 @@ const LEAST = 3;
 const LEARNED_MOST = 50_000;
 /** How much worse than the worst group is clearly worse. */
 const CLEARLY = 2;
+/** A fault is a component's when so much of it is, and not of the requests. */
+const MOSTLY = 0.8;
 /** How long back "lately" goes. */
 const RECENT_MS = 10_000;
 
@@ -74,10 +76,14 @@ function close(state: AnalysisState, atMs: number): AnalysisState {
       harm: stepHarm(unit.harm, open, terms, age),
     };
   });
-  const { log, worst } = evidenceOf(units);
-  const enough = log >= Math.log(1 / policy.falseAlarms) && (!subject.sticky || standsOut(units.find(({ component }) => component === worst.component)!, worst.signal));
-  const failed = enough ? { atMs, ...worst } : null;
-  return { ...state, units, proof, failed };
+  return { ...state, units, proof, failed: failureOf(units, atMs, { most: policy.falseAlarms, sticky: subject.sticky }) };
+}
+
+function failureOf(units: readonly Unit[], atMs: number, { most, sticky }: { most: number; sticky: boolean }): AnalysisState['failed'] {
+  if (evidenceOf(units) < Math.log(1 / most)) return null;
+  const blame = blameOf(units);
+  if (sticky && !standsOut(units.find(({ component }) => component === blame.component)!, blame.signal)) return null;
+  return { atMs, ...blame };
 }
 
 /** Whether the candidate is worse than any group of the baseline's clients: else the clients that came to it may be the reason. */
@@ -88,14 +94,24 @@ function standsOut({ candidate, lump, learned }: Unit, signal: Signal): boolean 
   return slow > CLEARLY * worst.slow * totalOf(candidate[signal]);
 }
 
-/**
- * All evidence against the new version: log of the weighted mean over signals and units, which may depend on each other in any way, and where most of
- * it comes from, a component rather than the whole app where the fault is its own. It is 0 at first; at `log(1 / falseAlarms)` the version has failed.
- */
-export function evidenceOf(units: readonly Unit[]): { log: number; worst: { component: string | null; signal: Signal } } {
-  const parts = units.flatMap(({ component, weight, harm, ageMs }) => harmBySignal(harm, ageMs).map(({ signal, log }) => ({ component, signal, own: log, log: log + Math.log(weight) })));
-  const worst = parts.reduce((most, part) => (part.own > most.own ? part : most));
-  return { log: logSum(parts.map(({ log }) => log)), worst: { component: worst.component, signal: worst.signal } };
+/** log of all evidence against the new version: the weighted mean over signals and units, which may depend on each other in any way. At first it is 0. */
+export function evidenceOf(units: readonly Unit[]): number {
+  return logSum(units.flatMap(({ weight, harm, ageMs }) => harmBySignal(harm, ageMs).map(({ log }) => log + Math.log(weight))));
+}
+
+/** Where most of the evidence comes from: the signal, and the component where the fault is of one rather than of the whole app. */
+function blameOf(units: readonly Unit[]): { component: string | null; signal: Signal } {
+  const parts = units.flatMap((unit) => harmBySignal(unit.harm, unit.ageMs).map(({ signal, log }) => ({ unit, signal, log })));
+  const { signal, unit, log } = parts.reduce((most, part) => (part.log > most.log ? part : most));
+  if (unit.component !== null) return { component: unit.component, signal };
+  const [whole, ...components] = units as [Unit, ...Unit[]];
+  const share = (of: Unit, part: 'requests' | Signal): number => {
+    const [own, all] = [of.shown.candidate[part], whole.shown.candidate[part]];
+    return typeof own === 'number' ? own / (all as number) : 0;
+  };
+  const own = components.find((each) => share(each, signal) >= MOSTLY && share(each, 'requests') < MOSTLY)
+    ?? parts.find((part) => part.unit.component !== null && part.signal === signal && part.log >= MOSTLY * log)?.unit;
+  return { component: own?.component ?? null, signal };
 }
 
 /** Before the new version has had any request, all of the baseline's teach. */

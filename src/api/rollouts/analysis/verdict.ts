@@ -44,7 +44,7 @@ const TROUBLE_REQUESTS = 20;
 export function verdict(state: AnalysisState, nowMs: number): Verdict {
   const { policy } = state;
   const figures = figuresOf(state);
-  const suspicion = Math.min(1, Math.max(0, evidenceOf(state.units).log / Math.log(1 / policy.falseAlarms)));
+  const suspicion = Math.min(1, Math.max(0, evidenceOf(state.units) / Math.log(1 / policy.falseAlarms)));
   const say = (kind: Verdict['verdict'], reasons: VerdictReason[]): Verdict => ({ verdict: kind, reasons, figures, suspicion: state.failed ? 1 : suspicion, dryRun: policy.dryRun });
   if (!policy.enabled) return say('pass', [{ code: 'disabled', message: 'the policy judges nothing' }]);
   if (state.failed) {

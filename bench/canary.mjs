@@ -42,7 +42,7 @@ const ROWS = [
   ['identical, 500 unlike clients, by request', 20, { clients: 500 }, { teachS: 120 }, equal(0.01)],
   ['identical, 500 unlike clients, sticky, not told', 30, { clients: 500, sticky: true }, { teachS: 120, atMost: 90 }],
   ['identical, 500 unlike clients, sticky', 30, { clients: 500, sticky: true }, { ...told, atMost: 200 }, equal(0.05)],
-  ['identical, 50 unlike clients, sticky', 30, { clients: 50, sticky: true }, { ...told, atMost: 200 }, equal(0.05)],
+  ['identical, 50 unlike clients, sticky', 100, { clients: 50, sticky: true }, { ...told, atMost: 200 }, equal(0.05)],
   ['identical, 500 clients alike, sticky', 20, { clients: 500, sticky: true, alike: true }, { ...told, atMost: 400 }, equal(0.01)],
   ['tolerated: errors 0.1 to 0.22 %', 20, { fault: { errors: 0.0022 } }, {}, equal(0.01)],
   ['tolerated: 1.09 times slower', 20, { fault: { latency: 1.09 } }, {}, equal(0.01)],

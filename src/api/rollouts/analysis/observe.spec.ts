@@ -58,6 +58,12 @@ describe(observe.name, () => {
     expect(state.units[0]!.shown.candidate.errors).toBe(6);
   });
 
+  it('puts no requests of two steps into one block', () => {
+    const open = observe(begin(DEFAULT_POLICY, SUBJECT), intervalOf(1, { candidate: { requests: 2 }, baseline: { requests: 20, errors: 3 } }));
+    expect(open.units[0]!.open.baseline.errors).toBe(3);
+    expect(enterStep(open, 1_000).units[0]).toMatchObject({ open: { baseline: { requests: 0 } }, harm: open.units[0]!.harm });
+  });
+
   it('takes no notice of other versions of the app', () => {
     const state = begin(DEFAULT_POLICY, { candidate: 4, baseline: 3 });
     expect(observe(state, intervalOf(1, { candidate: { requests: 9, errors: 9 }, baseline: { requests: 9 } })).units).toEqual(state.units);

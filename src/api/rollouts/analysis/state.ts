@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { VersionNumber } from '#contract/ids.js';
 import { Histogram, NO_DURATIONS } from './histogram.js';
 import { newLump, Lump } from './lump.js';
-import { AnalysisPolicy, DURATIONS, RATES, Signal } from './policy.js';
+import { AnalysisPolicy, Signal } from './policy.js';
 import { newHarm } from './harm.js';
 import { newProof } from './proof.js';
 import { Counts, Source } from './source.js';
@@ -116,10 +116,7 @@ export function begin(policy: AnalysisPolicy, subject: z.input<typeof Subject>):
 /** The next step has begun: what speaks against the version stays, that it is sound has to be shown again at the new share. */
 export function enterStep(state: AnalysisState, atMs: number): AnalysisState {
   const sources = Object.fromEntries(Object.entries(state.sources).map(([name, source]) => [name, { ...source, lately: NO_TRAFFIC }]));
-  return { ...state, stepMs: atMs, sources, traffic: NO_TRAFFIC, proof: newProof(state.policy), units: state.units.map((unit) => ({ ...unit, shown: NO_ARMS })) };
-}
-
-/** The signals that a policy judges. */
-export function judgedOf(policy: AnalysisPolicy): Signal[] {
-  return [...RATES, ...DURATIONS].filter((signal) => policy[signal].judge);
+  // A block is of one share: what waits for more requests is let go of.
+  const units = state.units.map((unit) => ({ ...unit, open: NO_ARMS, groups: [], shown: NO_ARMS }));
+  return { ...state, stepMs: atMs, sources, traffic: NO_TRAFFIC, proof: newProof(state.policy), units };
 }

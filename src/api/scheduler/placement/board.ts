@@ -7,7 +7,7 @@ import type { ChannelPlacement, Placement, Replica } from './placement.js';
 import type { PlacementSettings } from './placement-settings.js';
 import { inWords, NOTHING, type Resources } from './resources.js';
 
-/** Who is to get a replica, and which it is for. */
+/** What a node is looked for. */
 export interface Wanted {
   need?: Resources;
   /** Not counted in its zone, since it is to leave. */

@@ -8,6 +8,8 @@ import type { Resources } from './resources.js';
 export class ChannelFacts {
   readonly need: Resources;
   readonly target: number;
+  /** Replicas that it should have, on disk only when its target is 0. */
+  readonly copies: number;
   readonly least: number;
   readonly isPinned: boolean;
   readonly seed: number;
@@ -26,9 +28,6 @@ export class ChannelFacts {
     this.size = Math.max(this.need.memoryBytes / 2e9, this.need.milliCores / 1000);
     this.copies = this.target > 0 || channel.replicas.max === 0 ? this.target : this.isPinned ? 1 : diskCopies;
   }
-
-  /** Replicas that it should have, on disk only when its target is 0. */
-  readonly copies: number;
 
   compare(other: ChannelFacts): number {
     return other.size - this.size || (this.channel.key < other.channel.key ? -1 : 1);

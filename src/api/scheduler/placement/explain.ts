@@ -58,7 +58,7 @@ function summaryOf(board: Board, work: ChannelWork, frozen: string | undefined):
     target > 0
       ? `${counted.length} of ${copies} replicas placed, ${ready} ready (at least ${min}, at most ${max}); each needs ${inWords(work.facts.need)}`
       : copies > 0 ? `idle: on disk of ${counted.length} of ${copies} nodes, ready on ${ready}` : 'nothing to serve',
-    counted.length < copies && `no suitable node has room for ${copies - counted.length} more`,
+    counted.length < copies && `${copies - counted.length} more: ${board.choose(work, { need: target > 0 ? work.facts.need : NOTHING }) ? 'to be started' : 'no suitable node has room'}`,
     isPinned && min > 1 && `one replica instead of ${min}: its state is in files of one node; link its stores to a service that nodes share to have more`,
   ];
   return parts.filter((part) => part).join('; ');

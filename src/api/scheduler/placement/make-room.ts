@@ -67,7 +67,7 @@ function displace(board: Board, work: ChannelWork, slots: readonly NodeSlot[]): 
     const isEnough = ({ size, need }: ChannelFacts): boolean => size < work.facts.size && fits(plus(free, need), work.facts.need);
     for (const { work: other, replica } of victimsOn(board, slot, isEnough)) {
       if (!board.mayMove() || ++tries > DISPLACE_TRIES) return;
-      if (move(board, other, replica, `which makes room for ${work.facts.channel.name}`)) return;
+      if (move(board, other, replica, `to make room for ${work.facts.channel.name}`)) return;
     }
   }
 }

@@ -117,6 +117,9 @@ describe(place.name, () => {
   it('keeps room for the version before', () => {
     const fleet = new Fleet([node('n1')], Array.from({ length: 10 }, (_, i) => channel(`c${i}`, { reserve: { memoryBytes: 100 * MB, milliCores: 0 } })));
     expect(fleet.decisions.short).toHaveLength(5);
+    expect(explain([fleet.decisions.short[0]!], fleet.world(), fleet.placement)[0]!.summary).toBe(
+      '0 of 1 replicas placed, 0 ready (at least 1, at most 4); each needs 200 MB and 0.1 cores; 1 more: no suitable node has room',
+    );
   });
 
   it('chooses the same whatever the order in which nodes are named, also among nodes that hashing cannot tell apart', () => {
@@ -310,6 +313,9 @@ describe('a drain', () => {
     const held = fleet.drain('n0').waiting;
     expect(held).toBeGreaterThan(2);
     fleet.change('n0', { wanted: 'draining' }).pass(1_000);
+    expect([...fleet.placement.channels.values()].flatMap((each) => each.replicas).find(({ replaces }) => replaces === 'n0')!.reason).toMatch(
+      /^takes over from n0 \(draining\): zone a had 0 of its replicas; first by hash of those with room, of 2 suitable nodes; takes 100 MB and 0.1 cores, \d+ MB and [\d.]+ cores stay free$/,
+    );
     expect(fleet.drain('n0')).toEqual({ waiting: held - 2, moving: 2, leaving: 0, blocked: [], done: false });
     // Nothing leaves before its successor is ready.
     expect(fleet.pass(60).drain('n0').leaving).toBe(0);

@@ -371,6 +371,7 @@ function run(round: number): void {
     const decisions = placer.pass(newsSince(before, world));
     expect(plain(placer.placement())).toEqual(plain(full.placement));
     checkStep({ world, before: placement, after: full.placement, decisions }, highest);
+    if (world.channels.length > 0) checkExplanation(world, full.placement, placer, random.of(world.channels));
     unchanged = full.decisions.changed.size === 0 ? unchanged + 1 : 0;
     [placement, before] = [full.placement, world];
     simulation.exchange(placement);

@@ -19,7 +19,7 @@ export function relieve(board: Board, slot: NodeSlot): void {
     const at = victims.findIndex(({ work }) => shareOf(slot, work) >= over);
     const [{ work, replica }] = victims.splice(at < 0 ? victims.length - 1 : at, 1) as [Victim];
     if (isExtra(board, work, replica)) board.leave(work, replica, `${slot.name} had more than fits, and ${work.facts.least} replicas are enough`);
-    else if (!move(board, work, replica, 'which had more than fits')) continue;
+    else if (!move(board, work, replica, 'more than fits was there')) continue;
     over = overOf(board, slot);
   }
 }

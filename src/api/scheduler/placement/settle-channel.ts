@@ -1,6 +1,7 @@
 import type { Board } from './board.js';
 import type { ChannelFacts, ChannelWork } from './channel-work.js';
 import type { Replica } from './placement.js';
+import { refusalOf } from './refusal.js';
 import { distanceOf } from './rendezvous.js';
 import { NOTHING } from './resources.js';
 
@@ -139,14 +140,17 @@ export function misplaced(board: Board, work: ChannelWork): Replica[] {
 
 /** A successor for each replica whose node refuses it. */
 export function moveAway(board: Board, work: ChannelWork): void {
-  for (const replica of misplaced(board, work)) if (!move(board, work, replica, 'which refuses it')) return;
+  for (const replica of misplaced(board, work)) {
+    const { node, standing } = board.slot(replica.node);
+    if (!move(board, work, replica, refusalOf(node, standing, work.facts.channel)!.reason)) return;
+  }
 }
 
-/** Starts a move if it may be and there is room elsewhere. */
+/** Starts a move if it may be and there is room elsewhere; `why` it leaves. */
 export function move(board: Board, work: ChannelWork, replica: Replica, why: string, mostInZone?: number): boolean {
   if (!board.mayMove()) return false;
   const choice = board.choose(work, { need: replica.active ? work.facts.need : NOTHING, instead: replica, ...(mostInZone !== undefined && { mostInZone }) });
-  if (choice) board.add(work, choice, `takes over from ${replica.node}, ${why}`, replica);
+  if (choice) board.add(work, choice, `takes over from ${replica.node} (${why})`, replica);
   return choice !== null;
 }
 
@@ -166,7 +170,7 @@ export function spread(board: Board, work: ChannelWork): void {
   if (count === undefined) return;
   const counts = board.zoneCounts(work);
   const there = work.counted().filter(({ node }) => counts[board.slot(node).zone] === count);
-  if (there.length > 0) move(board, work, worst(board, work, there), `whose zone had ${count}`, count - 2);
+  if (there.length > 0) move(board, work, worst(board, work, there), `its zone had ${count} replicas`, count - 2);
 }
 
 /** It lacks something that this pass could not give: it is looked at again in the next. */

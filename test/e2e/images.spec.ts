@@ -62,10 +62,11 @@ describe('push by OCI, deploy, call', () => {
     const image = spinImage({ components: { killed: await answering('k1') } });
     await push('killed', 'latest', image);
     process.kill(controlPlane(), 'SIGKILL');
-    await until(async () => (await call('killed')).body === 'k1\n', 60_000);
+    // The claim of the process that is gone, a look, and where the first try met something that was not up yet, another one.
+    await until(async () => (await call('killed')).body === 'k1\n', 150_000);
     expect((await platform.call('GET', rule)).pushes).toMatchObject([{ tag: 'latest', digest: digestOf(image.manifest), state: 'deployed', version: 1 }]);
     expect((await platform.call('GET', '/v1/apps/killed/versions')).items).toHaveLength(1);
-  }, 90_000);
+  }, 180_000);
 
   it('serves what is pushed by itself where the channel says so', async () => {
     await platform.call('PUT', '/v1/apps/auto/channels/production/deploy-on-push', { body: JSON.stringify({ semver: '1.x' }), headers: { 'content-type': 'application/json' } });

@@ -7,7 +7,7 @@ import { NO_RUNTIME_GRANT, RuntimeGrant } from './runtime-grant.js';
 /** Arrow scheduler ──assignment──▶ node. A node holds the whole of it on disk and serves from it alone. */
 
 /** One version and its share of the channel's traffic; the shares of a deployment add up to 100. */
-export const TrafficShare = z.object({ version: VersionNumber, percent: z.int().min(0).max(100) });
+export const TrafficShare = z.object({ version: VersionNumber, percent: z.number().min(0).max(100) });
 export type TrafficShare = z.infer<typeof TrafficShare>;
 
 /**
@@ -23,6 +23,8 @@ export const Assignment = z.object({
   generation: z.int().nonnegative(),
   hosts: z.array(z.string()),
   serve: z.array(TrafficShare),
+  /** While several versions are served: the request header field whose value chooses; absent, or not sent: a cookie or the client's address. */
+  keyHeader: z.string().optional(),
   versions: z.array(VersionArtifact),
   /** Values of the app's variables, secret ones included. */
   variables: z.record(z.string(), z.string()),

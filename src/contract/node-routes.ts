@@ -5,6 +5,7 @@
  *   the time is up; every artifact in the answer is of one of these engine versions (see `Engines`)
  * - `report`: after each change, and as a heartbeat every `HEARTBEAT_MS`
  * - `journal`: takes each entry once
+ * - `samples`: what became of requests while several versions are served (contract/samples.ts); takes each report once
  * - `blob`: bytes by digest; the node checks the digest itself
  * - `storeRequests`: `?wait=<seconds>` answers what the node is asked to do with stores (contract/store-request.ts), at once or when there is
  *   something; each is given once
@@ -14,6 +15,7 @@ export const NODE_ROUTES = {
   assignments: { method: 'GET', path: '/v1/nodes/:node/assignments' },
   report: { method: 'PUT', path: '/v1/nodes/:node/report' },
   journal: { method: 'POST', path: '/v1/nodes/:node/journal' },
+  samples: { method: 'POST', path: '/v1/nodes/:node/samples' },
   storeRequests: { method: 'GET', path: '/v1/nodes/:node/store-requests' },
   storeAnswer: { method: 'POST', path: '/v1/nodes/:node/store-requests/:request' },
   blob: { method: 'GET', path: '/v1/blobs/:digest' },

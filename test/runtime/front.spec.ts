@@ -155,17 +155,40 @@ describe('the front', () => {
     expect((await ask(front.port, 'tiny.localhost')).body).toBe('two');
   });
 
-  it('shares requests out by percent', async () => {
+  it('shares clients out by percent, and keeps each where it is while a share grows and through a restart', async () => {
     const front = await setUp();
     const fixed = (body: string) => [httpTrigger('a', '/', { staticResponse: { status: 200, headers: {}, body } })];
-    const lane = laneOf('tiny', 1, [[1, 75], [2, 25]]);
+    const lane = { ...laneOf('tiny', 1, [[1, 75], [2, 25]]), keyHeader: 'X-User' };
     await front.front.prepare(lane, blobs.store(version(1, fixed('one'))));
     await front.front.prepare(lane, blobs.store(version(2, fixed('two'))));
     await front.front.serve(lane);
-    const bodies = await Promise.all(Array.from({ length: 200 }, () => ask(front.port, 'tiny.localhost')));
-    const two = bodies.filter(({ body }) => body === 'two').length;
+    const all = async () => (await Promise.all(Array.from({ length: 200 }, (_, user) => ask(front.port, 'tiny.localhost', '/', { headers: { 'x-user': `u${user}` } })))).map(({ body }) => body);
+    const first = await all();
+    const two = first.filter((body) => body === 'two').length;
     expect(two).toBeGreaterThan(20);
     expect(two).toBeLessThan(90);
+    expect(await all()).toEqual(first);
+    await front.front.serve({ ...lane, generation: 2, serve: laneOf('tiny', 2, [[1, 40], [2, 60]]).serve });
+    const later = await all();
+    expect(later.filter((body) => body === 'two').length).toBeGreaterThan(two);
+    expect(later.filter((body, user) => body === 'one' && first[user] === 'two')).toEqual([]);
+  });
+
+  it('gives a client without a key a cookie while versions share the requests, and none before and after', async () => {
+    const front = await setUp();
+    const fixed = (body: string) => [httpTrigger('a', '/', { staticResponse: { status: 200, headers: {}, body } })];
+    const alone = laneOf('tiny', 1, [[1, 100]]);
+    await front.front.prepare(alone, blobs.store(version(1, fixed('one'))));
+    await front.front.prepare(alone, blobs.store(version(2, fixed('two'))));
+    await front.front.serve(alone);
+    expect((await ask(front.port, 'tiny.localhost')).headers).not.toHaveProperty('set-cookie');
+    await front.front.serve(laneOf('tiny', 2, [[1, 50], [2, 50]]));
+    const { body, headers } = await ask(front.port, 'tiny.localhost');
+    expect(headers['set-cookie']).toEqual([expect.stringMatching(/^whorl-rollout=[0-9a-f]{8}; Path=\/; Max-Age=\d+; HttpOnly; SameSite=Lax$/)]);
+    const known = await ask(front.port, 'tiny.localhost', '/', { headers: { cookie: `a=b; ${headers['set-cookie']![0]!.split(';')[0]}` } });
+    expect([known.body, known.headers['set-cookie']]).toEqual([body, undefined]);
+    await front.front.serve(laneOf('tiny', 3, [[2, 100]]));
+    expect((await ask(front.port, 'tiny.localhost')).headers).not.toHaveProperty('set-cookie');
   });
 
   it('drops a removed app', async () => {

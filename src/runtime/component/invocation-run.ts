@@ -28,8 +28,12 @@ export interface InvocationRequest {
   chain(component: string | null, exchange: HttpExchange, from: InvocationRequest, ending: Ending): void;
   /** A place where the invocation may use more CPU; null: there is none. */
   readonly elsewhere: Mover | null;
-  /** The invocation is over; called once, whatever became of it. */
-  over(): void;
+  /**
+   * The invocation is over; called once, whatever became of it.
+   * @param code of a failure of the invocation's; null: none, or the client is gone
+   * @param status of the answer; 0: there was none
+   */
+  over(code: ErrorCode | null, status: number, cpuMs: number): void;
 }
 
 export interface Mover {
@@ -289,7 +293,7 @@ export class InvocationRun implements Occupant, HandlerRun, HandlerEvents, Entra
       this.context.usage.add({ requests: 1, errors: failure || status >= 500 ? 1 : 0, wallMs, cpuMs: this.usedMs + this.elsewhereMs, bytesIn, bytesOut });
       this.context.onUsed(this.usedMs);
     }
-    this.request.over();
+    this.request.over(failure?.code ?? null, this.exchange.status, this.usedMs + this.elsewhereMs);
   }
 
   private answer({ code, message }: Failure): void {

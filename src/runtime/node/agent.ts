@@ -27,6 +27,7 @@ import { checkPort } from './port-check.js';
 import type { ProviderEnvironment } from './provider-environment.js';
 import { Reporter } from './reporter.js';
 import type { CommandFailure } from './runner-protocol.js';
+import { SampleReporter } from './sample-reporter.js';
 import { Snapshot } from './snapshot.js';
 import { StoreProcess } from './store-process.js';
 import { StoreRequests } from './store-requests.js';
@@ -70,6 +71,7 @@ export class Agent {
   private readonly loops: Promise<void>[] = [];
   private readonly client: ControlPlaneClient;
   private readonly reporter: Reporter;
+  private readonly samples: SampleReporter;
   private readonly snapshot: Snapshot;
   private readonly supervisor: Supervisor;
   private readonly metrics: NodeMetrics | null;
@@ -89,6 +91,7 @@ export class Agent {
     this.client = client;
     this.snapshot = new Snapshot(dir.snapshot, `${VERSION}/${ENGINE_VERSION}/${process.version}/${config.WHORL_LIMIT_MEMORY_BYTES}/${config.WHORL_LIMIT_CPU_MS}`, log);
     this.reporter = new Reporter(() => this.report(), (report, signal) => client.report(report, signal), log);
+    this.samples = new SampleReporter(this.incarnation, (report, signal) => client.sendSamples(report, signal), log);
     this.metrics = config.WHORL_METRICS_LISTEN === undefined ? null : new NodeMetrics({ lanes: () => this.supervisor.lanes(), apps: () => this.holders.size });
     this.supervisor = new Supervisor({
       runners: options.runners,
@@ -118,6 +121,8 @@ export class Agent {
       onRefused: (app, version, failure) => this.holders.get(toKey(app))?.refuse(version, { code: failure.code, message: failure.message }),
       onMend: (app, stored) => this.mend(app, stored),
       onUnloadable: (app, stored, failure) => this.unloadable(app, stored, failure),
+      onSampled: (writer, channels) => this.samples.add(writer, channels),
+      onRunnerGone: (writer) => this.samples.lost(writer),
       onChange: () => this.reporter.change(),
       metrics: this.metrics,
     });
@@ -202,7 +207,7 @@ export class Agent {
       log.info('starting from the snapshot', { apps: held.assignments.length });
       await this.resume(held);
     }
-    this.loops.push(this.poll(signal), this.reporter.run(signal), this.shipper.run(signal), this.stores.run(signal));
+    this.loops.push(this.poll(signal), this.reporter.run(signal), this.samples.run(signal), this.shipper.run(signal), this.stores.run(signal));
     // After an upgrade of the engine the snapshot holds builds for the one before.
     const lacks = !held || held.assignments.some(({ versions }) => !versions.every(isRunnable));
     if (lacks) await Promise.race([this.firstAnswer.promise, sleep(FIRST_ANSWER_MS, undefined, { ref: false })]);

@@ -6,6 +6,7 @@ import type { Digest } from '#contract/ids.js';
 import { RUNNABLE_ENGINES } from './engines.js';
 import { type JournalBatch, JournalReceipt } from '#contract/journal.js';
 import { NODE_ROUTES } from '#contract/node-routes.js';
+import type { NodeSamples } from '#contract/samples.js';
 import { type StoreAnswer, type StoreRequest, StoreRequests } from '#contract/store-request.js';
 
 const TIMEOUT_MS = 15_000;
@@ -52,6 +53,10 @@ export class ControlPlaneClient {
 
   async report(report: NodeReport, signal?: AbortSignal): Promise<void> {
     await this.json({ path: this.path('report'), method: 'PUT', body: report, ...(signal && { signal }) });
+  }
+
+  async sendSamples(samples: NodeSamples, signal?: AbortSignal): Promise<void> {
+    await this.json({ path: this.path('samples'), method: 'POST', body: samples, ...(signal && { signal }) });
   }
 
   /** Hands over a batch of a journal. */

@@ -1,6 +1,7 @@
 import type { Worker } from 'node:cluster';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WhorlError } from '#contract/errors.js';
+import type { SampledChannel } from '#runtime/meter/version-samples.js';
 import type { UsageSum } from '#runtime/meter/usage-tally.js';
 import type { StoredVersion } from '#runtime/trigger/stored-version.js';
 import type { AppKey } from './app-lane.js';
@@ -31,6 +32,8 @@ export interface RunnerEvents {
   unloadable(app: AppKey, stored: StoredVersion, failure: CommandFailure): void;
   /** What its guests used since it last said so. */
   used(usage: readonly UsageSum[]): void;
+  /** What became of requests to channels that serve several versions since it last said so. */
+  sampled(channels: readonly SampledChannel[]): void;
 }
 
 /** One runner, seen from the supervisor. */
@@ -58,6 +61,7 @@ export class RunnerProcess {
       else if (message.type === 'beat') {
         this.load = message.load;
         if (message.usage) on.used(message.usage);
+        on.sampled(message.samples ?? []);
       } else if (message.type === 'heavy') on.heavy(message.app);
       else if (message.type === 'unloadable') on.unloadable(message.app, message.stored, message.failure);
       else if (message.type === 'mend') void this.mended(message.call, on.mend(message.app, message.stored));

@@ -4,6 +4,7 @@ import type { LogLevel } from '#platform/log.js';
 import type { GuestSettings } from '#runtime/capability/guest-settings.js';
 import type { PlatformLimits } from '#runtime/component/limits.js';
 import type { UsageSum } from '#runtime/meter/usage-tally.js';
+import type { SampledChannel } from '#runtime/meter/version-samples.js';
 import type { FrontLoad, KnownChannel } from '#runtime/trigger/front.js';
 import type { LoadedBounds } from '#runtime/trigger/loaded-versions.js';
 import type { StoredVersion } from '#runtime/trigger/stored-version.js';
@@ -77,8 +78,8 @@ export interface CommandFailure {
 
 export type RunnerMessage =
   | { type: 'up' }
-  /** `usage`: since the last one, for metrics. */
-  | { type: 'beat'; load?: RunnerLoad; usage?: UsageSum[] }
+  /** `usage`: since the last one, for metrics. `samples`: since the last one, of channels that serve several versions; absent: there is none. */
+  | { type: 'beat'; load?: RunnerLoad; usage?: UsageSum[]; samples?: SampledChannel[] }
   /** `port`: of `listen` alone. */
   | { type: 'reply'; id: number; failure?: CommandFailure; port?: number }
   /** An app struck the CPU bound of its lane, or used much of it. */

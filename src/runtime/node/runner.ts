@@ -92,6 +92,7 @@ async function run(command: RunnerCommand): Promise<number | undefined> {
     case 'listen': return listen(front, command.target);
     case 'drain':
       await front.drain(command.timeoutMs);
+      beat();
       await flushTelemetry();
       meter?.close();
       return undefined;
@@ -127,9 +128,11 @@ process.on('uncaughtException', (error) => {
 });
 
 function beat(): void {
-  if (!tally || !front) return say({ type: 'beat' });
+  const taken = front?.takeSamples() ?? [];
+  const samples = taken.length > 0 ? { samples: taken } : {};
+  if (!tally || !front) return say({ type: 'beat', ...samples });
   const { user, system } = process.cpuUsage();
-  say({ type: 'beat', load: { ...front.load(), residentBytes: process.memoryUsage.rss(), cpuSeconds: (user + system) / 1e6 }, usage: tally.take() });
+  say({ type: 'beat', load: { ...front.load(), residentBytes: process.memoryUsage.rss(), cpuSeconds: (user + system) / 1e6 }, usage: tally.take(), ...samples });
 }
 setInterval(beat, BEAT_MS);
 say({ type: 'up' });

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import type { WhorlError } from '#contract/errors.js';
 import type { VersionNumber } from '#contract/ids.js';
 import type { Log } from '#platform/log.js';
+import type { SampledChannel } from '#runtime/meter/version-samples.js';
 import type { KnownChannel } from '#runtime/trigger/front.js';
 import type { StoredVersion } from '#runtime/trigger/stored-version.js';
 import type { AppLane } from '#runtime/trigger/version-host.js';
@@ -42,6 +43,10 @@ export interface SupervisorOptions {
   onMend(app: AppKey, stored: StoredVersion): Promise<void>;
   /** A version that was prepared was asked for and could not be loaded. */
   onUnloadable(app: AppKey, stored: StoredVersion, failure: CommandFailure): void;
+  /** What became of requests in one runner, to channels that serve several versions. */
+  onSampled(writer: string, channels: readonly SampledChannel[]): void;
+  /** A runner has ended. */
+  onRunnerGone(writer: string): void;
   /** The number of runners has changed. */
   onChange(): void;
   metrics: NodeMetrics | null;
@@ -152,8 +157,12 @@ export class Supervisor {
       mend: (app, stored) => this.options.onMend(app, stored),
       unloadable: (app, stored, failure) => this.options.onUnloadable(app, stored, failure),
       used: (usage) => this.options.metrics?.add(usage),
+      sampled: (channels) => this.options.onSampled(writer, channels),
     });
-    void runner.exited.then(() => this.writers.delete(writer));
+    void runner.exited.then(() => {
+      this.writers.delete(writer);
+      this.options.onRunnerGone(writer);
+    });
     return { runner, init: { type: 'init', config: { ...this.options.config, lane, writer } } };
   }
 

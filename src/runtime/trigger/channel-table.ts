@@ -1,5 +1,6 @@
 import type { AppName, ChannelName, VersionNumber } from '#contract/ids.js';
 import type { AppVersion } from './app-version.js';
+import { Split } from './split.js';
 import type { AppLane } from './version-host.js';
 
 /** One channel of an app in a runner: the versions that are prepared, and which of them answer. */
@@ -9,16 +10,18 @@ export interface ServedChannel {
   versions: Map<VersionNumber, AppVersion>;
   /** Versions with the upper bound of their share, ascending to 100; empty: none is ready. */
   choices: readonly { below: number; version: AppVersion }[];
+  /** null: at most one version answers. */
+  split: Split | null;
 }
 
 export function toChannelKey(app: AppName, channel: ChannelName): string {
   return `${app}/${channel}`;
 }
 
-/** Chooses a version by the shares. Pure but for `random`, in [0, 100). */
-export function pickVersion({ choices }: Pick<ServedChannel, 'choices'>, random: () => number): AppVersion | undefined {
+/** Chooses a version by the shares. Pure but for `position`, in [0, 100), which is asked for where there are several. */
+export function pickVersion({ choices }: Pick<ServedChannel, 'choices'>, position: () => number): AppVersion | undefined {
   if (choices.length <= 1) return choices[0]?.version;
-  const at = random();
+  const at = position();
   return choices.find(({ below }) => at < below)?.version;
 }
 
@@ -26,6 +29,7 @@ export function pickVersion({ choices }: Pick<ServedChannel, 'choices'>, random:
 export class ChannelTable {
   private readonly channels = new Map<string, ServedChannel>();
   private hosts = new Map<string, ServedChannel>();
+  private readonly splits = new Set<ServedChannel>();
 
   byHost(host: string): ServedChannel | undefined {
     return this.hosts.get(host);
@@ -35,11 +39,16 @@ export class ChannelTable {
     return this.channels.get(toChannelKey(app, channel));
   }
 
+  /** Those that serve several versions. */
+  split(): Iterable<ServedChannel & { split: Split }> {
+    return this.splits as Iterable<ServedChannel & { split: Split }>;
+  }
+
   /** Puts a version in; it answers nothing yet, unless it takes the place of one of the same number that does. */
   add(lane: AppLane, version: AppVersion): void {
     const key = toChannelKey(lane.app, lane.channel);
     let channel = this.channels.get(key);
-    if (!channel) this.channels.set(key, (channel = { key, lane: { ...lane, generation: 0, hosts: [], serve: [] }, versions: new Map(), choices: [] }));
+    if (!channel) this.channels.set(key, (channel = { key, lane: { ...lane, generation: 0, hosts: [], serve: [] }, versions: new Map(), choices: [], split: null }));
     const { version: number } = version.stored;
     const before = channel.versions.get(number);
     channel.versions.set(number, version);
@@ -62,11 +71,13 @@ export class ChannelTable {
     const key = toChannelKey(lane.app, lane.channel);
     const known = this.channels.get(key);
     if (known && (known.lane.generation > lane.generation || known.lane.variablesRevision > lane.variablesRevision)) return;
-    const channel: ServedChannel = known ?? { key, lane, versions: new Map(), choices: [] };
+    const channel: ServedChannel = known ?? { key, lane, versions: new Map(), choices: [], split: null };
     if (!known || known.lane.variablesRevision < lane.variablesRevision) for (const version of channel.versions.values()) version.setLane(lane);
     const hostsBefore = known?.lane.hosts ?? [];
     channel.lane = lane;
     channel.choices = toChoices(lane, channel.versions);
+    channel.split = channel.choices.length > 1 ? new Split(lane, channel.split) : null;
+    this.splits[channel.split ? 'add' : 'delete'](channel);
     this.channels.set(key, channel);
     if (hostsBefore.length === 0) this.name(channel);
     else if (hostsBefore.join() !== lane.hosts.join()) this.index();
@@ -76,6 +87,7 @@ export class ChannelTable {
     const known = this.find(app, channel);
     if (!known) return;
     this.channels.delete(known.key);
+    this.splits.delete(known);
     for (const version of known.versions.values()) version.close();
     this.index();
   }

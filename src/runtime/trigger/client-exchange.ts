@@ -15,7 +15,7 @@ export class ClientExchange implements HttpExchange {
   private wasAsked = false;
   private fields: Headers | null = null;
 
-  constructor(private readonly call: ClientCall, private readonly route: Omit<RequestRoute, 'channel' | 'version'>) {
+  constructor(private readonly call: ClientCall, private readonly route: Omit<RequestRoute, 'channel' | 'version' | 'seen'>) {
     const { request, response, expectsContinue } = call;
     this.method = request.method ?? 'GET';
     this.body = announcesBody(request) ? new RequestBody(request, expectsContinue ? response : null) : EMPTY_SOURCE;
@@ -50,9 +50,10 @@ export class ClientExchange implements HttpExchange {
 
   respond(status: number, headers: Headers): ByteSink {
     const { response, expectsContinue, front } = this.call;
+    const { setCookie } = this.route;
     // A client that was not told to go on may or may not send the body: the connection cannot be read any further.
     const close = front.draining || (expectsContinue && !this.wasAsked);
-    this.sink = new ResponseSink(response, { status, headers, close }, front);
+    this.sink = new ResponseSink(response, { status, headers: setCookie === null ? headers : [...headers, ['set-cookie', setCookie]], close }, front);
     return this.sink;
   }
 

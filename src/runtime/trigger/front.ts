@@ -11,6 +11,7 @@ import { Deadlines } from '#runtime/component/deadlines.js';
 import { SHARED_LANE_CPU_MS, type PlatformLimits } from '#runtime/component/limits.js';
 import { ModuleCache } from '#runtime/component/module-cache.js';
 import { Meter } from '#runtime/meter/meter.js';
+import type { SampledChannel } from '#runtime/meter/version-samples.js';
 import { AppVersion } from './app-version.js';
 import { Arrivals } from './arrivals.js';
 import { AnswerBatch } from './answer-batch.js';
@@ -226,6 +227,11 @@ export class Front implements ClientFront {
     return { running, queued, loaded: this.loaded.size };
   }
 
+  /** What became of requests to channels that serve several versions, since it was last asked for. */
+  takeSamples(): SampledChannel[] {
+    return Array.from(this.channels.split(), ({ lane: { app, channel }, split }) => ({ app, channel, samples: split.samples.take() }));
+  }
+
   /** Stops accepting, lets what runs finish, closes. */
   async drain(timeoutMs: number): Promise<void> {
     this.draining = true;
@@ -280,7 +286,8 @@ export class Front implements ClientFront {
     if (!target) return answerBadHost(call);
     const channel = this.channels.byHost(toHostName(target.authority));
     if (!channel) return answerUnknownHost(call, toHostName(target.authority), this.options);
-    const version = pickVersion(channel, () => Math.random() * 100);
+    const choice = channel.split?.choose(request);
+    const version = pickVersion(channel, () => choice!.position);
     if (!version) return answerNotReady(call);
     // From the start again: the channel may have been switched meanwhile.
     if (!version.ready()) return this.arrivals.wait(version, call, () => this.begin(call));
@@ -289,7 +296,9 @@ export class Front implements ClientFront {
     const match = version.match(path);
     if (!match) return answerNotFound(call);
     const { authority, pathWithQuery } = target;
-    this.dispatch(call, { channel, version, match, authority, pathWithQuery, handed: null });
+    const { component } = match.value.trigger;
+    const seen = choice && component !== undefined ? channel.split!.samples.begin(version.stored.version, component, choice.group) : null;
+    this.dispatch(call, { channel, version, match, authority, pathWithQuery, handed: null, setCookie: choice?.setCookie ?? null, seen });
   }
 
   /** A request that the shared lane has chosen a version for. */
@@ -308,7 +317,7 @@ export class Front implements ClientFront {
     this.turns.add(() => {
       try {
         // The shared lane may have given up while the request waited: nobody would see what it costs.
-        if (!call.response.closed) this.dispatch(call, { channel, version, match, ...target, handed });
+        if (!call.response.closed) this.dispatch(call, { channel, version, match, ...target, handed, setCookie: handed.setCookie, seen: null });
       } catch (error) {
         this.fault(call, error);
       }

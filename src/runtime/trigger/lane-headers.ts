@@ -11,15 +11,18 @@ export interface HandedOver {
   version: number;
   requestId: string;
   clientAddress: string;
+  /** For the answer. */
+  setCookie: string | null;
 }
 
-export function toLaneHeaders({ app, channel, version, requestId, clientAddress }: HandedOver): string[] {
+export function toLaneHeaders({ app, channel, version, requestId, clientAddress, setCookie }: HandedOver): string[] {
   return [
     'whorl-app', app,
     'whorl-channel', channel,
     'whorl-version', String(version),
     'whorl-request-id', requestId,
     'whorl-client-addr', clientAddress,
+    ...(setCookie === null ? [] : ['whorl-set-cookie', setCookie]),
   ];
 }
 
@@ -32,5 +35,5 @@ export function readLaneHeaders(headers: IncomingHttpHeaders): HandedOver | unde
   const clientAddress = text('whorl-client-addr');
   const version = Number(text('whorl-version'));
   if (!app || !channel || !requestId || !clientAddress || !Number.isInteger(version)) return undefined;
-  return { app: app as AppName, channel: channel as ChannelName, version, requestId, clientAddress };
+  return { app: app as AppName, channel: channel as ChannelName, version, requestId, clientAddress, setCookie: text('whorl-set-cookie') ?? null };
 }

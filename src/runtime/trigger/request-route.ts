@@ -1,4 +1,5 @@
 import type { RouteMatch } from '#contract/bundle/routes.js';
+import type { Observation } from '#runtime/meter/version-samples.js';
 import type { AppVersion } from './app-version.js';
 import type { ServedChannel } from './channel-table.js';
 import type { HandedOver } from './lane-headers.js';
@@ -13,4 +14,8 @@ export interface RequestRoute {
   pathWithQuery: string;
   /** What the shared lane has said of it; null: it came from a client. */
   handed: Pick<HandedOver, 'requestId' | 'clientAddress'> | null;
+  /** For the answer: what chose the version. */
+  setCookie: string | null;
+  /** null: nothing is compared with its version. */
+  seen: Observation | null;
 }

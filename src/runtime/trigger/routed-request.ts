@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { ErrorCode } from '#contract/errors.js';
 import type { Ending } from '#runtime/capability/ending.js';
 import type { HttpExchange } from '#runtime/capability/guest.js';
 import type { InvocationRequest, Mover } from '#runtime/component/invocation-run.js';
@@ -30,14 +31,21 @@ export class RoutedRequest implements InvocationRequest, Mover {
   }
 
   move(unserved: (why: string) => void): void {
-    const { channel, version } = this.route;
+    const { channel, version, setCookie } = this.route;
     const { app, channel: name } = channel.lane;
     this.heavy!.forward(channel.key, this.call, {
-      app, channel: name, version: version.stored.version, requestId: this.requestId, clientAddress: this.exchange.clientAddress,
-    }, { over: () => this.over(), unserved });
+      app, channel: name, version: version.stored.version, requestId: this.requestId, clientAddress: this.exchange.clientAddress, setCookie,
+    }, { over: () => this.moved(), unserved });
   }
 
-  over(): void {
+  over(code: ErrorCode | null, status: number, cpuMs: number): void {
+    this.route.seen?.end({ code, status, cpuMs });
+    this.route.version.leave();
+  }
+
+  /** It ended in the heavy lane. */
+  private moved(): void {
+    this.route.seen?.end({ code: null, status: this.call.response.statusCode, cpuMs: null });
     this.route.version.leave();
   }
 }

@@ -1,0 +1,49 @@
+import { z } from 'zod';
+import { AppName, ChannelName, VersionNumber } from './ids.js';
+
+/**
+ * Arrow component ──samples──▶ rollouts: what became of requests while several versions of a channel are served, a second at a time. A node
+ * sends each report again until it is taken; it is taken once.
+ */
+
+/**
+ * Durations are counted in buckets: bucket i holds those from 2^(i/16) to 2^((i+1)/16) µs. A histogram names the buckets that hold something, as
+ * pairs: the empty ones since the last, and the count.
+ */
+export const BUCKETS_PER_DOUBLING = 16;
+export const BUCKETS = 512;
+/** Requests of a version are told apart by the eighth of the hash that chose it, to see how much clients differ. */
+export const GROUPS = 8;
+/** A request without an answer for so long counts as an error, and not again when it ends. */
+export const OVERDUE_MS = 5_000;
+
+const count = z.int().nonnegative();
+const DurationPairs = z.array(count).max(2 * BUCKETS);
+
+/** Of one component of one version: requests that a trigger began. The counts add up over time and nodes. */
+export const VersionSample = z.strictObject({
+  version: VersionNumber,
+  component: z.string().min(1).max(64),
+  started: count,
+  /** Those that ended or grew overdue. */
+  requests: count,
+  /** Of those: 500 and above, traps, limits, overdue, lost with their runner. */
+  errors: count,
+  traps: count,
+  limits: count,
+  overdue: count,
+  latency: DurationPairs,
+  cpu: DurationPairs,
+  /** By group: requests, errors, and how many are among the slowest twentieth of the version. */
+  groups: z.array(count).length(3 * GROUPS),
+});
+export type VersionSample = z.infer<typeof VersionSample>;
+
+export const NodeSamples = z.strictObject({
+  /** The start of the node. */
+  incarnation: z.string().min(1).max(64),
+  /** Counts 1, 2, 3 within it. */
+  seq: z.int().min(1),
+  channels: z.array(z.strictObject({ app: AppName, channel: ChannelName, samples: z.array(VersionSample).max(256) })).max(10_000),
+});
+export type NodeSamples = z.infer<typeof NodeSamples>;

@@ -48,6 +48,14 @@ import { ApprovalsService } from './rollouts/approvals.service.js';
 import { RolloutRepository } from './rollouts/rollout.repository.js';
 import { RolloutsController } from './rollouts/rollouts.controller.js';
 import { RolloutsService } from './rollouts/rollouts.service.js';
+import { JudgeService } from './rollouts/judge.service.js';
+import { JudgementRepository } from './rollouts/judgement.repository.js';
+import { SamplesController } from './rollouts/samples.controller.js';
+import { SamplesService } from './rollouts/samples.service.js';
+import { SettingsController } from './rollouts/settings.controller.js';
+import { SettingsRepository } from './rollouts/settings.repository.js';
+import { SettingsService } from './rollouts/settings.service.js';
+import { StepperService } from './rollouts/stepper.service.js';
 import { GrantsService } from './runtime-config/grants.service.js';
 import { RequirementsService } from './runtime-config/requirements.service.js';
 import { RuntimeConfigController } from './runtime-config/runtime-config.controller.js';
@@ -88,11 +96,11 @@ type ImportedModule = NonNullable<ModuleMetadata['imports']>[number];
 const REPOSITORIES = [
   AppRepository, CollectionRepository, HealthRepository, HoldingRepository, IdempotencyRepository, JournalRepository, LogRepository, NodeRepository, PolicyRepository, RolloutRepository, RuntimeConfigRepository, SchedulerRepository,
   StorageSampleRepository, StoreRepository, StoreRequestRepository, UploadRepository, UsageRepository, VariableRepository, VersionBuildRepository, VersionContentsRepository, VersionPolicyRepository,
-  VersionRepository, DeployOnPushRepository, TagPushRepository,
+  VersionRepository, DeployOnPushRepository, TagPushRepository, JudgementRepository, SettingsRepository,
 ];
 const SERVICES = [
   AdvanceService, ApprovalsService, AppsService, BrowseService, CollectionsService, DiffService, FleetService, GrantsService, HealthService, HoldingsService, JournalService, KeepingService, LogsService, NodesService, PoliciesService, RebuildService, RequirementsService, RetentionService,
-  RolloutsService, RuntimeConfigService, SchedulerService, StorageUsageService, StoreLinksService, StoreRequestsService, StoresService, UploadsService, UsageService, VariablesService, VersionsService, DeployerService, DeployOnPushService, PushLedger,
+  RolloutsService, RuntimeConfigService, SchedulerService, StorageUsageService, StoreLinksService, StoreRequestsService, StoresService, UploadsService, UsageService, VariablesService, VersionsService, DeployerService, DeployOnPushService, PushLedger, JudgeService, SamplesService, SettingsService, StepperService,
 ];
 
 /** The control plane's API. */
@@ -105,7 +113,7 @@ export class ApiModule {
       imports: [AuthModule, registry],
       controllers: [
         AppsController, ApprovalsController, BrowseController, CollectionsController, DiffController, HealthController, KeepingController, LogsController, NodesController, PoliciesController, RolloutsController, RuntimeConfigController, StoreRequestsController, StorageUsageController, StoresController,
-        UploadsController, UsageController, VariablesController, VersionsController, DeployOnPushController,
+        UploadsController, UsageController, VariablesController, VersionsController, DeployOnPushController, SamplesController, SettingsController,
       ],
       providers: [
         ...REPOSITORIES,

@@ -167,8 +167,9 @@ describe('the shell of the API', () => {
       const configured = ['/v1/apps/{app}/channels/{channel}', '/v1/apps/{app}', '/v1'].flatMap((path) => ['DELETE', 'GET', 'PUT'].map((method) => `${method} ${path}/runtime-config`));
       expect(routes.sort()).toEqual([
         ...configured,
-        ...['deploy-on-push', 'policy'].flatMap((what) => ['GET', 'PUT'].map((method) => `${method} /v1/apps/{app}/channels/{channel}/${what}`)),
+        ...['deploy-on-push', 'policy', 'rollout'].flatMap((what) => ['GET', 'PUT'].map((method) => `${method} /v1/apps/{app}/channels/{channel}/${what}`)),
         'DELETE /v1/apps/{app}/channels/{channel}/deploy-on-push', 'GET /v1/apps/{app}/rollouts', 'GET /v1/apps/{app}/rollouts/{rollout}',
+        'GET /v1/apps/{app}/rollouts/latest', 'POST /v1/apps/{app}/rollouts/{rollout}/abort', 'POST /v1/nodes/{node}/samples',
         'GET /v1/apps/{app}/versions/{version}/diff/{other}', 'POST /v1/apps/{app}/rollouts/{rollout}/approve', 'POST /v1/apps/{app}/rollouts/{rollout}/reject',
         'DELETE /v1/tokens/{token}', 'GET /v1/tokens', 'POST /v1/tokens',
         'DELETE /v1/apps/{app}/uploads/{upload}', 'GET /v1/apps/{app}/uploads/{upload}', 'GET /v1/apps/{app}/uploads/{upload}/files/{digest}',

@@ -7,12 +7,13 @@ import { until } from './until.js';
 
 const STEPS = 70;
 const HOSTS = ['https://a', 'https://b', 'https://c'];
-const ENDED = new Set(['done', 'failed', 'rejected', 'superseded']);
+const ENDED = new Set(['promoted', 'rolled_back', 'aborted']);
 
 interface Item {
   rollout: number;
   version: number;
   state: string;
+  phase: string;
   cause: string;
   asks: { name: string }[];
   decidedBy: string | null;
@@ -59,7 +60,7 @@ describe('a channel whose policy wants approval', () => {
     for (let step = 0; step < STEPS; step++) {
       const before = await served();
       if (before !== undefined) servedBefore.add(before);
-      const waiting = (await rollouts()).find(({ state }) => state === 'awaiting-approval');
+      const waiting = (await rollouts()).find(({ state }) => state === 'paused');
       const any = (): number => random.pick([...asked.keys()]);
       const acts: Record<string, () => Promise<unknown>> = {
         push: () => push(HOSTS.filter(() => random.below(2) === 0)),
@@ -81,7 +82,7 @@ describe('a channel whose policy wants approval', () => {
       const all = await rollouts();
       const isFine = now === before || beyond(now!, before!).length === 0 || (what === 'approve' && now === waiting?.version) || (what === 'rollback' && servedBefore.has(now!));
       expect({ step, what, before, now, isFine }).toEqual({ step, what, before, now, isFine: true });
-      const awaiting = all.filter(({ state }) => state === 'awaiting-approval');
+      const awaiting = all.filter(({ state, phase }) => state === 'paused' && phase === 'awaiting-approval');
       expect(awaiting.every(({ rollout }) => rollout === all[0]!.rollout)).toBe(true);
       for (const { version, asks } of awaiting) {
         expect(asks.map(({ name }) => name)).toEqual(beyond(version, now!));
@@ -90,7 +91,7 @@ describe('a channel whose policy wants approval', () => {
       for (const { rollout, state, asks, decidedBy } of all) {
         if (fates.has(rollout)) expect([rollout, state]).toEqual([rollout, fates.get(rollout)]);
         if (ENDED.has(state)) fates.set(rollout, state);
-        if (state === 'done' && asks.length > 0) expect(decidedBy).toBe('admin');
+        if (state === 'promoted' && asks.length > 0) expect(decidedBy).toBe('admin');
       }
     }
     expect(fates.size).toBeGreaterThan(10);

@@ -9,6 +9,8 @@ interface Item {
   rollout: number;
   version: number;
   state: string;
+  phase: string;
+  reason?: { code: string };
   asks: { name: string }[];
 }
 
@@ -54,13 +56,13 @@ describe('approval of what a version asks for', () => {
     const { status, body } = await push('held', 'https://a', 'https://b');
     expect([status, body]).toMatchObject([201, { state: 'awaiting-approval', asks: [{ name: 'https://b' }], rollout: expect.any(Number) }]);
     const [waiting] = await list('held');
-    expect(waiting).toMatchObject({ version: 2, state: 'awaiting-approval', cause: 'push', causedBy: 'admin', asks: [{ kind: 'outbound-host', name: 'https://b', components: ['web'] }], decidedBy: null, endedAt: null });
-    expect(await fixture.call('GET', '/v1/apps/held')).toMatchObject({ body: { rollout: { version: 2, state: 'awaiting-approval' } } });
+    expect(waiting).toMatchObject({ version: 2, state: 'paused', phase: 'awaiting-approval', cause: 'push', causedBy: 'admin', asks: [{ kind: 'outbound-host', name: 'https://b', components: ['web'] }], decidedBy: null, endedAt: null });
+    expect(await fixture.call('GET', '/v1/apps/held')).toMatchObject({ body: { rollout: { version: 2, state: 'paused', phase: 'awaiting-approval' } } });
     expect(node.held.get('held')!.versions.map(({ version }) => version)).toEqual([1]);
 
     expect(await decide('held', waiting!.rollout, 'approve')).toMatchObject({ status: 200, body: { version: 2, state: 'serving' } });
     expect(node.serving('held')).toBe(2);
-    expect((await list('held'))[0]).toMatchObject({ state: 'done', decidedBy: 'ann', asks: [{ name: 'https://b' }] });
+    expect((await list('held'))[0]).toMatchObject({ state: 'promoted', decidedBy: 'ann', asks: [{ name: 'https://b' }] });
     // What is served now is what counts from then on.
     expect((await push('held', 'https://b')).body).toMatchObject({ state: 'serving' });
   });
@@ -71,7 +73,7 @@ describe('approval of what a version asks for', () => {
     await push('refused', 'https://b');
     const [waiting] = await list('refused');
     expect(await decide('refused', waiting!.rollout, 'reject', approver, { reason: 'no outbound calls' })).toMatchObject({
-      status: 200, body: { state: 'rejected', decidedBy: 'ann', reason: { code: 'API_ROLLOUT_REJECTED', message: 'ann rejected it: no outbound calls' } },
+      status: 200, body: { state: 'aborted', decidedBy: 'ann', reason: { code: 'API_ROLLOUT_REJECTED', message: 'ann rejected it: no outbound calls' } },
     });
     expect(await fixture.call('GET', '/v1/apps/refused/versions/2')).toMatchObject({ body: { state: 'failed', reason: { code: 'API_ROLLOUT_REJECTED' } } });
     expect(node.serving('refused')).toBe(1);
@@ -85,10 +87,10 @@ describe('approval of what a version asks for', () => {
     await push('newer', 'https://b');
     const [older] = await list('newer');
     await push('newer', 'https://c');
-    expect((await list('newer')).map(({ version, state }) => [version, state])).toEqual([[3, 'awaiting-approval'], [2, 'superseded'], [1, 'done']]);
+    expect((await list('newer')).map(({ version, state, reason }) => [version, state, reason?.code])).toEqual([[3, 'paused', undefined], [2, 'aborted', 'API_ROLLOUT_SUPERSEDED'], [1, 'promoted', undefined]]);
     expect(await decide('newer', older!.rollout, 'approve')).toMatchObject({ status: 409 });
     expect((await push('newer', 'https://a')).body).toMatchObject({ state: 'serving' });
-    expect((await list('newer')).map(({ state }) => state)).toEqual(['done', 'superseded', 'superseded', 'done']);
+    expect((await list('newer')).map(({ state }) => state)).toEqual(['promoted', 'aborted', 'aborted', 'promoted']);
     expect(await stateOf('newer', 3)).toBe('ready');
   });
 
@@ -108,7 +110,7 @@ describe('approval of what a version asks for', () => {
     await want('back');
     expect(await fixture.call('POST', '/v1/apps/back/rollback', { body: { to: 3 } })).toMatchObject({ status: 202, body: { state: 'awaiting-approval' } });
     expect(await fixture.call('POST', '/v1/apps/back/rollback', { body: { to: 1 } })).toMatchObject({ status: 200, body: { version: 1, state: 'serving' } });
-    expect((await list('back'))[1]).toMatchObject({ version: 3, state: 'superseded' });
+    expect((await list('back'))[1]).toMatchObject({ version: 3, state: 'aborted', reason: { code: 'API_ROLLOUT_SUPERSEDED' } });
   });
 
   it('of a first version is about all that it asks for', async () => {
@@ -171,8 +173,8 @@ describe('approval of what a version asks for', () => {
     await fixture.startReplica();
     await fixture.stopReplica(0);
     node.baseUrl = fixture.url();
-    const [{ rollout, state }] = (await list('restart')) as [Item];
-    expect(state).toBe('awaiting-approval');
+    const [{ rollout, state, phase }] = (await list('restart')) as [Item];
+    expect([state, phase]).toEqual(['paused', 'awaiting-approval']);
     expect(await decide('restart', rollout, 'approve')).toMatchObject({ status: 200, body: { state: 'serving' } });
   });
 

@@ -78,7 +78,7 @@ describe('a control plane that starts again', () => {
     await fixture.call('PUT', '/v1/apps/kept/variables', { body: { key: { value: 'secret-value', secret: true } } });
     await fixture.stopReplica(0);
     await fixture.startReplica();
-    expect(await fixture.call('GET', '/v1/apps/kept')).toMatchObject({ body: { rollout: { version: 1, state: 'preparing' } } });
+    expect(await fixture.call('GET', '/v1/apps/kept')).toMatchObject({ body: { rollout: { version: 1, state: 'progressing', phase: 'preparing' } } });
     const node = fixture.node();
     await until(() => node.serving('kept') === 1);
     await until(async () => (await fixture.call('GET', '/v1/apps/kept/versions/1')).body['state'] === 'serving');

@@ -167,7 +167,7 @@ describe('rollouts', () => {
       await push('slow', 2, 'rollout=none');
       node.stuck = true;
       expect(await rollOut('slow', 2, '?wait=1')).toMatchObject({ status: 202, body: { state: 'pending', generation: null } });
-      expect(await fixture.call('GET', '/v1/apps/slow')).toMatchObject({ body: { rollout: { version: 2, state: 'preparing' }, live: [{ version: 1, percent: 100 }] } });
+      expect(await fixture.call('GET', '/v1/apps/slow')).toMatchObject({ body: { rollout: { version: 2, state: 'progressing', phase: 'preparing' }, live: [{ version: 1, percent: 100 }] } });
       node.stuck = false;
       await node.settle();
       await until(() => node.serving('slow') === 2);
@@ -177,7 +177,7 @@ describe('rollouts', () => {
       await push('stuck', 1);
       node.frozen = true;
       const pushed = push('stuck', 2);
-      await until(async () => (await fixture.sql(`SELECT 1 FROM rollout WHERE state = 'switching' AND ended_at IS NULL AND deadline_at IS NOT NULL`)).length === 1);
+      await until(async () => (await fixture.sql(`SELECT 1 FROM rollout WHERE phase = 'switching' AND ended_at IS NULL AND deadline_at IS NOT NULL`)).length === 1);
       await fixture.sql(`UPDATE rollout SET deadline_at = now() WHERE ended_at IS NULL`);
       expect((await pushed).body).toMatchObject({ version: 2, state: 'failed', reason: { code: 'API_ROLLOUT_TIMEOUT', message: expect.stringContaining('node-1') } });
       expect(await fixture.call('GET', '/v1/apps/stuck')).toMatchObject({ body: { live: [{ version: 1, percent: 100 }] } });

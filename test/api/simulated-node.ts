@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Assignment, AssignmentStatus, NodeAssignments, NodeReport } from '#contract/assignment.js';
 import type { VersionNumber } from '#contract/ids.js';
 import type { JournalReceipt, JournalRecord } from '#contract/journal.js';
+import { GROUPS, type NodeSamples, type VersionSample } from '#contract/samples.js';
 
 const HEARTBEAT_MS = 500;
 
@@ -24,6 +25,9 @@ export class SimulatedNode {
   private readonly stopping = new AbortController();
   private running: Promise<unknown> = Promise.resolve();
   private seq = 0;
+  private samplesSeq = 0;
+  /** Shares that it has switched to, by app, in order. */
+  readonly shares = new Map<string, Assignment['serve'][]>();
 
   constructor(
     public baseUrl: string,
@@ -53,7 +57,10 @@ export class SimulatedNode {
     for (const [app, assignment] of this.held) {
       const prepared = this.preparedOf(assignment);
       const ready = assignment.serve.every((share) => prepared.includes(share.version));
-      if (ready && !this.frozen) this.switched.set(app, { generation: assignment.generation, variablesRevision: assignment.variablesRevision });
+      if (!ready || this.frozen) continue;
+      const isNew = this.switched.get(app)?.generation !== assignment.generation;
+      if (isNew) this.shares.set(app, [...(this.shares.get(app) ?? []), assignment.serve]);
+      this.switched.set(app, { generation: assignment.generation, variablesRevision: assignment.variablesRevision });
     }
     await this.report();
   }
@@ -63,6 +70,18 @@ export class SimulatedNode {
     const entries = records.map((record) => ({ seq: ++this.seq, record }));
     const response = await this.request('POST', 'journal', { journal, entries });
     return ((await response.json()) as JournalReceipt).nextSeq;
+  }
+
+  /** A second of requests to versions of an app, some of which failed. Answers what can be sent again. */
+  async sample(app: string, counts: { version: number; requests: number; errors?: number }[]): Promise<NodeSamples> {
+    const report = { incarnation: this.incarnation, seq: ++this.samplesSeq, channels: [{ app, channel: 'production', samples: counts.map(toSample) }] } as NodeSamples;
+    await this.sendSamples(report);
+    return report;
+  }
+
+  async sendSamples(report: NodeSamples): Promise<void> {
+    const response = await this.request('POST', 'samples', report);
+    if (response.status !== 204) throw new Error(`samples: ${response.status} ${await response.text()}`);
   }
 
   async request(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<Response> {
@@ -130,4 +149,12 @@ export class SimulatedNode {
     const response = await this.request('PUT', 'report', report);
     if (response.status !== 204) throw new Error(`report: ${response.status} ${await response.text()}`);
   }
+}
+
+/** Requests that took a millisecond each, spread over the groups. */
+function toSample({ version, requests, errors = 0 }: { version: number; requests: number; errors?: number }): VersionSample {
+  const durations = requests > 0 ? [159, requests] : [];
+  const part = (whole: number, group: number): number => Math.floor(whole / GROUPS) + (group < whole % GROUPS ? 1 : 0);
+  const groups = Array.from({ length: GROUPS }, (_, group) => [part(requests, group), part(errors, group), 0]).flat();
+  return { version: version as VersionNumber, component: 'web', started: requests, requests, errors, traps: 0, limits: 0, overdue: 0, latency: durations, cpu: durations, groups };
 }

@@ -19,17 +19,18 @@ interface AppRow {
   serve: unknown;
   previous_version: number | null;
   rollout_version: number | null;
-  rollout_state: 'awaiting-approval' | 'preparing' | 'switching' | null;
+  rollout_state: 'progressing' | 'paused' | null;
+  rollout_phase: 'awaiting-approval' | 'preparing' | 'switching' | 'holding' | null;
 }
 
 const ORG_ID = Prisma.sql`(SELECT id FROM org WHERE name = ${DEFAULT_ORG})`;
 
 const SELECT = Prisma.sql`
   SELECT a.id, a.name, a.last_version, a.variables_revision, a.created_at,
-    c.id AS channel_id, c.generation, c.first_generation, c.serve, c.previous_version, r.version AS rollout_version, r.state AS rollout_state
+    c.id AS channel_id, c.generation, c.first_generation, c.serve, c.previous_version, r.version AS rollout_version, r.state AS rollout_state, r.phase AS rollout_phase
   FROM app a
   JOIN channel c ON c.app_id = a.id AND c.name = ${DEFAULT_CHANNEL}
-  LEFT JOIN LATERAL (SELECT version, state FROM rollout WHERE channel_id = c.id AND ended_at IS NULL ORDER BY id DESC LIMIT 1) r ON true
+  LEFT JOIN LATERAL (SELECT version, state, phase FROM rollout WHERE channel_id = c.id AND ended_at IS NULL ORDER BY id DESC LIMIT 1) r ON true
   WHERE a.deleted_at IS NULL AND a.org_id = ${ORG_ID}`;
 
 @Injectable()
@@ -92,7 +93,7 @@ export class AppRepository {
     const failure = JSON.stringify({ code: 'API_APP_NOT_FOUND', message: `the app ${app.name} was deleted` });
     await db.$executeRaw`UPDATE app SET deleted_at = now() WHERE id = ${app.id}::uuid`;
     await db.$executeRaw`
-      UPDATE rollout SET state = 'failed', ended_at = now(), failure = ${failure}::jsonb
+      UPDATE rollout SET state = 'aborted', ended_at = now(), failure = ${failure}::jsonb
       WHERE ended_at IS NULL AND channel_id = ${app.channel.id}::uuid`;
     await notify(db, ASSIGNMENTS_TOPIC, appTopic(app.id));
   }
@@ -115,6 +116,6 @@ function toRecord(row: AppRow): AppRecord {
       serve: TrafficShare.array().parse(row.serve),
       previousVersion: row.previous_version,
     },
-    rollout: row.rollout_version === null || row.rollout_state === null ? null : { version: row.rollout_version, state: row.rollout_state },
+    rollout: row.rollout_version === null || row.rollout_state === null || row.rollout_phase === null ? null : { version: row.rollout_version, state: row.rollout_state, phase: row.rollout_phase },
   };
 }

@@ -17,6 +17,6 @@ export const AppView = z.object({
   /** Grows with each change of the variables. */
   variablesRevision: z.int(),
   /** The rollout under way. */
-  rollout: z.object({ version: VersionNumber, state: z.enum(['awaiting-approval', 'preparing', 'switching']) }).nullable(),
+  rollout: z.object({ version: VersionNumber, state: z.enum(['progressing', 'paused']), phase: z.enum(['awaiting-approval', 'preparing', 'switching', 'holding']) }).nullable(),
 });
 export type AppView = z.infer<typeof AppView>;

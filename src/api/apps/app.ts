@@ -21,7 +21,7 @@ export interface AppRecord {
   variablesRevision: number;
   createdAt: Date;
   channel: ChannelRecord;
-  rollout: { version: number; state: 'awaiting-approval' | 'preparing' | 'switching' } | null;
+  rollout: { version: number; state: 'progressing' | 'paused'; phase: 'awaiting-approval' | 'preparing' | 'switching' | 'holding' } | null;
 }
 
 /** The entity tag of an app's state (RFC 9110 §8.8.3): it changes with what is served, with the variables and with each version. */

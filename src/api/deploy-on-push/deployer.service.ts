@@ -135,7 +135,7 @@ export class DeployerService implements OnApplicationBootstrap, OnApplicationShu
       const version = await this.apps.change(app.name, {}, async (db, locked) => {
         // Deleted and made again, or the rule is another one by now.
         if (locked.id !== app.id || !(await this.rules.holds(db, app.channel.id, claim))) return undefined;
-        const { number } = await this.versions.make(db, locked, image, { rollout: 'now', pushedBy: push.pushedBy ?? CAUSED_BY });
+        const { number } = await this.versions.make(db, locked, image, { pushedBy: push.pushedBy ?? CAUSED_BY });
         await this.ledger.deployed(db, push, number);
         return number;
       });

@@ -20,7 +20,7 @@ export class PolicyRepository {
   async wasServed(db: Db, channelId: string, version: number): Promise<boolean> {
     const [row] = await db.$queryRaw<unknown[]>`
       SELECT 1 FROM deployment d, jsonb_array_elements(d.serve) s
-      WHERE d.channel_id = ${channelId}::uuid AND (s->>'version')::int = ${version} AND (s->>'percent')::int > 0 LIMIT 1`;
+      WHERE d.channel_id = ${channelId}::uuid AND (s->>'version')::int = ${version} AND (s->>'percent')::numeric > 0 LIMIT 1`;
     return row !== undefined;
   }
 

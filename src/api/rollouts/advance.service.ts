@@ -1,22 +1,29 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
-import type { TrafficShare } from '#contract/assignment.js';
+import { WhorlError } from '#contract/errors.js';
 import { Lifetime } from '#platform/lifetime.js';
 import { Log } from '#platform/log.js';
 import { type Db, PrismaService } from '#platform/prisma/prisma.service.js';
-import { type ChannelRecord, servesOnly } from '../apps/app.js';
+import type { ChannelRecord } from '../apps/app.js';
 import { FleetService } from '../nodes/fleet.service.js';
-import { nextStep, type Step, SWITCH_TIMEOUT_MS } from './rollout-state.js';
+import { next, type StepEvent } from './analysis/steps.js';
+import { JudgeService, policyOf } from './judge.service.js';
+import { nextStep, type Step } from './rollout-state.js';
 import { RolloutRepository, type RolloutRecord } from './rollout.repository.js';
+import { changeLast } from './step-record.js';
+import { type Situation, StepperService } from './stepper.service.js';
 
-/** How often deadlines and lost nodes are looked for; everything else is taken up when a node reports. */
+/** How often deadlines, judgements and lost nodes are looked for; everything else is taken up when a node reports. */
 const TICK_MS = 1_000;
 
 /** Moves rollouts along. Any replica may, under the lock of the app: what to do is decided from the tables alone. */
 @Injectable()
 export class AdvanceService implements OnApplicationBootstrap {
+  // oxlint-disable-next-line max-params -- what is injected
   constructor(
     private readonly repository: RolloutRepository,
+    private readonly stepper: StepperService,
+    private readonly judge: JudgeService,
     private readonly fleet: FleetService,
     private readonly prisma: PrismaService,
     private readonly lifetime: Lifetime,
@@ -46,18 +53,45 @@ export class AdvanceService implements OnApplicationBootstrap {
     const { nodes, now } = await this.fleet.of(channel, db);
     let moved = false;
     for (const rollout of active) {
-      // Superseded by one that was promoted just now.
-      if (rollout.endedAt) continue;
       const builds = await this.repository.buildsOf(db, channel.appId, rollout.version);
-      // Twice at most: what is served already needs no switch and is done at once.
-      for (let again = true; again; ) {
+      // One may have ended by another that was begun just now. What is served already needs no switch and goes on at once.
+      for (let again = true; again && !rollout.endedAt; ) {
         const step = nextStep({ ...rollout, begunAt: rollout.decidedAt ?? rollout.createdAt, channelGeneration: channel.generation, builds }, nodes, now);
-        again = step.kind === 'promote';
-        moved = (await this.take(db, { channel, rollout, active, now }, step)) || moved;
+        again = await this.take(db, { channel, rollout, active, now }, step);
+        moved ||= again;
       }
     }
     if (moved) await this.repository.announce(db, channel.appId);
     return moved;
+  }
+
+  /** Lets a step go on. Throws API_ROLLOUT_DECIDED when it does not wait for that. */
+  async approveStep(db: Db, channel: ChannelRecord, rollout: RolloutRecord, { index, by }: { index: number; by: string }): Promise<void> {
+    await this.tell(db, channel, rollout, (atMs) => ({ kind: 'approve', atMs, index, by }));
+  }
+
+  /** Ends a rollout; what was served before is served again. Throws API_ROLLOUT_DECIDED when it has ended. */
+  async abort(db: Db, channel: ChannelRecord, rollout: RolloutRecord, { by, reason }: { by: string; reason: string | undefined }): Promise<void> {
+    if (rollout.progress) {
+      await this.tell(db, channel, rollout, (atMs) => ({ kind: 'abort', atMs, by, ...(reason !== undefined && { reason }) }));
+      return;
+    }
+    if (rollout.endedAt) throw new WhorlError('API_ROLLOUT_DECIDED', `the rollout is over: ${rollout.state}`);
+    const failure = { code: 'API_ROLLOUT_ABORTED', message: `${by} ended it${reason === undefined ? '' : `: ${reason}`}` };
+    await this.stepper.end(db, rollout, { state: 'aborted', failure });
+    await this.repository.announce(db, channel.appId);
+  }
+
+  /** What somebody says about a rollout under way. */
+  private async tell(db: Db, channel: ChannelRecord, rollout: RolloutRecord, event: (atMs: number) => StepEvent): Promise<void> {
+    if (!rollout.progress) throw new WhorlError('API_ROLLOUT_DECIDED', 'the rollout has not begun its first step');
+    const { now } = await this.fleet.of(channel, db);
+    const said = event(now.getTime());
+    const outcome = next(rollout.progress, said, policyOf(rollout));
+    if (outcome.decision.kind === 'refuse') throw new WhorlError('API_ROLLOUT_DECIDED', outcome.decision.reason);
+    if (said.kind === 'approve') await this.stepper.change(db, rollout, { steps: changeLast(rollout.steps ?? [], { approvedBy: said.by }) });
+    await this.stepper.carry(db, { channel, rollout, active: [rollout], now }, outcome);
+    await this.repository.announce(db, channel.appId);
   }
 
   /** True when something changed that others wait for. */
@@ -65,57 +99,36 @@ export class AdvanceService implements OnApplicationBootstrap {
     const { channel, rollout } = situation;
     switch (step.kind) {
       case 'wait':
-        if (step.deadlineAt?.getTime() !== rollout.deadlineAt?.getTime()) await this.repository.update(db, rollout.id, { deadlineAt: step.deadlineAt });
-        return false;
-      case 'promote':
-        await this.promote(db, situation);
-        return true;
-      case 'finish':
-        await this.end(db, rollout, { state: 'done' });
-        await this.repository.setFailure(db, channel, rollout.version, null);
-        return true;
+        if (step.deadlineAt?.getTime() !== rollout.deadlineAt?.getTime()) await this.stepper.change(db, rollout, { deadlineAt: step.deadlineAt });
+        // Some nodes have switched: the version may fail there while others are waited for.
+        return this.stepper.isPartial(rollout) ? this.look(db, situation) : false;
+      case 'begin':
+        return this.stepper.begin(db, situation);
+      case 'switched':
+        return this.stepper.switched(db, situation);
+      case 'look':
+        return this.look(db, situation);
       case 'supersede':
-        await this.end(db, rollout, { state: 'superseded' });
+        await this.stepper.end(db, rollout, { state: 'aborted', failure: { code: 'API_ROLLOUT_SUPERSEDED', message: 'a later rollout went ahead' } });
         return true;
       case 'revert':
-        await this.serve(db, channel, { ...rollout.before!, cause: 'revert', causedBy: rollout.causedBy });
+        await this.stepper.revert(db, situation);
         break;
       case 'fail':
         break;
     }
-    await this.end(db, rollout, { state: 'failed', failure: step.failure });
+    await this.stepper.end(db, rollout, { state: 'rolled_back', failure: step.failure });
     await this.repository.setFailure(db, channel, rollout.version, step.failure);
     this.log.warn('a rollout failed', { app: channel.app, version: rollout.version, ...step.failure });
     return true;
   }
 
-  private async promote(db: Db, { channel, rollout, active, now }: Situation): Promise<void> {
-    const { version, cause, causedBy } = rollout;
-    const before = { serve: channel.serve, previousVersion: channel.previousVersion };
-    if (!servesOnly(channel, version)) {
-      const serve = [{ version, percent: 100 }] as TrafficShare[];
-      await this.serve(db, channel, { serve, previousVersion: channel.serve[0]?.version ?? channel.previousVersion, cause, causedBy });
-    }
-    // An older one that is ready later must not take the traffic back.
-    for (const older of active) {
-      if (older.id < rollout.id && older.state === 'preparing' && !older.endedAt) await this.end(db, older, { state: 'superseded' });
-    }
-    const change = { state: 'switching', generation: channel.generation, before, deadlineAt: new Date(now.getTime() + SWITCH_TIMEOUT_MS) } as const;
-    await this.repository.update(db, rollout.id, change);
-    Object.assign(rollout, change);
-  }
-
-  /** The next generation of the channel. */
-  private async serve(db: Db, channel: ChannelRecord, next: Pick<ChannelRecord, 'serve' | 'previousVersion'> & { cause: string; causedBy: string }): Promise<void> {
-    const { serve, previousVersion, ...why } = next;
-    Object.assign(channel, { serve, previousVersion, generation: channel.generation + 1 });
-    await this.repository.deploy(db, channel, why);
-  }
-
-  /** Ends a rollout, in its record too. */
-  async end(db: Db, rollout: RolloutRecord, change: Pick<RolloutRecord, 'state'> & Partial<Pick<RolloutRecord, 'failure' | 'decidedBy' | 'decidedAt'>>): Promise<void> {
-    await this.repository.update(db, rollout.id, { ...change, ended: true });
-    Object.assign(rollout, change, { endedAt: new Date() });
+  /** Looks at the time of a step, and at how the version does in it. */
+  private async look(db: Db, situation: Situation): Promise<boolean> {
+    const { channel, rollout, now } = situation;
+    const verdict = await this.judge.look(db, channel.appId, rollout, now);
+    await this.stepper.change(db, rollout, { verdict, steps: changeLast(rollout.steps ?? [], { verdict }) });
+    return this.stepper.carry(db, situation, next(rollout.progress!, { kind: 'look', atMs: now.getTime(), verdict }, policyOf(rollout)));
   }
 
   private async run(signal: AbortSignal): Promise<void> {
@@ -130,12 +143,4 @@ export class AdvanceService implements OnApplicationBootstrap {
       await sleep(TICK_MS, undefined, { signal, ref: false }).catch(() => {});
     }
   }
-}
-
-interface Situation {
-  channel: ChannelRecord;
-  rollout: RolloutRecord;
-  /** All active ones of the channel, oldest first. */
-  active: RolloutRecord[];
-  now: Date;
 }

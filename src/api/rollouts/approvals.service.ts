@@ -1,6 +1,5 @@
 import { Injectable } from '@nestjs/common';
 import { WhorlError } from '#contract/errors.js';
-import type { AppName, VersionNumber } from '#contract/ids.js';
 import { type Page, type PageQuery, readCursor, toPage } from '#platform/http/page.js';
 import type { Db } from '#platform/prisma/prisma.service.js';
 import { z } from 'zod';
@@ -11,8 +10,10 @@ import { PoliciesService } from '../policies/policies.service.js';
 import { AdvanceService } from './advance.service.js';
 import type { Failure } from './rollout-state.js';
 import { RolloutRepository, type RolloutRecord } from './rollout.repository.js';
-import type { RolloutSummary, RolloutView } from './rollout.schema.js';
+import type { RolloutDetails, RolloutSummary, RolloutView } from './rollout.schema.js';
 import { type RolloutCall, RolloutsService } from './rollouts.service.js';
+import { toDetails, toSummary } from './rollout.view.js';
+import { StepperService } from './stepper.service.js';
 
 /** Rollouts as people look at them, and decide on those that wait. */
 @Injectable()
@@ -22,6 +23,7 @@ export class ApprovalsService {
     private readonly repository: RolloutRepository,
     private readonly rollouts: RolloutsService,
     private readonly advance: AdvanceService,
+    private readonly stepper: StepperService,
     private readonly policies: PoliciesService,
     private readonly apps: AppsService,
   ) {}
@@ -34,9 +36,39 @@ export class ApprovalsService {
   }
 
   /** Throws API_APP_NOT_FOUND, API_ROLLOUT_NOT_FOUND. */
-  async get(name: string, id: number): Promise<RolloutSummary> {
+  async get(name: string, id: number): Promise<RolloutDetails> {
     const app = await this.apps.get(name);
-    return toSummary(app, await this.find(app, id));
+    return toDetails(app, await this.find(app, id));
+  }
+
+  /** The newest one. Throws as `get` does. */
+  async latest(name: string): Promise<RolloutDetails> {
+    const app = await this.apps.get(name);
+    const latest = await this.repository.latest(app.channel.id);
+    if (!latest) throw new WhorlError('API_ROLLOUT_NOT_FOUND', `nothing of ${name} has been rolled out`);
+    return toDetails(app, latest);
+  }
+
+  /**
+   * Lets a step of a rollout go on; answers as a rollout does. Throws API_ROLLOUT_NOT_FOUND, API_APPROVAL_BY_ANOTHER, and API_ROLLOUT_DECIDED when
+   * the rollout is not at that step, or the step waits for nobody.
+   */
+  async approveStep(name: string, id: number, step: number, call: RolloutCall): Promise<RolloutView> {
+    const { app, rollout } = await this.apps.change(name, { ifMatch: call.ifMatch }, async (db, locked) => {
+      const found = await this.find(locked, id, db);
+      await this.policies.requireMayDecide(db, locked, call.causedBy, found);
+      await this.advance.approveStep(db, locked.channel, found, { index: step, by: call.causedBy });
+      return { app: locked, rollout: found };
+    });
+    return this.rollouts.outcome(app, rollout, call.waitS);
+  }
+
+  /** Ends a rollout wherever it is; what was served before it is served again. Throws API_ROLLOUT_NOT_FOUND, API_ROLLOUT_DECIDED. */
+  async abort(name: string, id: number, reason: string | undefined, { causedBy, ifMatch }: Pick<RolloutCall, 'causedBy' | 'ifMatch'>): Promise<RolloutDetails> {
+    await this.apps.change(name, { ifMatch }, async (db, app) => {
+      await this.advance.abort(db, app.channel, await this.find(app, id, db), { by: causedBy, reason });
+    });
+    return this.get(name, id);
   }
 
   /**
@@ -52,7 +84,7 @@ export class ApprovalsService {
         return { app: locked, rollout: awaiting, grown: true };
       }
       const decidedAt = await this.repository.approve(db, awaiting.id, call.causedBy);
-      const begun: RolloutRecord = { ...awaiting, state: 'preparing', decidedBy: call.causedBy, decidedAt };
+      const begun: RolloutRecord = { ...awaiting, state: 'progressing', phase: 'preparing', decidedBy: call.causedBy, decidedAt };
       const others = (await this.repository.active(db, awaiting.channelId)).filter((each) => each.id !== awaiting.id);
       const moved = await this.advance.advance(db, locked.channel, [...others, begun]);
       if (!moved) await this.repository.announce(db, locked.id);
@@ -66,7 +98,7 @@ export class ApprovalsService {
   async reject(name: string, id: number, reason: string | undefined, call: Pick<RolloutCall, 'causedBy' | 'ifMatch'>): Promise<RolloutSummary> {
     const app = await this.decide(name, id, call, async (db, locked, awaiting) => {
       const failure: Failure = { code: 'API_ROLLOUT_REJECTED', message: `${call.causedBy} rejected it${reason === undefined ? '' : `: ${reason}`}` };
-      await this.advance.end(db, awaiting, { state: 'rejected', failure, decidedBy: call.causedBy, decidedAt: new Date() });
+      await this.stepper.end(db, awaiting, { state: 'aborted', failure, decidedBy: call.causedBy, decidedAt: new Date() });
       await this.repository.setFailure(db, locked.channel, awaiting.version, failure);
       await this.repository.announce(db, locked.id);
       return locked;
@@ -77,7 +109,7 @@ export class ApprovalsService {
   private decide<T>(name: string, id: number, { causedBy, ifMatch }: Pick<RolloutCall, 'causedBy' | 'ifMatch'>, work: (db: Db, app: AppRecord, awaiting: RolloutRecord) => Promise<T>): Promise<T> {
     return this.apps.change(name, { ifMatch }, async (db, app) => {
       const rollout = await this.find(app, id, db);
-      if (rollout.state !== 'awaiting-approval') throw new WhorlError('API_ROLLOUT_DECIDED', `rollout ${id} of ${name} is ${rollout.state}${rollout.decidedBy === null ? '' : `, ${rollout.decidedBy} has decided on it`}`);
+      if (rollout.phase !== 'awaiting-approval' || rollout.endedAt) throw new WhorlError('API_ROLLOUT_DECIDED', `rollout ${id} of ${name} is ${rollout.state} (${rollout.phase})${rollout.decidedBy === null ? '' : `, ${rollout.decidedBy} has decided on it`}`);
       await this.policies.requireMayDecide(db, app, causedBy, rollout);
       return work(db, app, rollout);
     });
@@ -88,12 +120,4 @@ export class ApprovalsService {
     if (!found || found.channelId !== app.channel.id) throw new WhorlError('API_ROLLOUT_NOT_FOUND', `${app.name} has no rollout ${id}`);
     return found;
   }
-}
-
-function toSummary({ name, channel }: AppRecord, rollout: RolloutRecord): RolloutSummary {
-  const { id, version, state, cause, causedBy, generation, asks, decidedBy, decidedAt, failure, createdAt, endedAt } = rollout;
-  return {
-    rollout: Number(id), app: name as AppName, channel: channel.channel as RolloutSummary['channel'], version: version as VersionNumber, state, cause, causedBy, generation,
-    asks: asks ?? [], decidedBy, decidedAt: decidedAt?.toISOString() ?? null, ...(failure && { reason: failure }), createdAt: createdAt.toISOString(), endedAt: endedAt?.toISOString() ?? null,
-  };
 }

@@ -6,9 +6,9 @@ const begun = new Date('2026-01-01T00:00:00Z');
 const after = (ms: number): Date => new Date(begun.getTime() + ms);
 
 const rollout = (change: Partial<RolloutSituation> = {}): RolloutSituation => ({
-  version: 2, state: 'preparing', generation: null, begunAt: begun, deadlineAt: null, channelGeneration: 1, builds: [{ engine: '4', failure: null }], ...change,
+  version: 2, phase: 'preparing', generation: null, begunAt: begun, deadlineAt: null, channelGeneration: 1, builds: [{ engine: '4', failure: null }], ...change,
 });
-const switching = (change: Partial<RolloutSituation> = {}): RolloutSituation => rollout({ state: 'switching', generation: 2, channelGeneration: 2, ...change });
+const switching = (change: Partial<RolloutSituation> = {}): RolloutSituation => rollout({ phase: 'switching', generation: 2, channelGeneration: 2, ...change });
 
 const node = (status: Partial<AssignmentStatus> | undefined, name = 'n1', changedAt = after(10)): NodeSituation => ({
   node: name,
@@ -26,7 +26,7 @@ describe(nextStep.name, () => {
   });
 
   it('waits for approval without a deadline, whatever the nodes say of the version', () => {
-    const awaiting = rollout({ state: 'awaiting-approval', deadlineAt: after(1) });
+    const awaiting = rollout({ phase: 'awaiting-approval', deadlineAt: after(1) });
     for (const nodes of [[], [node({})], [node({ prepared: versions(1, 2) })], [node({ failed })]]) {
       expect(nextStep(awaiting, nodes, after(PREPARE_TIMEOUT_MS * 10))).toEqual({ kind: 'wait', deadlineAt: null });
     }
@@ -42,11 +42,11 @@ describe(nextStep.name, () => {
     const ready = node({ prepared: versions(1, 2) });
     expect(nextStep(rollout(), [ready, node({ prepared: versions(1) }, 'n2')], after(10)).kind).toBe('wait');
     expect(nextStep(rollout(), [ready, node(undefined, 'n2')], after(10)).kind).toBe('wait');
-    expect(nextStep(rollout(), [ready, node({ prepared: versions(2) }, 'n2')], after(10))).toEqual({ kind: 'promote' });
+    expect(nextStep(rollout(), [ready, node({ prepared: versions(2) }, 'n2')], after(10))).toEqual({ kind: 'begin' });
   });
 
   it('promotes a version that is prepared even when the deadline has passed', () => {
-    expect(nextStep(rollout({ deadlineAt: after(1) }), [node({ prepared: versions(2) })], after(10))).toEqual({ kind: 'promote' });
+    expect(nextStep(rollout({ deadlineAt: after(1) }), [node({ prepared: versions(2) })], after(10))).toEqual({ kind: 'begin' });
   });
 
   it('fails with the reason of the node that cannot prepare the version', () => {
@@ -82,12 +82,20 @@ describe(nextStep.name, () => {
 
   it('finishes when every live node has switched to its generation or a later one', () => {
     expect(nextStep(switching(), [node({ generation: 2 }), node({ generation: 1 }, 'n2')], after(10)).kind).toBe('wait');
-    expect(nextStep(switching(), [node({ generation: 2 }), node({ generation: 3 }, 'n2')], after(10))).toEqual({ kind: 'finish' });
+    expect(nextStep(switching(), [node({ generation: 2 }), node({ generation: 3 }, 'n2')], after(10))).toEqual({ kind: 'switched' });
   });
 
   it('goes back when a node cannot switch, or not in time', () => {
     expect(nextStep(switching(), [node({ generation: 2 }), node({ failed }, 'n2')], after(10)).kind).toBe('revert');
     expect(nextStep(switching({ deadlineAt: after(5) }), [node({ generation: 1 })], after(10)).kind).toBe('revert');
+  });
+
+  it('looks at a step that every node serves, waits for no node that comes later, and ends with the reason of one that cannot serve it', () => {
+    const holding = (change: Partial<RolloutSituation> = {}) => switching({ phase: 'holding', ...change });
+    expect(nextStep(holding(), [node({ generation: 2, prepared: versions(1, 2) }), node(undefined, 'n2')], after(PREPARE_TIMEOUT_MS * 10))).toEqual({ kind: 'look' });
+    expect(nextStep(holding(), [node({ generation: 2, prepared: versions(1) }), node({ failed }, 'n2')], after(20))).toEqual({ kind: 'revert', failure: { code: 'COMPONENT_TRAP', message: 'it traps (node n2)' } });
+    expect(nextStep(holding({ channelGeneration: 3 }), [node({})], after(20))).toEqual({ kind: 'supersede' });
+    expect(nextStep(holding(), [], after(20))).toEqual({ kind: 'wait', deadlineAt: null });
   });
 
   it('does not go back from a generation that a later rollout has replaced', () => {

@@ -6,10 +6,17 @@ import { type Db, notify, PrismaService } from '#platform/prisma/prisma.service.
 import type { ChannelRecord } from '../apps/app.js';
 import { appTopic, ASSIGNMENTS_TOPIC } from '../topics.js';
 import type { Capability } from '../diff/capability.schema.js';
-import type { Failure, RolloutState } from './rollout-state.js';
+import type { AnalysisPolicy } from './analysis/policy.js';
+import type { Progress } from './analysis/steps.js';
+import type { Verdict } from './analysis/verdict.js';
+import type { Failure, RolloutPhase, RolloutState } from './rollout-state.js';
+import type { StepRecord } from './step-record.js';
 
 /** Of the advisory lock that the replica holds which looks after the rollouts. */
 const LEADER_LOCK_KEY = 72707370;
+
+/** What a channel serves when no rollout is under way. */
+export type Stable = Pick<ChannelRecord, 'serve' | 'previousVersion'>;
 
 export interface RolloutRecord {
   id: bigint;
@@ -18,8 +25,20 @@ export interface RolloutRecord {
   cause: string;
   causedBy: string;
   state: RolloutState;
+  phase: RolloutPhase;
+  /** As it is written. */
+  strategy: string;
+  /** Chooses the version of a request while it has a share of them; null: cookie or address. */
+  keyHeader: string | null;
+  /** null: nothing is judged, as of those that began before there was a judgement. */
+  policy: AnalysisPolicy | null;
+  /** null: it has not begun its first step. */
+  progress: Progress | null;
+  steps: StepRecord[] | null;
+  verdict: Verdict | null;
   generation: number | null;
-  before: { serve: TrafficShare[]; previousVersion: number | null } | null;
+  /** What is served again when it does not go well. */
+  before: Stable | null;
   failure: Failure | null;
   /** What somebody must agree to, or has decided on; null: nobody was asked. */
   asks: Capability[] | null;
@@ -31,7 +50,19 @@ export interface RolloutRecord {
   endedAt: Date | null;
 }
 
-export type RolloutUpdate = Partial<Pick<RolloutRecord, 'state' | 'generation' | 'before' | 'failure' | 'asks' | 'decidedBy' | 'decidedAt' | 'deadlineAt'>> & { ended?: boolean };
+export type RolloutUpdate = Partial<Pick<RolloutRecord, 'state' | 'phase' | 'progress' | 'steps' | 'verdict' | 'generation' | 'before' | 'failure' | 'asks' | 'decidedBy' | 'decidedAt' | 'deadlineAt'>> & { ended?: boolean };
+
+export type NewRollout = Pick<RolloutRecord, 'channelId' | 'version' | 'cause' | 'causedBy' | 'asks' | 'strategy' | 'keyHeader' | 'policy'>;
+
+export interface DeploymentCause {
+  cause: string;
+  causedBy: string;
+  /** See `RolloutRecord`; undefined: as before. */
+  keyHeader?: string | null;
+}
+
+/** Only who judges reads it, and it is large. */
+const omit = { judgement: true } as const;
 
 @Injectable()
 export class RolloutRepository {
@@ -41,18 +72,18 @@ export class RolloutRepository {
   ) {}
 
   async find(id: bigint, db: Db = this.prisma): Promise<RolloutRecord | undefined> {
-    const row = await db.rollout.findUnique({ where: { id } });
+    const row = await db.rollout.findUnique({ where: { id }, omit });
     return row ? (row as unknown as RolloutRecord) : undefined;
   }
 
   /** Those that have not ended, in the order they began. */
   async active(db: Db, channelId: string): Promise<RolloutRecord[]> {
-    return (await db.rollout.findMany({ where: { channelId, endedAt: null }, orderBy: { id: 'asc' } })) as unknown as RolloutRecord[];
+    return (await db.rollout.findMany({ where: { channelId, endedAt: null }, orderBy: { id: 'asc' }, omit })) as unknown as RolloutRecord[];
   }
 
   /** Channels with a rollout that has not ended, and waits for nobody. */
   async activeChannels(): Promise<string[]> {
-    const rows = await this.prisma.$queryRaw<{ channel_id: string }[]>`SELECT DISTINCT channel_id FROM rollout WHERE ended_at IS NULL AND state <> 'awaiting-approval'`;
+    const rows = await this.prisma.$queryRaw<{ channel_id: string }[]>`SELECT DISTINCT channel_id FROM rollout WHERE ended_at IS NULL AND phase <> 'awaiting-approval'`;
     return rows.map((row) => row.channel_id);
   }
 
@@ -68,38 +99,48 @@ export class RolloutRepository {
   }
 
   /** @param rollout with `asks`, which may be empty: it begins when somebody has agreed to them */
-  async create(db: Db, rollout: Pick<RolloutRecord, 'channelId' | 'version' | 'cause' | 'causedBy' | 'asks'>): Promise<RolloutRecord> {
-    const state: RolloutState = rollout.asks === null ? 'preparing' : 'awaiting-approval';
+  async create(db: Db, rollout: NewRollout): Promise<RolloutRecord> {
+    const phase: RolloutPhase = rollout.asks === null ? 'preparing' : 'awaiting-approval';
+    const state: RolloutState = rollout.asks === null ? 'progressing' : 'paused';
     const asks = rollout.asks && JSON.stringify(rollout.asks);
     // The database's clock, as in the nodes' reports that are compared with it; a transaction's now() would be its beginning.
     const [row] = await db.$queryRaw<{ id: bigint; created_at: Date }[]>`
-      INSERT INTO rollout (channel_id, version, cause, caused_by, state, asks, created_at)
-      VALUES (${rollout.channelId}::uuid, ${rollout.version}, ${rollout.cause}, ${rollout.causedBy}, ${state}, ${asks}::jsonb, clock_timestamp()) RETURNING id, created_at`;
-    return { ...rollout, id: row!.id, createdAt: row!.created_at, state, generation: null, before: null, failure: null, decidedBy: null, decidedAt: null, deadlineAt: null, endedAt: null };
+      INSERT INTO rollout (channel_id, version, cause, caused_by, state, phase, strategy, key_header, policy, asks, created_at)
+      VALUES (${rollout.channelId}::uuid, ${rollout.version}, ${rollout.cause}, ${rollout.causedBy}, ${state}, ${phase}, ${rollout.strategy},
+        ${rollout.keyHeader}, ${JSON.stringify(rollout.policy)}::jsonb, ${asks}::jsonb, clock_timestamp()) RETURNING id, created_at`;
+    return { ...rollout, id: row!.id, createdAt: row!.created_at, state, phase, progress: null, steps: null, verdict: null, generation: null, before: null, failure: null, decidedBy: null, decidedAt: null, deadlineAt: null, endedAt: null };
   }
 
-  async update(db: Db, id: bigint, { ended, before, failure, asks, ...change }: RolloutUpdate): Promise<void> {
+  async update(db: Db, id: bigint, { ended, before, progress, steps, verdict, failure, asks, ...change }: RolloutUpdate): Promise<void> {
     await db.rollout.update({
       where: { id },
       data: {
         ...change,
         ...(before && { before: before as object }),
+        ...(progress && { progress: progress as object }),
+        ...(steps && { steps: steps as object }),
+        ...(verdict && { verdict: verdict as object }),
         ...(failure && { failure: failure as object }),
         ...(asks && { asks }),
-        ...(ended && { endedAt: new Date() }),
+        ...(ended && { endedAt: new Date(), judgement: Prisma.DbNull }),
       },
     });
   }
 
+  /** The newest one. */
+  async latest(channelId: string): Promise<RolloutRecord | undefined> {
+    return (await this.list(channelId, undefined, 1))[0];
+  }
+
   /** Newest first, below `before` when it is given. */
   async list(channelId: string, before: bigint | undefined, limit: number): Promise<RolloutRecord[]> {
-    return (await this.prisma.rollout.findMany({ where: { channelId, ...(before !== undefined && { id: { lt: before } }) }, orderBy: { id: 'desc' }, take: limit })) as unknown as RolloutRecord[];
+    return (await this.prisma.rollout.findMany({ where: { channelId, ...(before !== undefined && { id: { lt: before } }) }, orderBy: { id: 'desc' }, take: limit, omit })) as unknown as RolloutRecord[];
   }
 
   /** Notes who agreed, by the database's clock, and lets it begin. */
   async approve(db: Db, id: bigint, decidedBy: string): Promise<Date> {
     const [row] = await db.$queryRaw<{ decided_at: Date }[]>`
-      UPDATE rollout SET state = 'preparing', decided_by = ${decidedBy}, decided_at = clock_timestamp() WHERE id = ${id} RETURNING decided_at`;
+      UPDATE rollout SET state = 'progressing', phase = 'preparing', decided_by = ${decidedBy}, decided_at = clock_timestamp() WHERE id = ${id} RETURNING decided_at`;
     return row!.decided_at;
   }
 
@@ -111,10 +152,10 @@ export class RolloutRepository {
   }
 
   /** Writes what the channel serves from now on, and remembers it in its history. */
-  async deploy(db: Db, channel: ChannelRecord, { cause, causedBy }: { cause: string; causedBy: string }): Promise<void> {
+  async deploy(db: Db, channel: ChannelRecord, { cause, causedBy, keyHeader }: DeploymentCause): Promise<void> {
     const { id, generation, previousVersion } = channel;
     const serve = channel.serve as unknown as Prisma.InputJsonValue;
-    await db.channel.update({ where: { id }, data: { generation, serve, previousVersion } });
+    await db.channel.update({ where: { id }, data: { generation, serve, previousVersion, ...(keyHeader !== undefined && { keyHeader }) } });
     await db.deployment.create({ data: { channelId: id, generation, serve, cause, causedBy } });
   }
 

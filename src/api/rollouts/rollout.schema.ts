@@ -1,7 +1,12 @@
 import { z } from 'zod';
+import { TrafficShare } from '#contract/assignment.js';
 import { AppName, ChannelName, VersionNumber } from '#contract/ids.js';
 import { AppParams } from '../apps/app.schema.js';
 import { Capability } from '../diff/capability.schema.js';
+import { AnalysisPolicy } from './analysis/policy.js';
+import { Verdict } from './analysis/verdict.js';
+import { KeyHeader, RolloutSettings, StrategyText } from './settings.js';
+import { StepRecord } from './step-record.js';
 
 /** Nodes prepare and switch within this when nothing is wrong. */
 const DEFAULT_WAIT_S = 60;
@@ -15,7 +20,12 @@ export const RollbackRequest = z.strictObject({
   to: VersionNumber.optional().describe('The version to serve again; without it the one served before.'),
 });
 
-export const RolloutRequest = z.strictObject({ version: VersionNumber.describe('The version to serve.') });
+export const RolloutRequest = z.strictObject({
+  version: VersionNumber.describe('The version to serve.'),
+  rollout: StrategyText.optional(),
+  keyHeader: KeyHeader.optional(),
+  analysis: RolloutSettings.shape.analysis,
+});
 
 export const RolloutView = z.object({
   app: AppName,
@@ -30,6 +40,10 @@ export type RolloutView = z.infer<typeof RolloutView>;
 
 export const RolloutParams = AppParams.extend({ rollout: z.coerce.number().pipe(z.int().min(1)).describe('Number of the rollout.') });
 
+export const Approval = z.strictObject({ step: z.int().min(0).optional().describe('The step to let go on, where a step waits; it must be the one that the rollout is at, so that nobody approves twice.') });
+
+export const Abort = z.strictObject({ reason: z.string().min(1).max(1000).optional().describe('Shown with the rollout.') });
+
 export const Rejection = z.strictObject({ reason: z.string().min(1).max(1000).optional().describe('Shown with the rollout and the version.') });
 
 export const RolloutSummary = z.object({
@@ -38,16 +52,33 @@ export const RolloutSummary = z.object({
   channel: ChannelName,
   version: VersionNumber,
   state: z
-    .enum(['awaiting-approval', 'preparing', 'switching', 'done', 'failed', 'rejected', 'superseded'])
-    .describe('awaiting-approval: somebody must agree to `asks`. superseded: a later one went ahead.'),
+    .enum(['progressing', 'paused', 'promoted', 'rolled_back', 'aborted'])
+    .describe('paused: somebody must agree, to `asks` or to a step. rolled_back: what was served before is served, `reason` says why. aborted: somebody ended or rejected it, or a later one went ahead.'),
+  phase: z
+    .enum(['awaiting-approval', 'preparing', 'switching', 'holding'])
+    .describe('Where it is, or was when it ended. awaiting-approval: no node has heard of it. preparing: nodes get the version. switching: nodes switch to a step. holding: every node serves the step.'),
+  strategy: z.string(),
+  step: z.int().nullable().describe('The index of its step; the number of steps: it gets all requests. null: it has not begun.'),
+  pausedFor: z.string().nullable().describe('What it waits for; null: it is not paused.'),
   cause: z.string().describe('push, rollout, rollback or whatever began it.'),
   causedBy: z.string().describe('Name of the token.'),
-  generation: z.int().nullable().describe('Of the deployment that it made.'),
+  generation: z.int().nullable().describe('Of the last deployment that it made.'),
   asks: z.array(Capability).describe('What the version asked for and nothing that was served did, where the policy of the channel wants approval.'),
   decidedBy: z.string().nullable().describe('Name of the token that agreed or rejected.'),
   decidedAt: z.iso.datetime().nullable(),
-  reason: z.object({ code: z.string(), message: z.string() }).optional().describe('Why it failed or was rejected.'),
+  reason: z.object({ code: z.string(), message: z.string() }).optional().describe('Why it has ended without having all requests.'),
   createdAt: z.iso.datetime(),
   endedAt: z.iso.datetime().nullable(),
 });
 export type RolloutSummary = z.infer<typeof RolloutSummary>;
+
+/** A rollout with its steps. */
+export const RolloutDetails = RolloutSummary.extend({
+  keyHeader: z.string().nullable(),
+  analysis: AnalysisPolicy.nullable().describe('The policy that it began with.'),
+  serving: z.array(TrafficShare).describe('What the channel serves now.'),
+  steps: z.array(StepRecord).describe('Those that it has come to, the last one under way.'),
+  ahead: z.array(z.object({ step: z.int(), percent: z.number(), pause: z.string() })).describe('Those to come before it gets all requests.'),
+  verdict: Verdict.nullable().describe('The last one, with the figures of both versions at the same time.'),
+});
+export type RolloutDetails = z.infer<typeof RolloutDetails>;

@@ -11,11 +11,11 @@ const responses = {
   200: { description: 'Every live node serves the version.', body: RolloutView },
   202: { description: 'The rollout goes on, since the time to wait was up, or waits for somebody to agree to what the version asks for (`asks`).', body: RolloutView },
 };
-const errors = ['API_APP_NOT_FOUND', 'API_VERSION_NOT_FOUND', 'API_VERSION_COLLECTED', 'API_VARIABLE_REQUIRED', 'API_STORE_LABEL_UNKNOWN', 'API_ROLLOUT_FAILED', 'API_ROLLOUT_TIMEOUT', 'API_ROLLOUT_REJECTED'] as const;
+const errors = ['API_APP_NOT_FOUND', 'API_VERSION_NOT_FOUND', 'API_VERSION_COLLECTED', 'API_VARIABLE_REQUIRED', 'API_STORE_LABEL_UNKNOWN', 'API_ROLLOUT_FAILED', 'API_ROLLOUT_TIMEOUT', 'API_ROLLOUT_REJECTED', 'API_ROLLOUT_ROLLED_BACK', 'API_ROLLOUT_ABORTED', 'BUNDLE_MANIFEST_INVALID'] as const;
 
 const RollBack = endpoint({
   summary: 'Serve an earlier version again',
-  description: 'Answers when every live node has switched: no request is answered by the old version after that. Without `to`, a second call goes back again.',
+  description: 'Answers when every live node has switched: no request is answered by the old version after that. Without `to`, a second call goes back again; while a version has a share of the requests, that rollout ends as rolled back.',
   tag: 'rollouts',
   params: AppParams,
   query: WaitQuery,
@@ -28,7 +28,7 @@ const RollBack = endpoint({
 
 const RollOut = endpoint({
   summary: 'Serve a version that was pushed before',
-  description: 'For versions pushed with `rollout=none`, or one whose rollout failed. What was served stays until every live node has the version prepared.',
+  description: 'For versions pushed with `rollout=none`, or one whose rollout failed. What was served stays until every live node has the version prepared. With steps it gets shares of the requests, is judged beside the old version, and rolled back when it is worse.',
   tag: 'rollouts',
   params: AppParams,
   query: WaitQuery,
@@ -52,7 +52,9 @@ export class RolloutsController {
   @Post('rollouts')
   @Endpoint(RollOut)
   async rollOut(@Input() { params, query, body, ifMatch }: InputOf<typeof RollOut>, @Req() request: ApiRequest, @Res({ passthrough: true }) response: Response): Promise<RolloutView> {
-    return accept(response, await this.rollouts.rollOut(params.app, body.version, { causedBy: request.principal!.name, ifMatch, waitS: query.wait }));
+    const { version, rollout: strategy, keyHeader, analysis } = body;
+    const settings = { ...(strategy !== undefined && { strategy }), ...(keyHeader !== undefined && { keyHeader }), ...(analysis && { analysis }) };
+    return accept(response, await this.rollouts.rollOut(params.app, version, { causedBy: request.principal!.name, ifMatch, waitS: query.wait }, settings));
   }
 }
 

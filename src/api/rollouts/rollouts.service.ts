@@ -9,14 +9,20 @@ import { PoliciesService } from '../policies/policies.service.js';
 import { RequirementsService } from '../runtime-config/requirements.service.js';
 import { appTopic } from '../topics.js';
 import { AdvanceService } from './advance.service.js';
+import { stepsOf } from './analysis/steps.js';
 import type { Failure } from './rollout-state.js';
 import { RolloutRepository, type RolloutRecord } from './rollout.repository.js';
 import type { RolloutView } from './rollout.schema.js';
+import type { RolloutSettings } from './settings.js';
+import { SettingsService } from './settings.service.js';
+import { StepperService } from './stepper.service.js';
 
 export interface RolloutCause {
   cause: 'push' | 'rollout' | 'rollback';
   /** Name of the token. */
   causedBy: string;
+  /** What the call says of how. */
+  settings?: RolloutSettings;
 }
 
 /** Who asks, on which condition, and how long to wait for the nodes. */
@@ -26,12 +32,16 @@ export interface RolloutCall {
   waitS: number;
 }
 
+const SUPERSEDED: Failure = { code: 'API_ROLLOUT_SUPERSEDED', message: 'a later rollout went ahead' };
+
 @Injectable()
 export class RolloutsService {
   // oxlint-disable-next-line max-params -- what is injected, one feature each
   constructor(
     private readonly repository: RolloutRepository,
     private readonly advance: AdvanceService,
+    private readonly stepper: StepperService,
+    private readonly settings: SettingsService,
     private readonly apps: AppsService,
     private readonly requirements: RequirementsService,
     private readonly policies: PoliciesService,
@@ -39,30 +49,33 @@ export class RolloutsService {
   ) {}
 
   /**
-   * Begins to roll a version out, in a transaction that has locked the app; joins the rollout that is already under way to it. One that waits for
-   * approval ends when another version is rolled out. undefined: it is served, and nothing is under way. Throws API_VERSION_NOT_FOUND, API_VARIABLE_REQUIRED, API_STORE_LABEL_UNKNOWN.
+   * Begins to roll a version out, in a transaction that has locked the app; joins the rollout that is already under way to it in the same way. One that
+   * waits for approval ends when another version is rolled out. undefined: it is served, and nothing is under way. Throws API_VERSION_NOT_FOUND,
+   * API_VARIABLE_REQUIRED, API_STORE_LABEL_UNKNOWN, BUNDLE_MANIFEST_INVALID.
    */
-  async start(db: Db, app: AppRecord, version: number, why: RolloutCause): Promise<RolloutRecord | undefined> {
+  async start(db: Db, app: AppRecord, version: number, { settings: said = {}, ...why }: RolloutCause): Promise<RolloutRecord | undefined> {
     await this.requirements.requireAllOf(db, app, version);
     const active = app.rollout ? await this.repository.active(db, app.channel.id) : [];
     const newest = active.at(-1);
-    if (newest?.version === version) return newest;
+    // A rollback is for when something is wrong: it waits for no steps.
+    const { strategy, keyHeader, policy } = await this.settings.of(db, app, version, why.cause === 'rollback' ? { strategy: 'now' } : said);
+    if (newest?.version === version && (said.strategy === undefined || newest.strategy === strategy)) return newest;
     if (!newest && servesOnly(app.channel, version)) return undefined;
     const asks = await this.policies.asksOf(db, app, version, why.cause);
-    const rollout = await this.repository.create(db, { channelId: app.channel.id, version, ...why, asks });
+    const rollout = await this.repository.create(db, { channelId: app.channel.id, version, ...why, strategy, keyHeader, policy, asks });
     for (const awaiting of active) {
-      if (awaiting.state === 'awaiting-approval') await this.advance.end(db, awaiting, { state: 'superseded' });
+      if (awaiting.phase === 'awaiting-approval') await this.stepper.end(db, awaiting, { state: 'aborted', failure: SUPERSEDED });
     }
     const moved = await this.advance.advance(db, app.channel, [...active, rollout]);
     if (!moved) await this.repository.announce(db, app.id);
     return rollout;
   }
 
-  /** Waits until the rollout has ended, or waits for somebody; answers what it is by then. */
+  /** Waits until the rollout has ended, or is paused until somebody decides; answers what it is by then. */
   async wait(app: AppRecord, rollout: RolloutRecord, waitS: number): Promise<RolloutRecord> {
     const ended = async (): Promise<RolloutRecord | undefined> => {
       const now = await this.repository.find(rollout.id);
-      return now?.endedAt || now?.state === 'awaiting-approval' ? now : undefined;
+      return now?.endedAt || now?.state === 'paused' ? now : undefined;
     };
     const found = waitS > 0 ? await this.wakeups.wait([appTopic(app.id)], ended, { timeoutMs: waitS * 1000 }) : undefined;
     return found ?? (await this.repository.find(rollout.id)) ?? rollout;
@@ -70,8 +83,8 @@ export class RolloutsService {
 
   /** Serves an earlier version again. Throws API_NOTHING_TO_ROLL_BACK_TO and what `rollOut` throws. */
   async rollBack(name: string, to: number | undefined, call: RolloutCall): Promise<RolloutView> {
-    return this.run(name, call, 'rollback', (app) => {
-      const version = to ?? app.channel.previousVersion;
+    return this.run(name, call, 'rollback', async (db, app) => {
+      const version = to ?? (await this.servedBefore(db, app)) ?? app.channel.previousVersion;
       if (version === null) throw new WhorlError('API_NOTHING_TO_ROLL_BACK_TO', `${name} has served no other version before${app.channel.serve[0] ? ` version ${app.channel.serve[0].version}` : ''}`);
       return version;
     });
@@ -81,14 +94,20 @@ export class RolloutsService {
    * Serves a version that was pushed before; returns when every live node does. Throws API_VERSION_NOT_FOUND, API_VARIABLE_REQUIRED, API_STORE_LABEL_UNKNOWN,
    * API_STATE_CHANGED, and API_ROLLOUT_FAILED or API_ROLLOUT_TIMEOUT when what was served before is still served.
    */
-  async rollOut(name: string, version: number, call: RolloutCall): Promise<RolloutView> {
-    return this.run(name, call, 'rollout', () => version);
+  async rollOut(name: string, version: number, call: RolloutCall, settings: RolloutSettings = {}): Promise<RolloutView> {
+    return this.run(name, call, 'rollout', () => version, settings);
   }
 
-  private async run(name: string, call: RolloutCall, cause: RolloutCause['cause'], choose: (app: AppRecord) => number): Promise<RolloutView> {
+  /** While a version has a share of the requests, the way back leads to the other one. */
+  private async servedBefore(db: Db, app: AppRecord): Promise<number | undefined> {
+    const partial = (await this.repository.active(db, app.channel.id)).find(({ progress }) => progress && progress.index < stepsOf(progress.strategy).length);
+    return partial?.before?.serve[0]?.version;
+  }
+
+  private async run(name: string, call: RolloutCall, cause: RolloutCause['cause'], choose: (db: Db, app: AppRecord) => number | Promise<number>, settings: RolloutSettings = {}): Promise<RolloutView> {
     const begun = await this.apps.change(name, { ifMatch: call.ifMatch }, async (db, app) => {
-      const version = choose(app);
-      return { app, version, rollout: await this.start(db, app, version, { cause, causedBy: call.causedBy }) };
+      const version = await choose(db, app);
+      return { app, version, rollout: await this.start(db, app, version, { cause, causedBy: call.causedBy, settings }) };
     });
     const { app, version, rollout } = begun;
     if (!rollout) return this.view(app, version, { rollout: null, generation: app.channel.generation, state: 'serving' });
@@ -97,11 +116,11 @@ export class RolloutsService {
 
   /** What a call answers about a rollout that is under way, after the time to wait. Throws API_ROLLOUT_FAILED, API_ROLLOUT_TIMEOUT, API_ROLLOUT_REJECTED. */
   async outcome(app: AppRecord, rollout: RolloutRecord, waitS: number): Promise<RolloutView> {
-    const { id, version, state, generation, failure, asks } = await this.wait(app, rollout, waitS);
-    if (state === 'failed' || state === 'rejected') throw toError(failure!);
-    if (state === 'superseded') throw new WhorlError('API_ROLLOUT_FAILED', `a later rollout of ${app.name} went ahead of this one to version ${version}`);
-    if (state === 'awaiting-approval') return this.view(app, version, { rollout: Number(id), generation, state, asks: asks! });
-    return this.view(app, version, { rollout: Number(id), generation, state: state === 'done' ? 'serving' : 'pending' });
+    const { id, version, state, phase, generation, failure, asks } = await this.wait(app, rollout, waitS);
+    if (failure?.code === SUPERSEDED.code) throw new WhorlError('API_ROLLOUT_FAILED', `a later rollout of ${app.name} went ahead of this one to version ${version}`);
+    if (failure) throw toError(failure);
+    if (state === 'paused' && phase === 'awaiting-approval') return this.view(app, version, { rollout: Number(id), generation, state: phase, asks: asks! });
+    return this.view(app, version, { rollout: Number(id), generation, state: state === 'promoted' ? 'serving' : 'pending' });
   }
 
   private view(app: AppRecord, version: number, how: Pick<RolloutView, 'rollout' | 'generation' | 'state' | 'asks'>): RolloutView {
@@ -111,6 +130,6 @@ export class RolloutsService {
 
 /** What failed on the nodes' side keeps its code in the message: the answer's own code says what became of the call. */
 function toError({ code, message }: Failure): WhorlError {
-  const known = code === 'API_ROLLOUT_TIMEOUT' || code === 'API_ROLLOUT_REJECTED' || code === 'API_APP_NOT_FOUND';
+  const known = code.startsWith('API_ROLLOUT_') || code === 'API_APP_NOT_FOUND';
   return known ? new WhorlError(code as ErrorCode, message) : new WhorlError('API_ROLLOUT_FAILED', `${code in ERRORS ? `${code}: ` : ''}${message}`);
 }

@@ -10,6 +10,8 @@ export interface DesiredChannel {
   channel: string;
   generation: number;
   serve: TrafficShare[];
+  /** Chooses among them; null or absent: cookie or address. */
+  keyHeader?: string | null;
   /** Served before, kept warm for a rollback. */
   previousVersion: number | null;
   /** Versions of rollouts under way. */
@@ -46,6 +48,7 @@ function toAssignment(channel: DesiredChannel, domain: string): Assignment {
     generation: channel.generation,
     hosts: [`${channel.app}.${domain}`],
     serve: channel.serve,
+    ...(channel.keyHeader && channel.serve.length > 1 && { keyHeader: channel.keyHeader }),
     versions: heldVersions(channel).flatMap((number) => channel.artifacts.get(number) ?? []),
     variables: channel.variables,
     variablesRevision: channel.variablesRevision,

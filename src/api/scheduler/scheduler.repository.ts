@@ -11,6 +11,7 @@ export interface ChannelState {
   channel: string;
   generation: number;
   serve: TrafficShare[];
+  keyHeader: string | null;
   previousVersion: number | null;
   candidates: number[];
   variablesRevision: number;
@@ -41,6 +42,7 @@ const Rows = z.array(
     channel: z.string(),
     generation: z.int(),
     serve: z.array(TrafficShare),
+    keyHeader: z.string().nullable(),
     previousVersion: z.int().nullable(),
     candidates: z.array(z.int()),
     variablesRevision: z.int(),
@@ -55,9 +57,9 @@ export class SchedulerRepository {
   async channels(): Promise<ChannelState[]> {
     return Rows.parse(
       await this.prisma.$queryRaw`
-        SELECT a.id AS "appId", o.name AS org, a.name AS app, c.name AS channel, c.generation, c.serve, c.previous_version AS "previousVersion",
+        SELECT a.id AS "appId", o.name AS org, a.name AS app, c.name AS channel, c.generation, c.serve, c.key_header AS "keyHeader", c.previous_version AS "previousVersion",
           a.variables_revision AS "variablesRevision",
-          ARRAY(SELECT r.version FROM rollout r WHERE r.channel_id = c.id AND r.ended_at IS NULL AND r.state <> 'awaiting-approval' ORDER BY r.version) AS candidates
+          ARRAY(SELECT r.version FROM rollout r WHERE r.channel_id = c.id AND r.ended_at IS NULL AND r.phase <> 'awaiting-approval' ORDER BY r.version) AS candidates
         FROM channel c JOIN app a ON a.id = c.app_id JOIN org o ON o.id = a.org_id
         WHERE a.deleted_at IS NULL ORDER BY o.name, a.name, c.name`,
     );

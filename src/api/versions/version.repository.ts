@@ -54,7 +54,7 @@ const SUMMARY = Prisma.sql`
   v.number, v.digest, v.bytes, v.image_reference, v.image_digest, v.pushed_by, v.created_at, v.failure,
   v.pinned_at IS NOT NULL AS pinned, v.collected_at IS NOT NULL AS collected,
   EXISTS (SELECT 1 FROM rollout r JOIN channel c ON c.id = r.channel_id WHERE c.app_id = v.app_id AND r.version = v.number AND r.ended_at IS NULL) AS rolling_out,
-  EXISTS (SELECT 1 FROM rollout r JOIN channel c ON c.id = r.channel_id WHERE c.app_id = v.app_id AND r.version = v.number AND r.state = 'awaiting-approval' AND r.ended_at IS NULL) AS awaiting_approval`;
+  EXISTS (SELECT 1 FROM rollout r JOIN channel c ON c.id = r.channel_id WHERE c.app_id = v.app_id AND r.version = v.number AND r.phase = 'awaiting-approval' AND r.ended_at IS NULL) AS awaiting_approval`;
 
 @Injectable()
 export class VersionRepository {

@@ -7,6 +7,7 @@ import { AppName, BlobDigest, Digest, VersionNumber } from '#contract/ids.js';
 import { AppParams } from '../apps/app.schema.js';
 import { Capability } from '../diff/capability.schema.js';
 import { MAX_WAIT_S } from '../rollouts/rollout.schema.js';
+import { PushStrategy } from '../rollouts/settings.js';
 
 /** The `.tar.gz` types that curl users and tools send. */
 export const BUNDLE_TYPES = ['application/gzip', 'application/x-gzip', 'application/octet-stream'] as const;
@@ -14,7 +15,7 @@ export const BUNDLE_TYPES = ['application/gzip', 'application/x-gzip', 'applicat
 export const VersionParams = AppParams.extend({ version: z.coerce.number().pipe(VersionNumber).describe('Number of the version.') });
 
 export const PushQuery = z.object({
-  rollout: z.enum(['now', 'none']).default('now').describe('`none` stores the version without serving it.'),
+  rollout: PushStrategy.optional(),
   wait: z.coerce.number().int().min(0).max(MAX_WAIT_S).default(0).describe('Seconds to wait until the version serves or has failed.'),
 });
 export type PushQuery = z.infer<typeof PushQuery>;
@@ -37,7 +38,7 @@ export const PushView = z.object({
   digest: Digest,
   state: State,
   reason: Reason,
-  rollout: z.int().optional().describe('Number of the rollout that somebody must agree to.'),
+  rollout: z.int().optional().describe('Number of its rollout while that goes on.'),
   asks: z.array(Capability).optional().describe('What they must agree to.'),
   url: z.string(),
   warnings: z.array(z.string()).describe('What is worth changing in the manifest.'),

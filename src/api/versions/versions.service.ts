@@ -11,6 +11,7 @@ import { AppsService } from '../apps/apps.service.js';
 import { HoldingsService } from '../collection/holdings.service.js';
 import { FleetService } from '../nodes/fleet.service.js';
 import { RolloutsService } from '../rollouts/rollouts.service.js';
+import { settingsOfManifest } from '../rollouts/settings.js';
 import { VariablesService } from '../variables/variables.service.js';
 import { toBuildViews } from './build-views.js';
 import { StoresService } from '../stores/stores.service.js';
@@ -90,13 +91,16 @@ export class VersionsService {
     const { app: appName, version, digest, state, reason } = await this.summary(name, number);
     const [limits, nodes, grant] = await Promise.all([this.fleet.limits(), this.fleet.live(), this.grants.ofApp(app)]);
     const warnings = [...(unsigned === undefined ? [] : [unsigned]), ...(bundle.warnings ?? []), ...limitWarnings(bundle.app, limits), ...fileWarnings(bundle.app, grant, nodes.length)];
-    const asks = waited?.state === 'awaiting-approval' ? { rollout: Number(waited.id), asks: waited.asks ?? [] } : undefined;
-    return { created, view: { app: appName, version, digest, state, ...(reason && { reason }), ...asks, url: this.apps.urlOf(name), warnings } };
+    const asks = waited?.state === 'paused' && waited.phase === 'awaiting-approval' ? { asks: waited.asks ?? [] } : undefined;
+    const under = waited && waited.endedAt === null ? { rollout: Number(waited.id) } : undefined;
+    return { created, view: { app: appName, version, digest, state, ...(reason && { reason }), ...under, ...asks, url: this.apps.urlOf(name), warnings } };
   }
 
-  /** Makes the version in a transaction that has locked the app, and begins its rollout unless told otherwise. Throws API_VARIABLE_REQUIRED, API_STORE_LABEL_UNKNOWN. */
+  /** Makes the version in a transaction that has locked the app, and begins its rollout unless told otherwise. Throws API_VARIABLE_REQUIRED, API_STORE_LABEL_UNKNOWN, BUNDLE_MANIFEST_INVALID. */
   async make(db: Db, locked: AppRecord, bundle: IngestedBundle | IngestedImage, { rollout, pushedBy }: Pick<VersionCall, 'rollout' | 'pushedBy'>): Promise<MadeVersion> {
     const known = await this.repository.findByDigest(db, locked.id, bundle.digest);
+    // It is of the version, whether it is rolled out now or later.
+    settingsOfManifest(bundle.manifest);
     const number = known ?? (await this.repository.create(db, locked, bundle, pushedBy));
     const isAwaited = await this.repository.builds.put({ appId: locked.id, number, engine: this.registry.engine }, bundle.builds, db);
     if (isAwaited) await this.repository.builds.announce(db);
@@ -105,7 +109,8 @@ export class VersionsService {
     if (known === undefined) await this.variables.sealDeclared(db, locked, bundle.app.variables);
     await this.holdings.note(db, locked, number, bundle.app);
     await this.stores.noteDefaults(db, locked, [number]);
-    const begun = rollout === 'now' ? await this.rollouts.start(db, locked, number, { cause: 'push', causedBy: pushedBy }) : undefined;
+    const settings = rollout === undefined ? {} : { strategy: rollout };
+    const begun = rollout === 'none' ? undefined : await this.rollouts.start(db, locked, number, { cause: 'push', causedBy: pushedBy, settings });
     return { number, created: known === undefined, rollout: begun };
   }
 

@@ -175,10 +175,10 @@ describe('an image that a channel deploys on push', () => {
     const config = await fixture.pushBlob('paired', Buffer.from('{}'), 'application/vnd.oci.empty.v1+json');
     const document = JSON.stringify({ schemaVersion: 2, mediaType: 'application/vnd.oci.image.manifest.v1+json', config, layers: [layer] });
     expect((await fixture.call('PUT', '/v2/paired/manifests/main', { body: document, headers: { 'content-type': 'application/vnd.oci.image.manifest.v1+json' }, authorization: `Bearer ${both}` })).status).toBe(201);
-    const waiting = async () => ((await call('GET', '/v1/apps/paired/rollouts')).body['items'] as { rollout: number; state: string; causedBy: string }[])[0];
+    const waiting = async () => ((await call('GET', '/v1/apps/paired/rollouts')).body['items'] as { rollout: number; phase: string; causedBy: string }[])[0];
     await until(async () => (await waiting()) !== undefined);
-    const { rollout, state, causedBy } = (await waiting())!;
-    expect([state, causedBy]).toEqual(['awaiting-approval', expect.stringMatching(/^token-/)]);
+    const { rollout, phase, causedBy } = (await waiting())!;
+    expect([phase, causedBy]).toEqual(['awaiting-approval', expect.stringMatching(/^token-/)]);
     const decide = (authorization: string) => fixture.call('POST', `/v1/apps/paired/rollouts/${rollout}/approve?wait=0`, { authorization });
     expect((await decide(`Bearer ${both}`)).json()).toMatchObject({ status: 403, code: 'API_APPROVAL_BY_ANOTHER' });
     expect((await decide(`Bearer ${await fixture.token('approve')}`)).json()).toMatchObject({ state: 'pending' });

@@ -1,0 +1,28 @@
+import type { AppName, VersionNumber } from '#contract/ids.js';
+import type { AppRecord } from '../apps/app.js';
+import { stepsOf } from './analysis/steps.js';
+import { formatStrategy, parseStrategy, type Strategy } from './analysis/strategy.js';
+import type { RolloutRecord } from './rollout.repository.js';
+import type { RolloutDetails, RolloutSummary } from './rollout.schema.js';
+
+export function toSummary({ name, channel }: AppRecord, rollout: RolloutRecord): RolloutSummary {
+  const { id, version, state, phase, strategy, progress, cause, causedBy, generation, asks, decidedBy, decidedAt, failure, createdAt, endedAt } = rollout;
+  return {
+    rollout: Number(id), app: name as AppName, channel: channel.channel as RolloutSummary['channel'], version: version as VersionNumber,
+    state, phase, strategy, step: progress?.index ?? null, pausedFor: state === 'paused' ? (progress?.reason ?? 'somebody must agree to what the version asks for') : null, cause, causedBy, generation,
+    asks: asks ?? [], decidedBy, decidedAt: decidedAt?.toISOString() ?? null, ...(failure && { reason: failure }), createdAt: createdAt.toISOString(), endedAt: endedAt?.toISOString() ?? null,
+  };
+}
+
+export function toDetails(app: AppRecord, rollout: RolloutRecord): RolloutDetails {
+  const { progress, steps, verdict, policy, keyHeader, endedAt } = rollout;
+  const strategy = progress?.strategy ?? (parseStrategy(rollout.strategy) as Strategy);
+  const from = (progress?.index ?? -1) + 1;
+  const ahead = endedAt === null ? stepsOf(strategy).slice(from).map((step, i) => ({ step: from + i, percent: step.percent, pause: pauseOf(step) })) : [];
+  return { ...toSummary(app, rollout), keyHeader, analysis: policy, serving: app.channel.serve, steps: steps ?? [], ahead, verdict };
+}
+
+/** As it is written behind the @. */
+function pauseOf({ percent, pause }: { percent: number; pause: ReturnType<typeof stepsOf>[number]['pause'] }): string {
+  return formatStrategy({ kind: 'steps', steps: [{ percent, pause }] }).split('@')[1]!;
+}

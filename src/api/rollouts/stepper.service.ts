@@ -1,0 +1,149 @@
+import { Injectable } from '@nestjs/common';
+import type { TrafficShare } from '#contract/assignment.js';
+import type { VersionNumber } from '#contract/ids.js';
+import { Log } from '#platform/log.js';
+import type { Db } from '#platform/prisma/prisma.service.js';
+import { type ChannelRecord, servesOnly } from '../apps/app.js';
+import { beginSteps, next, stepsOf } from './analysis/steps.js';
+import { parseStrategy, type Strategy } from './analysis/strategy.js';
+import { JudgeService, policyOf } from './judge.service.js';
+import { type Failure, SWITCH_TIMEOUT_MS } from './rollout-state.js';
+import { RolloutRepository, type RolloutRecord, type RolloutUpdate, type Stable } from './rollout.repository.js';
+import { changeLast, type StepRecord } from './step-record.js';
+
+/** A rollout under way, in a transaction that holds the lock of its app. */
+export interface Situation {
+  channel: ChannelRecord;
+  rollout: RolloutRecord;
+  /** All active ones of the channel, oldest first. */
+  active: RolloutRecord[];
+  now: Date;
+}
+
+type Outcome = ReturnType<typeof next>;
+type Ending = Pick<RolloutRecord, 'state'> & Partial<Pick<RolloutRecord, 'failure' | 'decidedBy' | 'decidedAt' | 'progress'>>;
+
+/** Carries out what the steps of a rollout come to: each change of what is served is a generation of the channel. */
+@Injectable()
+export class StepperService {
+  constructor(
+    private readonly repository: RolloutRepository,
+    private readonly judge: JudgeService,
+    private readonly log: Log,
+  ) {}
+
+  /** Every node has the version: its first step, or all requests where there is none. What is replaced by it ends. */
+  async begin(db: Db, situation: Situation): Promise<boolean> {
+    const { channel, rollout, active, now } = situation;
+    const older = active.filter((each) => each.id < rollout.id && !each.endedAt);
+    const partial = older.find((each) => this.isPartial(each));
+    const before: Stable = partial?.before ?? { serve: channel.serve, previousVersion: channel.previousVersion };
+    const served = before.serve[0]?.version;
+    for (const each of older) if (each.phase === 'preparing' || each === partial) await this.replace(db, each, rollout, served);
+    await this.change(db, rollout, { before });
+    // Where nothing else is served there is nothing to go to it from, and nothing to compare it with.
+    const strategy: Strategy = served === undefined || served === rollout.version ? { kind: 'now' } : (parseStrategy(rollout.strategy) as Strategy);
+    await this.judge.end(db, channel.id);
+    return this.carry(db, situation, beginSteps(strategy, now.getTime()));
+  }
+
+  /** Every node serves what the rollout asked for last. */
+  async switched(db: Db, situation: Situation): Promise<boolean> {
+    const { channel, rollout, now } = situation;
+    const progress = rollout.progress!;
+    const outcome = next(progress, { kind: 'served', atMs: now.getTime(), index: progress.index }, policyOf(rollout));
+    await this.change(db, rollout, { phase: outcome.decision.kind === 'finish' ? 'switching' : 'holding', deadlineAt: null, steps: changeLast(rollout.steps ?? [], { servedAt: now.toISOString() }) });
+    if (outcome.decision.kind !== 'finish') await this.judge.enterStep(db, channel.appId, rollout, now);
+    await this.carry(db, situation, outcome);
+    return true;
+  }
+
+  /** Does what was decided. True when something changed that others wait for. */
+  async carry(db: Db, situation: Situation, { progress, decision }: Outcome): Promise<boolean> {
+    const { channel, rollout, now } = situation;
+    switch (decision.kind) {
+      case 'go-on':
+      case 'promote': {
+        const percent = decision.kind === 'promote' ? 100 : decision.percent;
+        await this.serveShare(db, situation, percent);
+        const step: StepRecord = { step: decision.index, percent, generation: channel.generation, askedAt: now.toISOString(), servedAt: null, approvedBy: null, verdict: null };
+        const deadlineAt = new Date(now.getTime() + SWITCH_TIMEOUT_MS);
+        await this.change(db, rollout, { state: progress.state, phase: 'switching', progress, steps: [...(rollout.steps ?? []), step], generation: channel.generation, deadlineAt });
+        return true;
+      }
+      case 'finish':
+        await this.end(db, rollout, { state: 'promoted', progress });
+        await this.repository.setFailure(db, channel, rollout.version, null);
+        return true;
+      case 'roll-back':
+        return this.rollBack(db, situation, { progress, decision });
+      default: {
+        const moved = progress.state !== rollout.state;
+        await this.change(db, rollout, { state: progress.state, progress });
+        return moved;
+      }
+    }
+  }
+
+  /** Serves again what was served before the rollout, unless a later one has replaced it. */
+  async revert(db: Db, { channel, rollout }: Pick<Situation, 'channel' | 'rollout'>): Promise<void> {
+    if (channel.generation !== rollout.generation) return;
+    await this.serve(db, channel, rollout.before!, { cause: 'revert', causedBy: rollout.causedBy });
+  }
+
+  /** Ends a rollout, in its record too. */
+  async end(db: Db, rollout: RolloutRecord, change: Ending): Promise<void> {
+    await this.repository.update(db, rollout.id, { ...change, ended: true });
+    Object.assign(rollout, change, { endedAt: new Date() });
+  }
+
+  /** Changes a rollout, in its record too. */
+  async change(db: Db, rollout: RolloutRecord, change: Omit<RolloutUpdate, 'ended'>): Promise<void> {
+    await this.repository.update(db, rollout.id, change);
+    Object.assign(rollout, change);
+  }
+
+  /** Whether it has given its version a part of the requests, and not all. */
+  isPartial({ progress, endedAt }: RolloutRecord): boolean {
+    return progress !== null && endedAt === null && progress.index < stepsOf(progress.strategy).length;
+  }
+
+  /** By the verdict, or because somebody said so. */
+  private async rollBack(db: Db, situation: Situation, { progress, decision }: Outcome): Promise<true> {
+    const { channel, rollout } = situation;
+    const aborted = progress.state === 'aborted';
+    const failure: Failure = { code: aborted ? 'API_ROLLOUT_ABORTED' : 'API_ROLLOUT_ROLLED_BACK', message: (decision as { reason: string }).reason };
+    await this.revert(db, situation);
+    await this.end(db, rollout, { state: progress.state, progress, failure });
+    if (!aborted) await this.repository.setFailure(db, channel, rollout.version, failure);
+    this.log.warn('a version is rolled back', { app: channel.app, version: rollout.version, ...failure });
+    return true;
+  }
+
+  /** An older rollout must not take requests any more. */
+  private async replace(db: Db, older: RolloutRecord, by: RolloutRecord, served: number | undefined): Promise<void> {
+    const isBack = older.progress !== null && by.cause === 'rollback' && by.version === served;
+    if (isBack) await this.end(db, older, { state: 'rolled_back', failure: { code: 'API_ROLLOUT_ROLLED_BACK', message: `${by.causedBy} rolled back` } });
+    else await this.end(db, older, { state: 'aborted', failure: { code: 'API_ROLLOUT_SUPERSEDED', message: 'a later rollout went ahead' } });
+  }
+
+  /** The old version stands first: the share of the new one grows from the end of the order that clients stand in (runtime/trigger/split.ts). */
+  private async serveShare(db: Db, { channel, rollout }: Situation, percent: number): Promise<void> {
+    const { cause, causedBy, keyHeader } = rollout;
+    const version = rollout.version as VersionNumber;
+    const { serve: stable, previousVersion } = rollout.before!;
+    const old = stable[0]?.version;
+    if (percent < 100) {
+      const serve: TrafficShare[] = [{ version: old!, percent: 100 - percent }, { version, percent }];
+      return this.serve(db, channel, { serve, previousVersion }, { cause, causedBy, keyHeader });
+    }
+    if (servesOnly(channel, version)) return;
+    await this.serve(db, channel, { serve: [{ version, percent: 100 }], previousVersion: old === undefined || old === version ? previousVersion : old }, { cause, causedBy });
+  }
+
+  /** The next generation of the channel. */
+  private async serve(db: Db, channel: ChannelRecord, { serve, previousVersion }: Stable, why: { cause: string; causedBy: string; keyHeader?: string | null }): Promise<void> {
+    Object.assign(channel, { serve, previousVersion, generation: channel.generation + 1 });
+    await this.repository.deploy(db, channel, why);
+  }
+}

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -64,6 +64,31 @@ describe(migrate.name, () => {
     await expect(migrate(url, dir)).rejects.toThrow('the database has failed migrations: 1_a');
     // A script is one transaction: nothing of it is left.
     expect(await fixture.query(url, `SELECT 1 FROM pg_tables WHERE tablename = 'a'`)).toEqual([]);
+  });
+
+  it('brings rollouts of earlier releases to the states of this one', async () => {
+    const all = (await readdir(MIGRATIONS)).sort();
+    const at = all.indexOf('20261123150000_rollout_steps');
+    for (const name of all.slice(0, at)) await cp(join(MIGRATIONS, name), join(dir, name), { recursive: true });
+    await migrate(url, dir);
+    const before = ['awaiting-approval', 'preparing', 'switching', 'done', 'failed', 'rejected', 'superseded'];
+    await fixture.query(url, `INSERT INTO org (id, name) VALUES (gen_random_uuid(), 'o')`);
+    await fixture.query(url, `INSERT INTO app (id, org_id, name) SELECT gen_random_uuid(), id, 'a' FROM org WHERE name = 'o'`);
+    await fixture.query(url, `INSERT INTO channel (id, app_id, name, generation, first_generation, serve) SELECT gen_random_uuid(), id, 'production', 1, 0, '[]' FROM app`);
+    for (const [i, state] of before.entries()) {
+      await fixture.query(url, `INSERT INTO rollout (channel_id, version, cause, caused_by, state, generation) SELECT id, ${i}, 'push', 'ada', '${state}', ${state === 'switching' || state === 'done' ? i : 'NULL'} FROM channel`);
+    }
+    for (const name of all.slice(at)) await cp(join(MIGRATIONS, name), join(dir, name), { recursive: true });
+    await migrate(url, dir);
+    expect(await fixture.query(url, `SELECT state, phase, strategy, progress->>'index' AS step, progress->>'state' AS at, failure->>'code' AS code FROM rollout ORDER BY version`)).toEqual([
+      { state: 'paused', phase: 'awaiting-approval', strategy: 'now', step: null, at: null, code: null },
+      { state: 'progressing', phase: 'preparing', strategy: 'now', step: null, at: null, code: null },
+      { state: 'progressing', phase: 'switching', strategy: 'now', step: '0', at: 'progressing', code: null },
+      { state: 'promoted', phase: 'switching', strategy: 'now', step: '0', at: 'promoted', code: null },
+      { state: 'rolled_back', phase: 'preparing', strategy: 'now', step: null, at: null, code: null },
+      { state: 'aborted', phase: 'preparing', strategy: 'now', step: null, at: null, code: null },
+      { state: 'aborted', phase: 'preparing', strategy: 'now', step: null, at: null, code: 'API_ROLLOUT_SUPERSEDED' },
+    ]);
   });
 
   it('leaves a database that Prisma agrees with, and the schema and the migrations say the same', async () => {

@@ -343,6 +343,30 @@ describe('components of one app that call each other', () => {
     expect(front.usage()).toMatchObject({ requests: 2, errors: 0 });
   });
 
+  it('stay in one version while two are served: the caller\'s', async () => {
+    const front = await new TestFront(blobs).listen();
+    fronts.push(front);
+    const triggers = [httpTrigger('front', '/...', { component: 'main' }), httpTrigger('back', '/back', { component: 'back' })];
+    const lane = { ...laneOf('app', 1, [[1, 50], [2, 50]]), keyHeader: 'x-user' };
+    await front.front.prepare(lane, blobs.store(artifactOf(1, { main: forward, back: hello }, triggers, edit)));
+    await front.front.prepare(lane, blobs.store(artifactOf(2, { main: forward, back: old }, triggers, edit)));
+    await front.front.serve(lane);
+    const bodies: string[] = [];
+    for (let user = 0; user < 40; user++) {
+      const headers = { 'x-user': `u${user}` };
+      const [direct, chained] = [await ask(front.port, 'app.localhost', '/back', { headers }), await ask(front.port, 'app.localhost', '/', { headers })];
+      expect(chained.body).toBe(direct.body);
+      bodies.push(chained.body);
+    }
+    expect(new Set(bodies)).toEqual(new Set(['hello 1\n', 'ok\n']));
+    const samples = front.front.takeSamples()[0]!.samples;
+    // What a component asked of another belongs to the request that it was asked for.
+    expect(samples.reduce((sum, { requests }) => sum + requests, 0)).toBe(80);
+    const records = front.records().filter(({ kind }) => kind === 'usage') as { version: number; requests: number }[];
+    const ofTwo = 3 * bodies.filter((body) => body === 'ok\n').length;
+    expect([1, 2].map((version) => records.filter((record) => record.version === version).reduce((sum, { requests }) => sum + requests, 0))).toEqual([120 - ofTwo, ofTwo]);
+  });
+
   it('0.2 calls 0.3', async () => {
     const front = await chain(hello, edit, oldForward);
     expect(await ask(front.port, 'app.localhost')).toMatchObject({ status: 200, body: 'hello 1\n' });

@@ -95,6 +95,7 @@ export class AppRepository {
     await db.$executeRaw`
       UPDATE rollout SET state = 'aborted', ended_at = now(), failure = ${failure}::jsonb
       WHERE ended_at IS NULL AND channel_id = ${app.channel.id}::uuid`;
+    await db.$executeRaw`DELETE FROM rollout_interval WHERE channel_id = ${app.channel.id}::uuid`;
     await notify(db, ASSIGNMENTS_TOPIC, appTopic(app.id));
   }
 }

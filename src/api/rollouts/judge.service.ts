@@ -3,7 +3,7 @@ import type { LockedApp } from '#contract/bundle/locked-app.js';
 import type { VersionNumber } from '#contract/ids.js';
 import type { Db } from '#platform/prisma/prisma.service.js';
 import { observe } from './analysis/observe.js';
-import { type AnalysisPolicy, DEFAULT_POLICY } from './analysis/policy.js';
+import { AnalysisPolicy, DEFAULT_POLICY } from './analysis/policy.js';
 import { type AnalysisState, begin, enterStep } from './analysis/state.js';
 import { type Verdict, verdict } from './analysis/verdict.js';
 import { JudgementRepository } from './judgement.repository.js';
@@ -49,8 +49,9 @@ export class JudgeService {
   }
 }
 
+/** As it is stored, maybe by a release that knew other keys. */
 export function policyOf({ policy }: Pick<RolloutRecord, 'policy'>): AnalysisPolicy {
-  return policy ?? DEFAULT_POLICY;
+  return AnalysisPolicy.safeParse(policy ?? {}).data ?? DEFAULT_POLICY;
 }
 
 /** The components that both versions have, with the same triggers. */

@@ -94,6 +94,7 @@ export class StepperService {
   /** Ends a rollout, in its record too. */
   async end(db: Db, rollout: RolloutRecord, change: Ending): Promise<void> {
     await this.repository.update(db, rollout.id, { ...change, ended: true });
+    if (rollout.progress) await this.judge.end(db, rollout.channelId);
     Object.assign(rollout, change, { endedAt: new Date() });
   }
 

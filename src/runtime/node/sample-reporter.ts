@@ -113,8 +113,11 @@ function sumOf(sums: Map<string, SampleCounts>, { version, component }: Pick<Sam
   return sum;
 }
 
-function toSample({ latency, cpu, groups, ...counts }: SampleCounts): VersionSample {
-  return { ...counts, latency: toPairs(latency), cpu: toPairs(cpu), groups: [...groups] };
+/** Of a longer name the beginning: it counts in the whole. */
+const MAX_NAME = 64;
+
+function toSample({ component, latency, cpu, groups, ...counts }: SampleCounts): VersionSample {
+  return { ...counts, component: component.slice(0, MAX_NAME), latency: toPairs(latency), cpu: toPairs(cpu), groups: [...groups] };
 }
 
 /** As contract/samples.ts writes a histogram. */

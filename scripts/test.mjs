@@ -1,6 +1,6 @@
 // npm test [-- JEST ARGUMENTS]: installs, builds, checks, tests; says what it left out. The last line is `N passed, N failed` over tests and checks.
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { at } from './lib/paths.mjs';
 import { prepare } from './lib/prepare.mjs';
@@ -8,6 +8,8 @@ import { runNode, seconds } from './lib/run.mjs';
 
 /** The dependency rules hold for what they looked at: a tool that sees nothing finds nothing wrong. Raise it as the platform grows. */
 const MIN_MODULES = 300;
+/** One more than there are cores: many tests wait for disks and for processes to start. */
+const WORKERS = Math.min(availableParallelism() + 1, 5);
 const EXAMPLES = ['hello-js', 'counter-js', 'tiny-wat'];
 
 const total = { passed: 0, failed: 0 };
@@ -46,7 +48,7 @@ async function dependencyRules() {
 
 async function tests({ report, calls }) {
   mkdirSync(calls);
-  const args = [at('node_modules/jest/bin/jest.js'), '--maxWorkers=2', '--json', `--outputFile=${report}`, ...process.argv.slice(2)];
+  const args = [at('node_modules/jest/bin/jest.js'), `--maxWorkers=${WORKERS}`, '--json', `--outputFile=${report}`, ...process.argv.slice(2)];
   const { status } = await runNode(args, { show: 'stderr', nodeOptions: '--experimental-vm-modules --no-warnings', env: { TEST_CALLS_DIR: calls } });
   const result = JSON.parse(readFileSync(report, 'utf8'));
   total.passed += result.numPassedTests;

@@ -53,12 +53,12 @@ describe('a rollout by steps', () => {
 
   it('gives the version larger and larger shares, each a generation of its own', async () => {
     await stored('larger');
-    expect(await begin('larger', 'steps:10@1s,50@1s')).toMatchObject({ status: 202, body: { state: 'pending' } });
+    expect(await begin('larger', 'steps:0.3@1s,50@1s')).toMatchObject({ status: 202, body: { state: 'pending' } });
     const ended = await reaches('larger', { state: 'promoted' });
     expect(node.shares.get('larger')!.slice(-3)).toEqual([
-      [{ version: 1, percent: 90 }, { version: 2, percent: 10 }], [{ version: 1, percent: 50 }, { version: 2, percent: 50 }], [{ version: 2, percent: 100 }],
+      [{ version: 1, percent: 99.7 }, { version: 2, percent: 0.3 }], [{ version: 1, percent: 50 }, { version: 2, percent: 50 }], [{ version: 2, percent: 100 }],
     ]);
-    expect(ended.steps.map(({ step, percent, generation }) => [step, percent, generation])).toEqual([[0, 10, 2], [1, 50, 3], [2, 100, 4]]);
+    expect(ended.steps.map(({ step, percent, generation }) => [step, percent, generation])).toEqual([[0, 0.3, 2], [1, 50, 3], [2, 100, 4]]);
     expect(await call('GET', 'larger')).toMatchObject({ body: { live: [{ version: 2, percent: 100 }], rollout: null } });
     expect(await call('POST', 'larger/rollback')).toMatchObject({ status: 200, body: { version: 1 } });
   });
@@ -217,6 +217,6 @@ describe('a rollout by steps', () => {
     await push('none', 1, 'rollout=none');
     expect(await call('GET', 'none/rollouts/latest')).toMatchObject({ status: 404, body: { code: 'API_ROLLOUT_NOT_FOUND' } });
     const { body } = await call('GET', 'larger/rollouts');
-    expect((body['items'] as RolloutDetails[]).map(({ version, state, strategy }) => [version, state, strategy])).toEqual([[1, 'promoted', 'now'], [2, 'promoted', 'steps:10@1s,50@1s'], [1, 'promoted', 'now']]);
+    expect((body['items'] as RolloutDetails[]).map(({ version, state, strategy }) => [version, state, strategy])).toEqual([[1, 'promoted', 'now'], [2, 'promoted', 'steps:0.3@1s,50@1s'], [1, 'promoted', 'now']]);
   });
 });

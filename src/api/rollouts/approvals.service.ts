@@ -37,8 +37,9 @@ export class ApprovalsService {
 
   /** Throws API_APP_NOT_FOUND, API_ROLLOUT_NOT_FOUND. */
   async get(name: string, id: number): Promise<RolloutDetails> {
-    const app = await this.apps.get(name);
-    return toDetails(app, await this.find(app, id));
+    const rollout = await this.find(await this.apps.get(name), id);
+    // After it: a rollout that has ended is never shown beside what was served while it went on.
+    return toDetails(await this.apps.get(name), rollout);
   }
 
   /** The newest one. Throws as `get` does. */
@@ -46,7 +47,7 @@ export class ApprovalsService {
     const app = await this.apps.get(name);
     const latest = await this.repository.latest(app.channel.id);
     if (!latest) throw new WhorlError('API_ROLLOUT_NOT_FOUND', `nothing of ${name} has been rolled out`);
-    return toDetails(app, latest);
+    return toDetails(await this.apps.get(name), latest);
   }
 
   /**

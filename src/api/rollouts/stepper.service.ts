@@ -135,7 +135,7 @@ export class StepperService {
     const { serve: stable, previousVersion } = rollout.before!;
     const old = stable[0]?.version;
     if (percent < 100) {
-      const serve: TrafficShare[] = [{ version: old!, percent: 100 - percent }, { version, percent }];
+      const serve: TrafficShare[] = [{ version: old!, percent: withoutNoise(100 - percent) }, { version, percent }];
       return this.serve(db, channel, { serve, previousVersion }, { cause, causedBy, keyHeader });
     }
     if (servesOnly(channel, version)) return;
@@ -148,3 +148,6 @@ export class StepperService {
     await this.repository.deploy(db, channel, why);
   }
 }
+
+/** Shares are tenths of a percent, and numbers are not. */
+const withoutNoise = (percent: number): number => Math.round(percent * 10) / 10;

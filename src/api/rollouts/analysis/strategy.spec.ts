@@ -9,6 +9,7 @@ describe(parseStrategy.name, () => {
     ['shadow@manual', { kind: 'shadow', pause: 'manual' }],
     ['steps:10@30s,50@30s', { kind: 'steps', steps: [{ percent: 10, pause: { forMs: 30_000 } }, { percent: 50, pause: { forMs: 30_000 } }] }],
     ['steps:1@manual,99@2h', { kind: 'steps', steps: [{ percent: 1, pause: 'manual' }, { percent: 99, pause: { forMs: 7_200_000 } }] }],
+    ['steps:0.1@1s,99.9@1s', { kind: 'steps', steps: [{ percent: 0.1, pause: { forMs: 1_000 } }, { percent: 99.9, pause: { forMs: 1_000 } }] }],
   ])('reads %s, and writes it so that it is read again', (text, strategy) => {
     const parsed = parseStrategy(text);
     expect(parsed).toEqual(strategy);
@@ -20,12 +21,13 @@ describe(parseStrategy.name, () => {
     ['Now', /"Now" is no strategy/],
     ['canary:10', /is no strategy/],
     ['steps', /"steps" is no strategy/],
-    ['steps:', /step 0, "": expected a whole percentage/],
+    ['steps:', /step 0, "": expected a percentage with one decimal at most/],
     ['steps:10', /step 0, "10": expected one @ with how long the step lasts, such as 10@30s or 10@manual/],
-    ['steps:10@30s,', /step 1, "": expected a whole percentage/],
-    ['steps:10%@30s', /step 0, "10%@30s": expected a whole percentage/],
-    ['steps:0@30s', /a step has from 1 to 99 percent/],
-    ['steps:10@30s,100@1s', /step 1, "100@1s": a step has from 1 to 99 percent; after the last one the version gets all requests/],
+    ['steps:10@30s,', /step 1, "": expected a percentage with one decimal at most/],
+    ['steps:0.05@30s', /step 0, "0.05@30s": expected a percentage with one decimal at most/],
+    ['steps:10%@30s', /step 0, "10%@30s": expected a percentage with one decimal at most/],
+    ['steps:0@30s', /a step has from 0\.1 to 99\.9 percent/],
+    ['steps:10@30s,100@1s', /step 1, "100@1s": a step has from 0\.1 to 99\.9 percent; after the last one the version gets all requests/],
     ['steps:50@30s,10@30s', /step 1, "10@30s": must be above the 50 percent of the step before/],
     ['steps:10@30s,10@30s', /must be above the 10 percent/],
     ['steps:10@30', /expected a time such as 30s, 5m, 2h or 1d, or manual, got "30"/],
@@ -41,7 +43,7 @@ describe(parseStrategy.name, () => {
 
   it('stands as a field of a request', () => {
     expect(RolloutStrategy.parse('now')).toEqual({ kind: 'now' });
-    expect(RolloutStrategy.safeParse('steps:0@1s').error?.issues[0]?.message).toMatch(/from 1 to 99 percent/);
+    expect(RolloutStrategy.safeParse('steps:0@1s').error?.issues[0]?.message).toMatch(/from 0\.1 to 99\.9 percent/);
     expect(RolloutStrategy.safeParse(7).success).toBe(false);
   });
 });

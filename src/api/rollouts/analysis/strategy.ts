@@ -21,6 +21,8 @@ const FORMS = 'expected now, shadow or steps:<percent>@<time>,… such as steps:
 const UNITS_MS = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 const SHADOW_MS = 60_000;
 const MAX_STEPS = 20;
+const MIN_PERCENT = 0.1;
+const MAX_PERCENT = 99.9;
 /** A judgement takes a second at least; what takes longer than a month is no rollout. */
 const MIN_MS = 1_000;
 const MAX_MS = 30 * UNITS_MS.d;
@@ -58,9 +60,9 @@ function parseSteps(text: string): Strategy | { problem: string } {
   for (const [i, part] of text.split(',').entries()) {
     const name = `step ${i}, "${part}"`;
     const [share, pauseText, ...more] = part.split('@');
-    if (!/^[0-9]{1,3}$/.test(share!)) return { problem: `${name}: expected a whole percentage, then @ and a time or manual` };
+    if (!/^[0-9]{1,3}(\.[0-9])?$/.test(share!)) return { problem: `${name}: expected a percentage with one decimal at most, then @ and a time or manual` };
     const percent = Number(share);
-    if (percent < 1 || percent > 99) return { problem: `${name}: a step has from 1 to 99 percent; after the last one the version gets all requests` };
+    if (percent < MIN_PERCENT || percent > MAX_PERCENT) return { problem: `${name}: a step has from ${MIN_PERCENT} to ${MAX_PERCENT} percent; after the last one the version gets all requests` };
     if (pauseText === undefined || more.length > 0) return { problem: `${name}: expected one @ with how long the step lasts, such as ${percent}@30s or ${percent}@manual` };
     const pause = parsePause(pauseText, name);
     if (typeof pause === 'object' && 'problem' in pause) return pause;

@@ -19,5 +19,7 @@ export default {
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
   transform: { '^.+\\.ts$': swc },
+  // What is imported in ESM mode stays in a worker for good: after so much it begins anew, instead of collecting garbage in vain.
+  workerIdleMemoryLimit: '1200MB',
   testTimeout: 60_000,
 };

@@ -162,8 +162,13 @@ describe('gradual rollouts', () => {
     await traffic.stop();
     expect(traffic.answers.filter(({ status }) => status !== 200)).toEqual([]);
     expect(traffic.seen().filter((seen) => !['v1', 'v1 v2', 'v2'].includes(seen.join(' ')))).toEqual([]);
-    const usage = await platform.call('GET', '/v1/apps/good/usage?by=version').catch(() => null);
-    if (usage?.items) expect(usage.items.length).toBeGreaterThan(0);
+    const answered = [1, 2].map((version) => traffic!.answers.filter(({ body }) => body === `v${version}`).length);
+    const used = async (): Promise<number[]> => {
+      const { byVersion } = (await platform.call('GET', '/v1/apps/good/usage')) as { byVersion: { version: number; requests: number }[] };
+      return [1, 2].map((version) => byVersion.filter((row) => row.version === version).reduce((sum, { requests }) => sum + requests, 0));
+    };
+    for (let tries = 0; tries < 100 && (await used()).join() !== answered.join(); tries++) await sleep(100);
+    expect(await used()).toEqual(answered);
   }, 180_000);
 
   it('wait at a step for whoever names it, through a restart of everything, and choose by cookie where there is no key', async () => {

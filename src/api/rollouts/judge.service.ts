@@ -12,7 +12,7 @@ import type { RolloutRecord } from './rollout.repository.js';
 /** What is judged: a rollout that has begun, of an app that is locked. */
 export type JudgedRollout = Pick<RolloutRecord, 'id' | 'channelId' | 'version' | 'policy' | 'before'>;
 
-/** A split of more is judged as a whole. */
+/** An app with more is judged as a whole. */
 const MAX_COMPONENTS = 64;
 
 /** Judges the version of a rollout by what nodes report of it and of the old one. What it knows is stored: whoever looks next goes on. */

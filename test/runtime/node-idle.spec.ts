@@ -1,7 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
-import { execFileSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { VersionArtifact } from '#contract/artifact.js';
+import { until } from '../api/until.js';
 import { artifactOf, ask, httpTrigger } from './front-fixture.js';
 import type { TestNode } from './node-fixture.js';
 import { NodeSuite } from './node-suite.js';
@@ -17,7 +18,7 @@ const version = (number: number, description = ''): VersionArtifact => {
 const statusOf = async (node: TestNode, app: string) => (await ask(node.port, `${app}.localhost`, '/ok')).status;
 const preparations = (node: TestNode): number => node.output.join('').split('"version prepared"').length - 1;
 const runnersOf = (node: TestNode): number[] =>
-  execFileSync('ps', ['-o', 'pid=', '--ppid', String(node.pid)], { encoding: 'utf8' }).split('\n').filter((line) => line.trim() !== '').map(Number);
+  spawnSync('ps', ['-o', 'pid=', '--ppid', String(node.pid)], { encoding: 'utf8' }).stdout.split('\n').filter((line) => line.trim() !== '').map(Number);
 
 describe('an app without requests', () => {
   it('is let go of, and answers its next request in every runner', async () => {
@@ -55,9 +56,10 @@ describe('an app without requests', () => {
     await node.start();
     await control.until('two', ({ generation, prepared }) => generation === 2 && prepared.includes(1 as never));
     expect(await statusOf(node, 'one')).toBe(200);
-    for (const pid of runnersOf(node)) process.kill(pid, 'SIGKILL');
-    await sleep(1_500);
-    expect(await statusOf(node, 'two')).toBe(200);
+    const killed = runnersOf(node);
+    for (const pid of killed) process.kill(pid, 'SIGKILL');
+    await until(() => runnersOf(node).filter((pid) => !killed.includes(pid)).length === killed.length, 30_000);
+    await until(() => statusOf(node, 'two').then((status) => status === 200, () => false), 30_000);
     expect(preparations(node)).toBe(0);
   });
 

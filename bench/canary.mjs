@@ -7,7 +7,7 @@ import { quantile, rollout } from './canary/rollout.mjs';
 import { BASELINE, CANDIDATE, World } from './canary/world.mjs';
 
 const at = (name) => import(`../dist/api/rollouts/analysis/${name}.js`);
-const product = Object.assign({}, ...(await Promise.all(['histogram', 'state', 'observe', 'verdict', 'steps', 'strategy'].map(at))));
+const product = Object.assign({}, await import('../dist/contract/samples.js'), ...(await Promise.all(['state', 'observe', 'verdict', 'steps', 'strategy'].map(at))));
 const { AnalysisPolicy } = await at('policy');
 const SCALE = Number(process.env.SCALE ?? 1);
 const wanted = process.argv[2] ?? '';

@@ -14,8 +14,28 @@ export const BUCKETS_PER_DOUBLING = 16;
 export const BUCKETS = 512;
 /** Requests of a version are told apart by the eighth of the hash that chose it, to see how much clients differ. */
 export const GROUPS = 8;
-/** A request without an answer for so long counts as an error, and not again when it ends. */
+/** A request without an answer for so long counts as an error, and not again when it ends: a version that hangs is seen before its requests time out. */
 export const OVERDUE_MS = 5_000;
+
+/** Requests beyond this share of a version's are its slow ones. */
+export const SLOW_LEVEL = 0.95;
+
+/** The bucket of a duration; what lies outside of the range goes to its first or last one. */
+export function bucketOf(us: number): number {
+  return us > 1 ? Math.min(BUCKETS - 1, Math.floor(Math.log2(us) * BUCKETS_PER_DOUBLING)) : 0;
+}
+
+/** The histogram of counts by bucket, as whoever measures keeps them. */
+export function toHistogram(counts: ArrayLike<number>): number[] {
+  const pairs: number[] = [];
+  let next = 0;
+  for (let bucket = 0; bucket < counts.length; bucket++) {
+    if (counts[bucket] === 0) continue;
+    pairs.push(bucket - next, counts[bucket]!);
+    next = bucket + 1;
+  }
+  return pairs;
+}
 
 const count = z.int().nonnegative();
 const DurationPairs = z.array(count).max(2 * BUCKETS);

@@ -1,7 +1,7 @@
 import { isLimitCode } from '#contract/errors/component.js';
 import type { ErrorCode } from '#contract/errors.js';
 import type { AppName, ChannelName, VersionNumber } from '#contract/ids.js';
-import { BUCKETS, BUCKETS_PER_DOUBLING, GROUPS, OVERDUE_MS } from '#contract/samples.js';
+import { BUCKETS, bucketOf as bucketOfUs, GROUPS, OVERDUE_MS, SLOW_LEVEL } from '#contract/samples.js';
 
 /** Of one component of one version since it was last taken; histograms as counts by bucket. */
 export interface SampleCounts {
@@ -36,14 +36,8 @@ export interface Ended {
 
 const COUNTS = ['started', 'requests', 'errors', 'traps', 'limits', 'overdue'] as const;
 const HISTOGRAMS = ['latency', 'cpu', 'groups'] as const;
-/** A request is slow when it is beyond this share of its version's. */
-const SLOW_FROM = 0.95;
-
-/** The bucket of a duration; what lies outside of the range goes to its first or last one. */
-export function bucketOf(ms: number): number {
-  const us = ms * 1_000;
-  return us > 1 ? Math.min(BUCKETS - 1, Math.floor(Math.log2(us) * BUCKETS_PER_DOUBLING)) : 0;
-}
+/** The bucket of a duration in ms. */
+export const bucketOf = (ms: number): number => bucketOfUs(ms * 1_000);
 
 export function emptyCounts(version: VersionNumber, component: string): SampleCounts {
   const none = { started: 0, requests: 0, errors: 0, traps: 0, limits: 0, overdue: 0 };
@@ -113,7 +107,7 @@ class Sampler {
   private noteSlow(): void {
     const { requests, latency, groups } = this.counts;
     let from = 0;
-    for (let below = 0; below < SLOW_FROM * requests; from++) below += latency[from]!;
+    for (let below = 0; below < SLOW_LEVEL * requests; from++) below += latency[from]!;
     for (let group = 0; group < GROUPS; group++) {
       for (let bucket = from; bucket < BUCKETS; bucket++) groups[3 * group + 2]! += this.byGroup[group * BUCKETS + bucket]!;
     }

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WhorlError } from '#contract/errors.js';
 import type { AppName, ChannelName } from '#contract/ids.js';
-import type { NodeSamples, VersionSample } from '#contract/samples.js';
+import { toHistogram, type NodeSamples, type VersionSample } from '#contract/samples.js';
 import type { Log } from '#platform/log.js';
 import { addCounts, emptyCounts, type SampleCounts, type SampledChannel } from '#runtime/meter/version-samples.js';
 import { type AppKey, toKey } from './app-lane.js';
@@ -117,17 +117,5 @@ function sumOf(sums: Map<string, SampleCounts>, { version, component }: Pick<Sam
 const MAX_NAME = 64;
 
 function toSample({ component, latency, cpu, groups, ...counts }: SampleCounts): VersionSample {
-  return { ...counts, component: component.slice(0, MAX_NAME), latency: toPairs(latency), cpu: toPairs(cpu), groups: [...groups] };
-}
-
-/** As contract/samples.ts writes a histogram. */
-function toPairs(counts: Uint32Array): number[] {
-  const pairs: number[] = [];
-  let next = 0;
-  for (const [bucket, count] of counts.entries()) {
-    if (count === 0) continue;
-    pairs.push(bucket - next, count);
-    next = bucket + 1;
-  }
-  return pairs;
+  return { ...counts, component: component.slice(0, MAX_NAME), latency: toHistogram(latency), cpu: toHistogram(cpu), groups: [...groups] };
 }

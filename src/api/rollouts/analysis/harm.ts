@@ -1,5 +1,6 @@
+import { bucketOf, BUCKETS } from '#contract/samples.js';
 import { type Block, logRateE, logShareE, logSum } from './e-value.js';
-import { BUCKETS, bucketOf, bucketsOfFactor, countAbove, type Histogram, middleUs, quantileBucket, totalOf } from './histogram.js';
+import { bucketsOfFactor, countAbove, type Histogram, middleUs, quantileBucket, totalOf } from './histogram.js';
 import type { Division } from './lump.js';
 import { type AnalysisPolicy, type Duration, DURATIONS, type Rate, RATES, type Signal } from './policy.js';
 import { logWealth, newBets, stepBets } from './stake.js';

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
+import { bucketOf, BUCKETS, toHistogram } from '#contract/samples.js';
 import { newRandom } from '../../../../bench/canary/world.mjs';
-import { addHistograms, BUCKETS, bucketOf, countAbove, halveHistogram, Histogram, middleUs, quantileBucket, toHistogram, totalOf } from './histogram.js';
+import { addHistograms, countAbove, halveHistogram, Histogram, middleUs, quantileBucket, totalOf } from './histogram.js';
 
 const seed = Date.now() & 0xffff_ffff;
 

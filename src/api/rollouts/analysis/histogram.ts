@@ -1,15 +1,13 @@
 import { z } from 'zod';
+import { BUCKETS, BUCKETS_PER_DOUBLING, toHistogram } from '#contract/samples.js';
 
 /**
- * A histogram of durations that can be added up over runners, nodes and time without loss.
+ * A histogram of durations that can be added up over runners, nodes and time without loss (buckets: `#contract/samples.js`).
  *
  * Bucket i holds the durations from 2^(i/16) to 2^((i+1)/16) µs: 16 to a doubling, each 4.4 % wide, from 1 µs to 71 min, so that a quantile read
  * from it is off by 2.2 % at the most. Only buckets that hold something are kept, in order, as pairs of numbers: the empty buckets
  * left out since the one before, and the count. `[160, 5, 0, 2, 3, 1]` is 5 in bucket 160, 2 in 161, 1 in 165.
  */
-export const BUCKETS_PER_DOUBLING = 16;
-export const BUCKETS = 512;
-
 export const Histogram = z
   .array(z.int().nonnegative())
   .max(2 * BUCKETS)
@@ -28,26 +26,9 @@ function isWellFormed(pairs: readonly number[]): boolean {
   return true;
 }
 
-/** The bucket of a duration; what lies outside of the range goes to its first or last one. */
-export function bucketOf(us: number): number {
-  return us > 1 ? Math.min(BUCKETS - 1, Math.floor(Math.log2(us) * BUCKETS_PER_DOUBLING)) : 0;
-}
-
 /** The duration in the middle of a bucket, in µs. */
 export function middleUs(bucket: number): number {
   return 2 ** ((bucket + 0.5) / BUCKETS_PER_DOUBLING);
-}
-
-/** The histogram of counts by bucket, as whoever measures keeps them. */
-export function toHistogram(counts: ArrayLike<number>): Histogram {
-  const pairs: Histogram = [];
-  let next = 0;
-  for (let bucket = 0; bucket < counts.length; bucket++) {
-    if (counts[bucket] === 0) continue;
-    pairs.push(bucket - next, counts[bucket]!);
-    next = bucket + 1;
-  }
-  return pairs;
 }
 
 /** Both together. */

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { VersionNumber } from '#contract/ids.js';
+import { GROUPS, OVERDUE_MS } from '#contract/samples.js';
 import { Histogram, NO_DURATIONS, totalOf } from './histogram.js';
 
 /**
@@ -8,15 +9,6 @@ import { Histogram, NO_DURATIONS, totalOf } from './histogram.js';
  */
 
 const count = z.int().nonnegative();
-
-/** After so long without an answer a request counts as an error, so that a version that hangs is seen before its requests time out. */
-export const OVERDUE_MS = 5_000;
-
-/** Requests above this share of an interval's are its slow ones. */
-export const SLOW_LEVEL = 0.95;
-
-/** How many groups requests are put into by the hash of what chose their version. */
-export const GROUPS = 8;
 
 /**
  * The requests of a version by group, three numbers each: requests, errors, and how many are among the slowest twentieth of the interval (above the bucket

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { GROUPS } from './interval.js';
+import { GROUPS } from '#contract/samples.js';
 
 /**
  * How many requests go the same way together. E-values count each error as one fault of its own; where one fault makes several (a client that

@@ -1,8 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
+import { GROUPS, toHistogram } from '#contract/samples.js';
 import { intervalOf } from '../../../../bench/canary/interval.mjs';
 import { World } from '../../../../bench/canary/world.mjs';
-import { toHistogram, totalOf } from './histogram.js';
-import { GROUPS, Interval, IntervalReport } from './interval.js';
+import { totalOf } from './histogram.js';
+import { Interval, IntervalReport } from './interval.js';
 import { observe } from './observe.js';
 import { AnalysisPolicy, DEFAULT_POLICY } from './policy.js';
 import { AnalysisState, begin, enterStep } from './state.js';

@@ -1,7 +1,8 @@
+import { SLOW_LEVEL } from '#contract/samples.js';
 import { logSum } from './e-value.js';
 import { addHistograms, countAbove, type Histogram, halveHistogram, NO_DURATIONS, quantileBucket, totalOf } from './histogram.js';
 import { harmBySignal, stepHarm } from './harm.js';
-import { type Interval, type Sample, SLOW_LEVEL } from './interval.js';
+import { type Interval, type Sample } from './interval.js';
 import { divisionOf, stepLump, worstGroupOf } from './lump.js';
 import type { Signal } from './policy.js';
 import { stepProof } from './proof.js';

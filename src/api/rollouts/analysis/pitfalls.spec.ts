@@ -1,9 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
+import { OVERDUE_MS, toHistogram } from '#contract/samples.js';
 import { intervalOf } from '../../../../bench/canary/interval.mjs';
 import { rollout } from '../../../../bench/canary/rollout.mjs';
 import { type Settings } from '../../../../bench/canary/world.mjs';
-import { toHistogram } from './histogram.js';
-import { OVERDUE_MS } from './interval.js';
 import { divisionOf } from './lump.js';
 import { observe } from './observe.js';
 import { AnalysisPolicy, DEFAULT_POLICY } from './policy.js';

@@ -1,5 +1,6 @@
+import { BUCKETS } from '#contract/samples.js';
 import { logMean, logShareE, logSoundE } from './e-value.js';
-import { BUCKETS, bucketsOfFactor, countAbove, quantileBucket, totalOf } from './histogram.js';
+import { bucketsOfFactor, countAbove, quantileBucket, totalOf } from './histogram.js';
 import { type BlockArms, LEARNED_LEAST, rateBlock, shareAbove, type Terms, toleratedBucket } from './harm.js';
 import { type AnalysisPolicy, DURATIONS, RATES, type Signal } from './policy.js';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
+import { toHistogram } from '#contract/samples.js';
 import { newRandom, poisson, World } from '../../../../bench/canary/world.mjs';
-import { toHistogram } from './histogram.js';
 import { observe } from './observe.js';
 import { AnalysisPolicy } from './policy.js';
 import { begin, enterStep } from './state.js';

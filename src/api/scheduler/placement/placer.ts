@@ -106,7 +106,7 @@ export class Placer {
     for (const work of works) reach(board, work, work.facts.copies);
     for (const work of works) moveAway(board, work);
     for (const slot of this.overSlots()) relieve(board, slot);
-    for (const work of works) spread(board, work);
+    for (const work of this.withTouched(works)) spread(board, work);
     short.forEach((work, i) => makeRoom(board, work, i < DISPLACING));
   }
 
@@ -118,6 +118,13 @@ export class Placer {
       if (facts && !isAtRest(board, facts, board.entries.get(key)?.replicas ?? [])) works.push(board.work(key));
     }
     return works;
+  }
+
+  /** Those and what was changed for the sake of others: one that has lost a replica to a full node may stand unevenly now. */
+  private withTouched(works: readonly ChannelWork[]): ChannelWork[] {
+    const all = new Set(works);
+    for (const work of this.board.works.values()) if (work.changed) all.add(work);
+    return all.size === works.length ? [...works] : [...all].sort((a, b) => a.facts.compare(b.facts));
   }
 
   private overSlots(): NodeSlot[] {

@@ -372,7 +372,8 @@ function run(round: number): void {
     expect(plain(placer.placement())).toEqual(plain(full.placement));
     checkStep({ world, before: placement, after: full.placement, decisions }, highest);
     if (world.channels.length > 0) checkExplanation(world, full.placement, placer, random.of(world.channels));
-    unchanged = full.decisions.changed.size === 0 ? unchanged + 1 : 0;
+    // Counted from when nothing happens any more: a node that came back a moment before may get nothing yet.
+    unchanged = simulation.isQuiet && full.decisions.changed.size === 0 ? unchanged + 1 : 0;
     [placement, before] = [full.placement, world];
     simulation.exchange(placement);
     simulation.nowMs += 200 + random.below(1_500);
@@ -384,7 +385,8 @@ function run(round: number): void {
 
 describe('placement of fleets that once went wrong', () => {
   // Each by the seed of its round: 1. one that stood unevenly only after a full node had let go of another of its replicas.
-  it.each([154_324_633])('decides by what is new as it would by everything (%i)', (round) => run(round - seed));
+  // 2. one whose only node had come back just before everything came to rest.
+  it.each([154_324_633, 500_370])('decides by what is new as it would by everything (%i)', (round) => run(round - seed));
 });
 
 describe(`placement of random fleets (PLACEMENT_SEED=${seed})`, () => {

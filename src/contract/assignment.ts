@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { VersionArtifact } from './artifact.js';
 import { ComponentLimits } from './bundle/component-limits.js';
 import { AppName, ChannelName, NodeName, VersionNumber } from './ids.js';
+import { MessageOrder, NodeFacts, NodeLoad } from './node-facts.js';
 import { NO_RUNTIME_GRANT, RuntimeGrant } from './runtime-grant.js';
 
 /** Arrow scheduler ──assignment──▶ node. A node holds the whole of it on disk and serves from it alone. */
@@ -64,7 +65,10 @@ export const AssignmentStatus = z.object({
 });
 export type AssignmentStatus = z.infer<typeof AssignmentStatus>;
 
+/** Reports may be lost, come twice or in another order: an older one never replaces a newer one. */
 export const NodeReport = z.object({
+  ...MessageOrder.shape,
+  ...NodeFacts.shape,
   node: NodeName,
   /** Random for each start of the node. */
   incarnation: z.string(),
@@ -73,5 +77,8 @@ export const NodeReport = z.object({
   /** The most that it gives a component of each. */
   limits: ComponentLimits.optional(),
   statuses: z.array(AssignmentStatus),
+  load: NodeLoad.optional(),
 });
 export type NodeReport = z.infer<typeof NodeReport>;
+/** As a node writes it: what it leaves out has its default. */
+export type NodeReportInput = z.input<typeof NodeReport>;

@@ -3,7 +3,8 @@
  *
  * - `assignments`: `?after=<revision>&wait=<seconds>&engines=<version>,…` answers at once when the state differs, else when it changes or
  *   the time is up; every artifact in the answer is of one of these engine versions (see `Engines`)
- * - `report`: after each change, and as a heartbeat every `HEARTBEAT_MS`
+ * - `report`: everything the node says of itself, after each change and when the control plane asks for it
+ * - `heartbeat`: every `HEARTBEAT_MS` without a change: that nothing has changed since the last report, and the load
  * - `journal`: takes each entry once
  * - `samples`: what became of requests while several versions are served (contract/samples.ts); takes each report once
  * - `blob`: bytes by digest; the node checks the digest itself
@@ -14,6 +15,7 @@
 export const NODE_ROUTES = {
   assignments: { method: 'GET', path: '/v1/nodes/:node/assignments' },
   report: { method: 'PUT', path: '/v1/nodes/:node/report' },
+  heartbeat: { method: 'POST', path: '/v1/nodes/:node/heartbeat' },
   journal: { method: 'POST', path: '/v1/nodes/:node/journal' },
   samples: { method: 'POST', path: '/v1/nodes/:node/samples' },
   storeRequests: { method: 'GET', path: '/v1/nodes/:node/store-requests' },

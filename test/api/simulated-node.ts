@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Assignment, AssignmentStatus, NodeAssignments, NodeReport } from '#contract/assignment.js';
+import type { Assignment, AssignmentStatus, NodeAssignments, NodeReportInput } from '#contract/assignment.js';
 import type { VersionNumber } from '#contract/ids.js';
 import type { JournalReceipt, JournalRecord } from '#contract/journal.js';
 import { GROUPS, type NodeSamples, type VersionSample } from '#contract/samples.js';
@@ -20,7 +20,7 @@ export class SimulatedNode {
   /** While true, it prepares but does not switch. */
   frozen = false;
   /** What it says it gives. */
-  limits?: NodeReport['limits'];
+  limits?: NodeReportInput['limits'];
   private readonly incarnation = randomUUID();
   private readonly stopping = new AbortController();
   private running: Promise<unknown> = Promise.resolve();
@@ -145,7 +145,7 @@ export class SimulatedNode {
   }
 
   private async report(): Promise<void> {
-    const report: NodeReport = { node: this.name as NodeReport['node'], incarnation: this.incarnation, runners: 2, ...(this.engines && { engines: this.engines }), ...(this.limits && { limits: this.limits }), statuses: this.statuses() };
+    const report: NodeReportInput = { node: this.name as NodeReportInput['node'], incarnation: this.incarnation, runners: 2, ...(this.engines && { engines: this.engines }), ...(this.limits && { limits: this.limits }), statuses: this.statuses() };
     const response = await this.request('PUT', 'report', report);
     if (response.status !== 204) throw new Error(`report: ${response.status} ${await response.text()}`);
   }

@@ -2,7 +2,7 @@ import { setMaxListeners } from 'node:events';
 import { randomBytes } from 'node:crypto';
 import { totalmem } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { NodeAssignments, NodeReport } from '#contract/assignment.js';
+import type { NodeAssignments, NodeReportInput } from '#contract/assignment.js';
 import { WhorlError } from '#contract/errors.js';
 import type { Digest } from '#contract/ids.js';
 import { ENGINE_VERSION } from '#engine/plan.js';
@@ -270,11 +270,11 @@ export class Agent {
     this.reporter.change();
   }
 
-  private report(): NodeReport {
+  private report(): NodeReportInput {
     const statuses = [...this.holders].sort(([a], [b]) => (a < b ? -1 : 1)).flatMap(([, holder]) => holder.status() ?? []);
     const { config } = this.options;
     const { runnerInvocations: _ofTheRunner, ...limits } = toPlatformLimits(config);
-    return { node: config.WHORL_NODE_NAME as NodeReport['node'], incarnation: this.incarnation, runners: this.supervisor.count, engines: RUNNABLE_ENGINES, limits, statuses };
+    return { node: config.WHORL_NODE_NAME, incarnation: this.incarnation, runners: this.supervisor.count, engines: RUNNABLE_ENGINES, limits, statuses };
   }
 
   /** A runner met blobs that are missing or damaged: what a start from the snapshot does not look through. */

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import { Agent, request, type Dispatcher } from 'undici';
-import { NodeAssignments, type NodeReport } from '#contract/assignment.js';
+import { NodeAssignments, type NodeReportInput } from '#contract/assignment.js';
 import { WhorlError } from '#contract/errors.js';
 import type { Digest } from '#contract/ids.js';
 import { RUNNABLE_ENGINES } from './engines.js';
@@ -51,7 +51,7 @@ export class ControlPlaneClient {
     return NodeAssignments.parse(await this.json({ path, timeoutMs: waitS * 1_000 + TIMEOUT_MS, signal }));
   }
 
-  async report(report: NodeReport, signal?: AbortSignal): Promise<void> {
+  async report(report: NodeReportInput, signal?: AbortSignal): Promise<void> {
     await this.json({ path: this.path('report'), method: 'PUT', body: report, ...(signal && { signal }) });
   }
 

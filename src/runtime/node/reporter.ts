@@ -1,4 +1,4 @@
-import type { NodeReport } from '#contract/assignment.js';
+import type { NodeReportInput } from '#contract/assignment.js';
 import { HEARTBEAT_MS } from '#contract/node-routes.js';
 import type { Log } from '#platform/log.js';
 
@@ -13,8 +13,8 @@ export class Reporter {
   private failing = false;
 
   constructor(
-    private readonly report: () => NodeReport,
-    private readonly send: (report: NodeReport, signal: AbortSignal) => Promise<void>,
+    private readonly report: () => NodeReportInput,
+    private readonly send: (report: NodeReportInput, signal: AbortSignal) => Promise<void>,
     private readonly log: Log,
   ) {}
 

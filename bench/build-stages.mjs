@@ -10,6 +10,7 @@ import { linkComponent } from '../dist/engine/build/link/linker.js';
 import { scanCode } from '../dist/engine/build/rewrite/code-scan.js';
 import { proveReset } from '../dist/engine/build/rewrite/reset-proof.js';
 import { rewriteModule } from '../dist/engine/build/rewrite/rewriter.js';
+import { median } from './lib/statistics.mjs';
 
 const MEMORY_CAP_PAGES = 65_536;
 const [file = 'examples/hello-js/hello-js.wasm', rounds = '7'] = process.argv.slice(2);
@@ -45,7 +46,6 @@ for (let round = 0; round < Number(rounds); round++) {
   }
 }
 
-const median = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
 process.stdout.write(`${file}: ${bytes.length} bytes; rewritten ${sizes.simple} simple, ${sizes['with cards']} with cards\n\n| step | CPU ms | wall ms | first, wall ms |\n|---|---|---|---|\n`);
 for (const [name, { cpuMs, wallMs }] of times) {
   process.stdout.write(`| ${name} | ${median(cpuMs).toFixed(0)} | ${median(wallMs).toFixed(0)} | ${wallMs[0].toFixed(0)} |\n`);

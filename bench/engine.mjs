@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { cpus, loadavg } from 'node:os';
 import { Guest, prepare } from './lib/guest.mjs';
+import { quantile } from './lib/statistics.mjs';
 
 const requests = Number(process.argv[2] ?? 2_000);
 const example = (name) => new Uint8Array(readFileSync(new URL(`../examples/${name}/${name}.wasm`, import.meta.url)));
@@ -11,7 +12,6 @@ const WARM_UP = 0.2;
 const TURN = 25;
 
 const us = (ms) => (ms * 1e3).toFixed(1);
-const quantile = (values, part) => values.toSorted((a, b) => a - b)[Math.floor((values.length - 1) * part)];
 
 async function measure(rows, total, request) {
   for (const row of rows) Object.assign(row, { guest: new Guest(row.prepared.program), times: { reset: [], instantiate: [], handle: [] } });

@@ -9,6 +9,7 @@ import { closeStores } from '../dist/runtime/capability/key-value/store-pool.js'
 import { openFileStore } from '../dist/runtime/capability/key-value/store.js';
 import { resolveHost } from '../dist/runtime/capability/table.js';
 import { Guest, prepare } from './lib/guest.mjs';
+import { median } from './lib/statistics.mjs';
 
 const TARGET_PER_SECOND = 100_000;
 const KEYS = 10_000;
@@ -86,7 +87,6 @@ const cpuMs = () => {
   const { user, system } = process.threadCpuUsage();
   return (user + system) / 1e3;
 };
-const median = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
 
 /** The same functions as ones that never wait: what a stack that can be suspended costs. */
 const withoutWaiting = (iface, name, denied) => {

@@ -6,6 +6,7 @@ import { Worker } from 'node:worker_threads';
 import { componentEmbed, componentNew, parse } from '@bytecodealliance/jco';
 import { Agent } from 'undici';
 import { Guest, prepare } from './lib/guest.mjs';
+import { quantile } from './lib/statistics.mjs';
 
 const TARGET_US = 150;
 const CALLS = 3_000;
@@ -65,7 +66,6 @@ async function makeGuest(origin) {
   return guest;
 }
 
-const quantile = (values, part) => values.toSorted((a, b) => a - b)[Math.floor((values.length - 1) * part)];
 
 /** Times of calls, one after the other on a kept connection; the rows take turns. */
 export async function outbound({ calls = CALLS } = {}) {

@@ -14,6 +14,7 @@ import { openSqliteDatabase } from '../dist/runtime/capability/sqlite/open.js';
 import { closeShortReads } from '../dist/runtime/capability/sqlite/short-reads.js';
 import { closeSqlProcesses } from '../dist/runtime/capability/sqlite/sql-processes.js';
 import { prepare } from './lib/guest.mjs';
+import { median } from './lib/statistics.mjs';
 
 const ROWS = 1_000;
 const TARGET = 30_000;
@@ -102,7 +103,6 @@ const cpuUs = () => {
   const { user, system } = process.cpuUsage();
   return user + system;
 };
-const median = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
 
 /** Calls per second, and CPU of this process for each, of one way to do it. */
 async function measure(calls, run) {

@@ -9,6 +9,7 @@ import { pipeline } from 'node:stream/promises';
 import { fileURLToPath } from 'node:url';
 import { Agent, request } from 'undici';
 import { ROOT, startPlatform } from '../lib/platform.mjs';
+import { median } from '../lib/statistics.mjs';
 
 const ROUNDS = 25;
 const MAX_RATIO = 1.5;
@@ -25,7 +26,6 @@ const SERVER = `
     createReadStream(path, { highWaterMark: 256 * 1024 }).pipe(response);
   }).listen(0, '127.0.0.1', function () { process.send(this.address().port); });`;
 
-const median = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
 
 async function timed(work) {
   const from = performance.now();

@@ -1,6 +1,6 @@
 // 100 MB sent and got back at the same time, over one connection: MB/s and what the server's memory grows by.
 import { connect } from 'node:net';
-import { median } from './measure.mjs';
+import { median } from '../lib/statistics.mjs';
 import { rssBytes } from './processes.mjs';
 
 const BODY_BYTES = 100_000_000;

@@ -1,4 +1,5 @@
 // Rounds over rows that take turns with bare node:http, so that each meets the same machine as what it is compared with.
+import { median } from '../lib/statistics.mjs';
 import { cpuBetweenMs, cpuMs, rssBytes } from './processes.mjs';
 import { REQUESTS } from './rows.mjs';
 
@@ -7,13 +8,6 @@ const MEASURE_MS = 800;
 /** Before the first round: V8 has compiled what runs often for good only after tens of thousands of requests. */
 const COLD_MS = 3_000;
 const COLD_CONNECTIONS = 32;
-
-export const median = (values) => {
-  const sorted = values.filter((value) => Number.isFinite(value)).sort((a, b) => a - b);
-  if (sorted.length === 0) return NaN;
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
-};
 
 /** One server under load: rate, latencies, CPU of server and generator. */
 async function once(load, { server, ask, connections }) {

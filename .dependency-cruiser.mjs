@@ -7,7 +7,7 @@ const only = (name, from, allowed) => ({
 });
 
 /** Stages of the runtime, in the order of the flow: each may import what stands to its right. */
-const RUNTIME = ['node', 'trigger', 'component', 'capability', 'meter'];
+const RUNTIME = ['node', 'gateway', 'trigger', 'component', 'capability', 'meter'];
 /** Stages of the registry likewise: `client` and `artifact` are where images come from, `repositories` what was pushed by OCI. */
 const REGISTRY = ['http', 'collect', 'service', 'trust', 'client', 'artifact', 'repositories', 'storage'];
 const rightward = (root, stages, extra) =>

@@ -3,6 +3,7 @@ import { API_ERRORS } from './errors/api.js';
 import { BUNDLE_ERRORS } from './errors/bundle.js';
 import { COMPONENT_ERRORS } from './errors/component.js';
 import type { ErrorEntry } from './errors/entry.js';
+import { GATEWAY_ERRORS } from './errors/gateway.js';
 import { NODE_ERRORS } from './errors/node.js';
 import { REGISTRY_ERRORS } from './errors/registry.js';
 import { UP_ERRORS } from './errors/up.js';
@@ -13,6 +14,7 @@ export const ERRORS = {
   ...REGISTRY_ERRORS,
   ...API_ERRORS,
   ...NODE_ERRORS,
+  ...GATEWAY_ERRORS,
   ...COMPONENT_ERRORS,
   ...UP_ERRORS,
 } as const satisfies Record<string, ErrorEntry>;

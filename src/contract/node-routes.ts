@@ -11,6 +11,9 @@
  * - `storeRequests`: `?wait=<seconds>` answers what the node is asked to do with stores (contract/store-request.ts), at once or when there is
  *   something; each is given once
  * - `storeAnswer`: what came of one of them
+ * - `routes`: `?after=<revision>&wait=<seconds>` answers which nodes have which hosts (contract/routes.ts), at once when it differs from what the
+ *   node holds, else when it changes or the time is up
+ * - `wanted`: somebody asked the node for a channel that is nowhere (contract/routes.ts)
  */
 export const NODE_ROUTES = {
   assignments: { method: 'GET', path: '/v1/nodes/:node/assignments' },
@@ -20,6 +23,8 @@ export const NODE_ROUTES = {
   samples: { method: 'POST', path: '/v1/nodes/:node/samples' },
   storeRequests: { method: 'GET', path: '/v1/nodes/:node/store-requests' },
   storeAnswer: { method: 'POST', path: '/v1/nodes/:node/store-requests/:request' },
+  routes: { method: 'GET', path: '/v1/nodes/:node/routes' },
+  wanted: { method: 'POST', path: '/v1/nodes/:node/wanted' },
   blob: { method: 'GET', path: '/v1/blobs/:digest' },
 } as const;
 

@@ -32,6 +32,7 @@ import { HealthService } from './health/health.service.js';
 import { LogRepository } from './logs/log.repository.js';
 import { LogsController } from './logs/logs.controller.js';
 import { LogsService } from './logs/logs.service.js';
+import { PlatformCountsRepository } from './metrics/platform-counts.repository.js';
 import { FleetService } from './nodes/fleet.service.js';
 import { JournalRepository } from './nodes/journal.repository.js';
 import { JournalService } from './nodes/journal.service.js';
@@ -129,6 +130,7 @@ const REPOSITORIES = [
   JudgementRepository,
   LogRepository,
   NodeRepository,
+  PlatformCountsRepository,
   PolicyRepository,
   RolloutRepository,
   RuntimeConfigRepository,

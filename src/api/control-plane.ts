@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { type INestApplication, Module, type ModuleMetadata, type Type } from '@nestjs/common';
 import type { ControlConfig } from '#platform/config.js';
 import { createHttpApp } from '#platform/http/http-app.js';
+import { MetricsServer, toMetricsAddress } from '#platform/http/metrics-server.js';
 import { Lifetime } from '#platform/lifetime.js';
 import type { Log } from '#platform/log.js';
 import { PlatformModule } from '#platform/platform.module.js';
@@ -13,6 +14,8 @@ import { VERSION } from '#platform/version.js';
 import { Wakeups } from '#platform/wakeups.js';
 import { ApiModule } from './api.module.js';
 import { AuthService } from './auth/auth.service.js';
+import { ApiMetrics } from './metrics/api-metrics.js';
+import { PlatformCountsRepository } from './metrics/platform-counts.repository.js';
 
 /** What is under way when the process is told to end has this long. */
 const GRACE_MS = 10_000;
@@ -44,11 +47,12 @@ export async function startControlPlane({ config, log, registry }: ControlPlaneO
   class ControlPlaneModule {}
 
   let app: INestApplication | undefined;
+  let metricsServer: MetricsServer | undefined;
   const close = async () => {
     lifetime.end();
     const stopClosing = app && closeConnections(app.getHttpServer() as Server);
     try {
-      await app?.close();
+      await Promise.all([app?.close(), metricsServer?.close()]);
     } finally {
       stopClosing?.();
       await wakeups.stop();
@@ -59,6 +63,7 @@ export async function startControlPlane({ config, log, registry }: ControlPlaneO
     const [applied, made] = await allOf([migrate(config.DATABASE_URL, MIGRATIONS), making, wakeups.start()]);
     if (applied.length > 0) log.info('migrated the database', { applied });
     await made.get(AuthService).registerConfigured();
+    metricsServer = await openMetrics(made, config, log);
     await made.init();
     const server = made.getHttpServer() as Server;
     server.listen(config.WHORL_API_PORT, config.WHORL_LISTEN);
@@ -70,6 +75,19 @@ export async function startControlPlane({ config, log, registry }: ControlPlaneO
     await close().catch((fault: unknown) => log.warn('could not close what had begun', { error: fault }));
     throw error;
   }
+}
+
+/** Figures of this replica on an address of their own, where the operator wants them. */
+async function openMetrics(app: INestApplication, { WHORL_API_METRICS_LISTEN: address }: ControlConfig, log: Log): Promise<MetricsServer | undefined> {
+  if (address === undefined) return undefined;
+  const counts = app.get(PlatformCountsRepository);
+  const metrics = new ApiMetrics(() => counts.read());
+  app.use(metrics.observe);
+  const server = await MetricsServer.start(toMetricsAddress(address), metrics).catch((cause: Error) => {
+    throw new Error(`WHORL_API_METRICS_LISTEN: ${cause.message}`, { cause });
+  });
+  log.info('metrics are answered', { address, port: server.port });
+  return server;
 }
 
 /** As `Promise.all`, but waits for all of them when one fails, so that nothing begins after the failure was handled. */

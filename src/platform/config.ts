@@ -10,6 +10,7 @@ const port = (value: number) => z.coerce.number().int().min(0).max(65535).defaul
 const positive = (value: number) => z.coerce.number().int().positive().default(value);
 const flag = (value: boolean) => z.enum(['true', 'false']).default(value ? 'true' : 'false').transform((text) => text === 'true');
 const secret = z.string().min(16);
+const address = z.string().regex(/^(\[[0-9a-fA-F:.]+\]|[^\s:[\]]+):\d{1,5}$/, 'expected host:port');
 /** Texts separated by commas, each of which must pass. */
 const list = (passes: (text: string) => boolean, expected: string) =>
   z.string().transform((text) => text.split(',').map((each) => each.trim()).filter((each) => each !== ''))
@@ -33,6 +34,8 @@ const control = {
   ...common,
   /** Port of the API. */
   WHORL_API_PORT: port(4000),
+  /** Where the control plane answers `GET /metrics` for Prometheus, as `host:port` (IPv6 in brackets); without it nowhere. */
+  WHORL_API_METRICS_LISTEN: address.optional(),
   /** PostgreSQL connection URL. */
   DATABASE_URL: z.string().regex(/^postgres(ql)?:\/\//, 'expected postgres://…'),
   /** Redis connection URL for jobs; without it they run on PostgreSQL. */
@@ -172,7 +175,7 @@ const node = {
   /** Memory of one runner from which on it lets go of what was not used lately; without it an equal part of half the machine's. */
   WHORL_RUNNER_MEMORY_BYTES: z.coerce.number().int().positive().optional(),
   /** Where the node answers `GET /metrics` for Prometheus, as `host:port` (IPv6 in brackets); without it nowhere. */
-  WHORL_METRICS_LISTEN: z.string().regex(/^(\[[0-9a-fA-F:.]+\]|[^\s:[\]]+):\d{1,5}$/, 'expected host:port').optional(),
+  WHORL_METRICS_LISTEN: address.optional(),
   /** What a SQLite database in a file of the node may grow to, its log not counted. */
   WHORL_SQLITE_BYTES: positive(1024 * 1024 * 1024),
   /** Lets guests reach private addresses (RFC 1918, loopback) that their allowed_outbound_hosts name. */

@@ -7,6 +7,7 @@ import { WhorlError } from '#contract/errors.js';
 import type { Digest } from '#contract/ids.js';
 import { ENGINE_VERSION } from '#engine/plan.js';
 import type { NodeConfig } from '#platform/config.js';
+import { MetricsServer, toMetricsAddress } from '#platform/http/metrics-server.js';
 import type { Log } from '#platform/log.js';
 import { VERSION } from '#platform/version.js';
 import { toPlatformLimits } from '#runtime/component/limits.js';
@@ -20,7 +21,6 @@ import { Backoff } from './backoff.js';
 import { BlobCache } from './blob-cache.js';
 import { ControlPlaneClient } from './control-plane.client.js';
 import { checkEngine, isRunnable, RUNNABLE_ENGINES } from './engines.js';
-import { MetricsServer, toMetricsAddress } from './metrics-server.js';
 import { NodeDir } from './node-dir.js';
 import { NodeMetrics } from './node-metrics.js';
 import { checkPort } from './port-check.js';
@@ -194,7 +194,9 @@ export class Agent {
   private async openMetrics(): Promise<void> {
     const { WHORL_METRICS_LISTEN: address } = this.options.config;
     if (!this.metrics || address === undefined) return;
-    this.metricsServer = await MetricsServer.start(toMetricsAddress(address), this.metrics);
+    this.metricsServer = await MetricsServer.start(toMetricsAddress(address), this.metrics).catch((cause: Error) => {
+      throw new WhorlError('NODE_LISTEN_FAILED', `WHORL_METRICS_LISTEN: ${cause.message}`, { cause });
+    });
     this.options.log.info('metrics are answered', { address, port: this.metricsServer.port });
   }
 

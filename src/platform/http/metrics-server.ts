@@ -1,8 +1,12 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { WhorlError } from '#contract/errors.js';
-import type { NodeMetrics } from './node-metrics.js';
+
+/** Everything that a process says of itself, in Prometheus' text format. */
+export interface Metrics {
+  readonly contentType: string;
+  text(): Promise<string>;
+}
 
 /** Where metrics are answered. */
 export interface MetricsAddress {
@@ -10,18 +14,18 @@ export interface MetricsAddress {
   port: number;
 }
 
-/** Of what WHORL_METRICS_LISTEN says. */
+/** Of what the setting says: `host:port`, IPv6 in brackets. */
 export function toMetricsAddress(text: string): MetricsAddress {
   const at = text.lastIndexOf(':');
   return { host: text.slice(0, at).replace(/^\[(.*)\]$/, '$1'), port: Number(text.slice(at + 1)) };
 }
 
-/** `GET /metrics` on an address of its own, apart from the apps: what it tells is the operator's business. */
+/** `GET /metrics` on an address of its own, apart from what the process is there for: what it tells is the operator's business. */
 export class MetricsServer {
   private constructor(private readonly server: Server) {}
 
-  /** Throws NODE_LISTEN_FAILED. */
-  static async start({ host, port }: MetricsAddress, metrics: NodeMetrics): Promise<MetricsServer> {
+  /** Rejects when the address cannot be listened on. */
+  static async start({ host, port }: MetricsAddress, metrics: Metrics): Promise<MetricsServer> {
     const server = createServer((request, response) => {
       const [path] = request.url!.split('?', 1);
       if (path !== '/metrics') return void response.writeHead(404).end();
@@ -32,11 +36,7 @@ export class MetricsServer {
       );
     });
     server.listen(port, host);
-    try {
-      await once(server, 'listening');
-    } catch (cause) {
-      throw new WhorlError('NODE_LISTEN_FAILED', `WHORL_METRICS_LISTEN: ${(cause as Error).message}`, { cause });
-    }
+    await once(server, 'listening');
     return new MetricsServer(server);
   }
 

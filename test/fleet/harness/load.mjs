@@ -1,0 +1,42 @@
+// A load on a fleet, in a process of its own, and what came of each request.
+import { fork } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+
+const CHILD = fileURLToPath(new URL('load.child.mjs', import.meta.url));
+
+export class Load {
+  /** `{startMs, endMs, node, app, status, text, tries, user, ms}`: when by the wall clock, the node asked, what was answered (`status` 0: nothing; `text` says why). */
+  rows = [];
+
+  /**
+   * Begins: `rate` requests/s in all, in turn to the `targets` (`{node, address, port}`), for the `apps`, from so many `users` who name themselves in the field `x-user`.
+   */
+  static begin({ rate, targets, apps, users = 1000, paths = ['/'], headers = {}, domain = 'localhost', timeoutMs = 30_000 }) {
+    const load = new Load();
+    load.child = fork(CHILD, [], { execArgv: [], serialization: 'advanced', stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+    load.over = new Promise((resolve, reject) => {
+      load.child.on('message', (message) => {
+        if (message.kind === 'rows') for (const row of message.rows) load.rows.push(toRow(row));
+        if (message.kind === 'over') resolve();
+      });
+      load.child.once('exit', (code) => reject(new Error(`the load ended by itself (${code})`)));
+    });
+    load.over.catch(() => {});
+    load.child.send({ kind: 'begin', options: { rate, targets, apps, users, paths, headers, domain, timeoutMs } });
+    return load;
+  }
+
+  /** Begins no more requests, waits for those under way and answers all of them. */
+  async stop() {
+    this.child.send({ kind: 'stop' });
+    await this.over;
+    return this.rows;
+  }
+
+  setTargets(targets) { this.child.send({ kind: 'targets', targets }); }
+  setRate(rate) { this.child.send({ kind: 'rate', rate }); }
+}
+
+function toRow([startMs, endMs, node, app, status, text, tries, user, ms]) {
+  return { startMs, endMs, node, app, status, text, tries, user, ms };
+}

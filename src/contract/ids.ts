@@ -20,7 +20,12 @@ export type AppName = z.infer<typeof AppName>;
 export const VersionNumber = z.int().min(1).max(2_147_483_647).brand<'VersionNumber'>();
 export type VersionNumber = z.infer<typeof VersionNumber>;
 
-export const ChannelName = z.string().regex(/^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?$/).brand<'ChannelName'>();
+/** A lane of an app: a channel, or the preview of one version (`v<number>`). It stands before the app's name in a host. */
+export const ChannelName = z
+  .string()
+  .regex(/^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?$/, 'expected lower-case letters, digits and inner hyphens, at most 32')
+  .refine((name) => !name.includes('--'), 'must not contain "--", which separates the channel from the app in a host')
+  .brand<'ChannelName'>();
 export type ChannelName = z.infer<typeof ChannelName>;
 
 export const NodeName = z.string().regex(/^[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?$/).brand<'NodeName'>();

@@ -173,7 +173,7 @@ describe('usage and logs', () => {
       await node.ship([line(app, 'one'), line(app, 'two', { stream: 'stderr', requestId: 'r-2', version: 3, component: 'api' }), line(app, 'three', { stream: 'platform' })]);
       const { lines } = await logs(app, '?tail=2');
       expect(lines).toEqual([
-        { id: expect.stringMatching(/^\d+$/), at: expect.any(String), version: 3, component: 'api', requestId: 'r-2', stream: 'stderr', line: 'two' },
+        { id: expect.stringMatching(/^\d+$/), at: expect.any(String), channel: 'production', version: 3, component: 'api', requestId: 'r-2', stream: 'stderr', line: 'two' },
         expect.objectContaining({ line: 'three', stream: 'platform' }),
       ]);
       expect((await logs(app, '?tail=0')).lines).toEqual([]);

@@ -1,8 +1,11 @@
 import { z } from 'zod';
 import { TrafficShare } from '#contract/assignment.js';
-import { AppName, VersionNumber } from '#contract/ids.js';
+import { AppName, ChannelName, VersionNumber } from '#contract/ids.js';
 
 export const AppParams = z.object({ app: AppName.describe('Name of the app.') });
+
+/** Of a call that is about one channel. */
+export const ChannelQuery = z.object({ channel: ChannelName.optional().describe('Name of the channel; without it `production`.') });
 
 export const AppView = z.object({
   name: AppName,

@@ -1,5 +1,6 @@
 import type { TrafficShare } from '#contract/assignment.js';
 import { WhorlError } from '#contract/errors.js';
+import { DEFAULT_CHANNEL } from '#contract/ids.js';
 
 /** What a channel serves. */
 export interface ChannelRecord {
@@ -11,9 +12,11 @@ export interface ChannelRecord {
   firstGeneration: number;
   serve: TrafficShare[];
   previousVersion: number | null;
+  /** Of its rule, lock and freeze windows. */
+  revision?: number;
 }
 
-/** An app with its channel `production`. */
+/** An app with one of its channels. */
 export interface AppRecord {
   id: string;
   name: string;
@@ -24,22 +27,22 @@ export interface AppRecord {
   rollout: { version: number; state: 'progressing' | 'paused'; phase: 'awaiting-approval' | 'preparing' | 'switching' | 'holding' } | null;
 }
 
-/** The entity tag of an app's state (RFC 9110 §8.8.3): it changes with what is served, with the variables and with each version. */
+/** The entity tag of the state of an app in a channel (RFC 9110 §8.8.3): it changes with what is served, with the variables, with each version and with the channel's settings. */
 export function etagOf(app: AppRecord): string {
-  return `"${app.channel.generation}.${app.variablesRevision}.${app.lastVersion}.${app.rollout?.version ?? 0}"`;
+  const { channel, revision } = app.channel;
+  return `"${channel === DEFAULT_CHANNEL ? '' : `${channel}.`}${app.channel.generation}.${app.variablesRevision}.${app.lastVersion}.${app.rollout?.version ?? 0}${revision ? `.${revision}` : ''}"`;
 }
 
 /** Throws API_STATE_CHANGED when none of the tags is the app's. */
 export function requireUnchanged(app: AppRecord, ifMatch: string[] | undefined): void {
   if (ifMatch === undefined || ifMatch.includes(etagOf(app))) return;
   const live = app.channel.serve.map((share) => `version ${share.version} at ${share.percent} %`).join(', ') || 'nothing';
-  throw new WhorlError('API_STATE_CHANGED', `${app.name} is at ${etagOf(app)}: it serves ${live} in generation ${app.channel.generation}, its newest version is ${app.lastVersion}`);
+  throw new WhorlError('API_STATE_CHANGED', `${app.name}${suffixOf(app)} is at ${etagOf(app)}: it serves ${live} in generation ${app.channel.generation}, its newest version is ${app.lastVersion}`);
 }
 
-/** Throws API_CHANNEL_NOT_FOUND unless the app has the channel; undefined stands for all of them. */
-export function requireChannel(app: AppRecord, channel: string | undefined): void {
-  if (channel === undefined || channel === app.channel.channel) return;
-  throw new WhorlError('API_CHANNEL_NOT_FOUND', `${app.name} has no channel ${channel}`);
+/** For messages: which channel, unless it is `production`. */
+export function suffixOf({ channel: { channel } }: Pick<AppRecord, 'channel'>): string {
+  return channel === DEFAULT_CHANNEL ? '' : ` (channel ${channel})`;
 }
 
 /** Whether the channel gives all of its traffic to the version. */

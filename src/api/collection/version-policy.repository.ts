@@ -45,7 +45,7 @@ export class VersionPolicyRepository {
         WHEN a.deleted_at IS NULL THEN r.number IS NULL
           AND coalesce(g.place > coalesce(a.keep_versions, ${versions}::int), true)
           AND greatest(v.used_at, s.until) < now() - coalesce(a.keep_days, ${days}::int) * interval '1 day'
-          AND NOT EXISTS (SELECT FROM channel c WHERE c.app_id = v.app_id AND (c.previous_version = v.number
+          AND NOT EXISTS (SELECT FROM channel c WHERE c.app_id = v.app_id AND c.deleted_at IS NULL AND (c.previous_version = v.number
             OR EXISTS (SELECT FROM jsonb_array_elements(c.serve) e WHERE (e->>'version')::int = v.number)
             OR EXISTS (SELECT FROM rollout o WHERE o.channel_id = c.id AND o.ended_at IS NULL AND o.version = v.number)))
         ELSE a.deleted_at < now() - ${graceMs}::float8 * interval '1 millisecond'

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { WhorlError } from '#contract/errors.js';
 import type { AppName, VersionNumber } from '#contract/ids.js';
-import { type AppRecord, requireChannel } from '../apps/app.js';
+import type { AppRecord } from '../apps/app.js';
 import { AppsService } from '../apps/apps.service.js';
 import { DeployOnPushRepository, type RuleRecord } from './deploy-on-push.repository.js';
 import type { RuleView } from './deploy-on-push.schema.js';
@@ -32,9 +32,7 @@ export class DeployOnPushService {
 
   /** Throws API_APP_NOT_FOUND, API_CHANNEL_NOT_FOUND. */
   async get(name: string, channel: string): Promise<ShownRule> {
-    const app = await this.apps.get(name);
-    requireChannel(app, channel);
-    return this.show(app);
+    return this.show(await this.apps.get(name, channel));
   }
 
   /**
@@ -42,8 +40,7 @@ export class DeployOnPushService {
    * API_APP_NOT_FOUND, API_CHANNEL_NOT_FOUND, API_STATE_CHANGED.
    */
   async set({ app: name, channel, ifMatch, setBy }: RuleCall, rule: TagRule | null): Promise<ShownRule> {
-    const app = await this.apps.change(name, { create: rule !== null }, async (db, locked) => {
-      requireChannel(locked, channel);
+    const app = await this.apps.change(name, { channel, create: rule !== null }, async (db, locked) => {
       const { id } = locked.channel;
       const before = await this.rules.find(id, db);
       const etag = etagOfRule(before);

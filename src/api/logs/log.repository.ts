@@ -2,9 +2,16 @@ import { Injectable } from '@nestjs/common';
 import { PrismaService } from '#platform/prisma/prisma.service.js';
 import { LogLineView } from './log.schema.js';
 
+/** Whose lines: of an app, or of one of its channels alone. */
+export interface LogSource {
+  appId: string;
+  channel?: string | undefined;
+}
+
 interface LogRow {
   id: bigint;
   at: Date;
+  channel: string;
   version: number;
   component: string;
   requestId: string;
@@ -19,15 +26,15 @@ const REMOVE_BATCH = 10_000;
 export class LogRepository {
   constructor(private readonly prisma: PrismaService) {}
 
-  /** The last lines of an app, oldest first. */
-  async tail(appId: string, count: number): Promise<LogLineView[]> {
-    const rows = await this.prisma.logLine.findMany({ where: { appId }, orderBy: { id: 'desc' }, take: count });
+  /** The last lines of an app, or of one of its channels, oldest first. */
+  async tail({ appId, channel }: LogSource, count: number): Promise<LogLineView[]> {
+    const rows = await this.prisma.logLine.findMany({ where: { appId, ...(channel !== undefined && { channel }) }, orderBy: { id: 'desc' }, take: count });
     return rows.reverse().map(toView);
   }
 
   /** The lines after one, oldest first. */
-  async after(appId: string, id: bigint, limit: number): Promise<LogLineView[]> {
-    const rows = await this.prisma.logLine.findMany({ where: { appId, id: { gt: id } }, orderBy: { id: 'asc' }, take: limit });
+  async after({ appId, channel }: LogSource, id: bigint, limit: number): Promise<LogLineView[]> {
+    const rows = await this.prisma.logLine.findMany({ where: { appId, id: { gt: id }, ...(channel !== undefined && { channel }) }, orderBy: { id: 'asc' }, take: limit });
     return rows.map(toView);
   }
 
@@ -48,6 +55,6 @@ export class LogRepository {
   }
 }
 
-function toView({ id, at, version, component, requestId, stream, line }: LogRow): LogLineView {
-  return LogLineView.parse({ id: String(id), at: at.toISOString(), version, component, requestId, stream, line });
+function toView({ id, at, channel, version, component, requestId, stream, line }: LogRow): LogLineView {
+  return LogLineView.parse({ id: String(id), at: at.toISOString(), channel, version, component, requestId, stream, line });
 }

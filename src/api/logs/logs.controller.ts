@@ -29,10 +29,10 @@ export class LogsController {
   @Endpoint(GetLogs)
   async get(@Input() { params, query }: InputOf<typeof GetLogs>, @Req() request: Request, @Res() response: Response): Promise<void> {
     if (query.follow === 'false') {
-      response.json(await this.logs.tail(params.app, query.tail));
+      response.json(await this.logs.tail({ app: params.app, channel: query.channel }, query.tail));
       return;
     }
-    const source = await this.logs.follow(params.app, { tail: query.tail, lastEventId: lastEventId(request) });
+    const source = await this.logs.follow({ app: params.app, channel: query.channel }, { tail: query.tail, lastEventId: lastEventId(request) });
     await sendEvents(response, source, this.lifetime.signal);
   }
 }

@@ -4,13 +4,19 @@ import type { ServerSentEvent } from '#platform/http/sse.js';
 import { Wakeups } from '#platform/wakeups.js';
 import { AppsService } from '../apps/apps.service.js';
 import { logsTopic } from '../topics.js';
-import { LogRepository } from './log.repository.js';
+import { LogRepository, type LogSource } from './log.repository.js';
 import type { LogLineView, LogsView } from './log.schema.js';
 
 /** Lines read at once for a follower. */
 const BATCH = 500;
 /** How long one wait lasts before the follower's app is looked up again: a deleted app's stream ends. */
 const LOOK_AGAIN_MS = 30_000;
+
+/** Whose lines, by name; without a channel those of all. */
+interface LogsOf {
+  app: string;
+  channel?: string | undefined;
+}
 
 @Injectable()
 export class LogsService {
@@ -26,26 +32,27 @@ export class LogsService {
   }
 
   /** The last lines. Throws API_APP_NOT_FOUND. */
-  async tail(name: string, count: number): Promise<LogsView> {
+  async tail({ app: name, channel }: LogsOf, count: number): Promise<LogsView> {
     const app = await this.apps.get(name);
-    return { lines: await this.repository.tail(app.id, count) };
+    return { lines: await this.repository.tail({ appId: app.id, channel }, count) };
   }
 
   /**
    * The last lines, or those after `lastEventId`, and then each as it comes. Throws API_APP_NOT_FOUND, and API_INPUT_INVALID for a
    * Last-Event-ID that is none of ours, before anything is sent.
    */
-  async follow(name: string, { tail, lastEventId }: { tail: number; lastEventId: string | undefined }): Promise<(signal: AbortSignal) => AsyncIterable<ServerSentEvent>> {
+  async follow({ app: name, channel }: LogsOf, { tail, lastEventId }: { tail: number; lastEventId: string | undefined }): Promise<(signal: AbortSignal) => AsyncIterable<ServerSentEvent>> {
     const app = await this.apps.get(name);
     const after = lastEventId === undefined ? undefined : readId(lastEventId);
-    return (signal) => this.events({ appId: app.id, name }, { tail, after, signal });
+    return (signal) => this.events({ appId: app.id, channel, name }, { tail, after, signal });
   }
 
-  private async *events({ appId, name }: { appId: string; name: string }, { tail, after, signal }: { tail: number; after: bigint | undefined; signal: AbortSignal }): AsyncGenerator<ServerSentEvent> {
+  private async *events({ name, ...source }: LogSource & { name: string }, { tail, after, signal }: { tail: number; after: bigint | undefined; signal: AbortSignal }): AsyncGenerator<ServerSentEvent> {
+    const { appId } = source;
     let last = after;
     if (last === undefined) {
       last = await this.repository.lastId(appId);
-      for (const line of await this.repository.tail(appId, tail)) {
+      for (const line of await this.repository.tail(source, tail)) {
         yield toEvent(line);
         if (BigInt(line.id) > last) last = BigInt(line.id);
       }
@@ -53,7 +60,7 @@ export class LogsService {
     while (!signal.aborted) {
       const from: bigint = last;
       const found = async (): Promise<LogLineView[] | undefined> => {
-        const lines = await this.repository.after(appId, from, BATCH);
+        const lines = await this.repository.after(source, from, BATCH);
         return lines.length > 0 ? lines : undefined;
       };
       const lines = await this.wakeups.wait([logsTopic(appId)], found, { timeoutMs: LOOK_AGAIN_MS, signal });

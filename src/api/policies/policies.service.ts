@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { WhorlError } from '#contract/errors.js';
 import type { Db } from '#platform/prisma/prisma.service.js';
-import { type AppRecord, requireChannel } from '../apps/app.js';
+import type { AppRecord } from '../apps/app.js';
 import { AppsService } from '../apps/apps.service.js';
 import type { Capability } from '../diff/capability.schema.js';
 import { DiffService } from '../diff/diff.service.js';
@@ -18,15 +18,13 @@ export class PoliciesService {
 
   /** Throws API_APP_NOT_FOUND, API_CHANNEL_NOT_FOUND. */
   async get(name: string, channel: string): Promise<ChannelPolicy> {
-    const app = await this.apps.get(name);
-    requireChannel(app, channel);
+    const app = await this.apps.get(name, channel);
     return this.repository.find(app.channel.id);
   }
 
   /** Holds for what begins from now on. Throws as `get` does, and API_STATE_CHANGED. */
   async put(name: string, channel: string, policy: ChannelPolicy, ifMatch: string[] | undefined): Promise<ChannelPolicy> {
-    return this.apps.change(name, { ifMatch }, async (db, app) => {
-      requireChannel(app, channel);
+    return this.apps.change(name, { channel, ifMatch }, async (db, app) => {
       await this.repository.put(db, app.channel.id, policy);
       return policy;
     });

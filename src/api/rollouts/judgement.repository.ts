@@ -24,7 +24,7 @@ export class JudgementRepository {
       INSERT INTO rollout_interval (channel_id, source, seq, samples, taken_at)
       SELECT c.id, ${source}, ${seq}, k.samples::json, clock_timestamp()
       FROM unnest(${columns[0]}::text[], ${columns[1]}::text[], ${columns[2]}::text[]) AS k (app, channel, samples)
-      JOIN app a ON a.name = k.app AND a.deleted_at IS NULL JOIN channel c ON c.app_id = a.id AND c.name = k.channel
+      JOIN app a ON a.name = k.app AND a.deleted_at IS NULL JOIN channel c ON c.app_id = a.id AND c.name = k.channel AND c.deleted_at IS NULL
       WHERE EXISTS (SELECT FROM rollout r WHERE r.channel_id = c.id AND r.ended_at IS NULL)
       ON CONFLICT DO NOTHING`;
   }

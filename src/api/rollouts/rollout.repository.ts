@@ -87,14 +87,14 @@ export class RolloutRepository {
     return rows.map((row) => row.channel_id);
   }
 
-  /** undefined when the app is gone. Nobody else changes the app (see AppRepository.lock) before the transaction ends. */
+  /** undefined when the channel or its app is gone. Nobody else changes the app (see AppRepository.lock) before the transaction ends. */
   async lockChannel(db: Db, id: string): Promise<ChannelRecord | undefined> {
     await db.$queryRaw`SELECT 1 FROM app WHERE id = (SELECT app_id FROM channel WHERE id = ${id}::uuid) FOR NO KEY UPDATE`;
     const [row] = await db.$queryRaw<(Omit<ChannelRecord, 'serve'> & { serve: unknown })[]>`
       SELECT c.id, c.app_id AS "appId", a.name AS app, c.name AS channel, c.generation, c.first_generation AS "firstGeneration", c.serve,
         c.previous_version AS "previousVersion"
       FROM channel c JOIN app a ON a.id = c.app_id
-      WHERE c.id = ${id}::uuid AND a.deleted_at IS NULL`;
+      WHERE c.id = ${id}::uuid AND a.deleted_at IS NULL AND c.deleted_at IS NULL`;
     return row && { ...row, serve: TrafficShare.array().parse(row.serve) };
   }
 

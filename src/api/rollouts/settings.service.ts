@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { Db } from '#platform/prisma/prisma.service.js';
-import { type AppRecord, requireChannel } from '../apps/app.js';
+import type { AppRecord } from '../apps/app.js';
 import { AppsService } from '../apps/apps.service.js';
 import { type ResolvedSettings, resolveSettings, type RolloutSettings, settingsOfManifest } from './settings.js';
 import { SettingsRepository } from './settings.repository.js';
@@ -15,15 +15,13 @@ export class SettingsService {
 
   /** Throws API_APP_NOT_FOUND, API_CHANNEL_NOT_FOUND. */
   async get(name: string, channel: string): Promise<RolloutSettings> {
-    const app = await this.apps.get(name);
-    requireChannel(app, channel);
+    const app = await this.apps.get(name, channel);
     return this.repository.find(app.channel.id);
   }
 
   /** Holds for what begins from now on. Throws as `get` does, and API_STATE_CHANGED. */
   async put(name: string, channel: string, settings: RolloutSettings, ifMatch: string[] | undefined): Promise<RolloutSettings> {
-    return this.apps.change(name, { ifMatch }, async (db, app) => {
-      requireChannel(app, channel);
+    return this.apps.change(name, { channel, ifMatch }, async (db, app) => {
       await this.repository.put(db, app.channel.id, settings);
       return settings;
     });

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { WhorlError } from '#contract/errors.js';
 import type { Db } from '#platform/prisma/prisma.service.js';
 import type { AppRecord } from '../apps/app.js';
+import { AppsService } from '../apps/apps.service.js';
 import { HoldingsService } from '../collection/holdings.service.js';
 import { VariablesService } from '../variables/variables.service.js';
 import { GrantsService } from './grants.service.js';
@@ -16,6 +17,7 @@ export class RequirementsService {
     private readonly variables: VariablesService,
     private readonly grants: GrantsService,
     private readonly holdings: HoldingsService,
+    private readonly apps: AppsService,
   ) {}
 
   /** Throws API_VERSION_NOT_FOUND, API_VERSION_COLLECTED, API_VARIABLE_REQUIRED and API_STORE_LABEL_UNKNOWN, which name everything that is missing. */
@@ -30,8 +32,8 @@ export class RequirementsService {
     throw new WhorlError('API_STORE_LABEL_UNKNOWN', `${app.name}: ${unknown.map(describeUnknown).join('; ')}`, { fields });
   }
 
-  /** As `requireAllOf`, for what the app serves. */
-  async requireOfServed(db: Db, app: AppRecord): Promise<void> {
-    for (const { version } of app.channel.serve) await this.requireAllOf(db, app, version);
+  /** As `requireAllOf`, for what the app serves in any channel. */
+  async requireOfServed(db: Db, name: string): Promise<void> {
+    for (const app of await this.apps.lanes(name, db)) for (const { version } of app.channel.serve) await this.requireAllOf(db, app, version);
   }
 }

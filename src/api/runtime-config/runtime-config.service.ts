@@ -6,7 +6,7 @@ import type { ControlConfig } from '#platform/config.js';
 import { Log } from '#platform/log.js';
 import { CONTROL_CONFIG } from '#platform/platform.module.js';
 import { type Db, PrismaService } from '#platform/prisma/prisma.service.js';
-import { type AppRecord, etagOf, requireChannel } from '../apps/app.js';
+import { type AppRecord, etagOf } from '../apps/app.js';
 import { AppsService } from '../apps/apps.service.js';
 import { type ConfigPlace, placeOf } from './config-place.js';
 import { GrantsService } from './grants.service.js';
@@ -52,7 +52,7 @@ export class RuntimeConfigService implements OnApplicationBootstrap {
   /** The configuration without its secrets; empty when there is none. Throws API_APP_NOT_FOUND, API_CHANNEL_NOT_FOUND. */
   async get({ app: name, channel }: ConfigOwner): Promise<ShownConfig> {
     if (name === undefined) return this.shownPlatform();
-    return this.shownOf(await this.apps.get(name), channel);
+    return this.shownOf(await this.apps.get(name, channel), channel);
   }
 
   /**
@@ -62,11 +62,10 @@ export class RuntimeConfigService implements OnApplicationBootstrap {
    */
   async change({ app: name, channel }: ConfigOwner, config: RuntimeConfig | null, ifMatch: string[] | undefined): Promise<ShownConfig> {
     if (name === undefined) return this.changePlatform(config, ifMatch);
-    const app = await this.apps.change(name, { ifMatch, create: config !== null }, async (db, locked) => {
-      requireChannel(locked, channel);
+    const app = await this.apps.change(name, { channel, ifMatch, create: config !== null }, async (db, locked) => {
       const place = placeOf(locked.id, channel);
       if (!(await this.store(db, place, config ?? undefined, locked.id))) return locked;
-      await this.requirements.requireOfServed(db, locked);
+      await this.requirements.requireOfServed(db, locked.name);
       return { ...locked, variablesRevision: await this.apps.raiseRevision(db, locked) };
     });
     await this.apps.waitUntilTaken(app);
@@ -83,7 +82,7 @@ export class RuntimeConfigService implements OnApplicationBootstrap {
     return this.shownPlatform();
   }
 
-  /** Answers the apps that are touched by it. `check`: whether what they serve has what it needs afterwards. */
+  /** Answers the apps that are touched by it, each with each channel. `check`: whether what they serve has what it needs afterwards. */
   private async changeShared(db: Db, place: 'file' | 'platform', config: RuntimeConfig | undefined, look: (layer: SealedLayer | undefined) => void, check = false): Promise<AppRecord[]> {
     await this.repository.lockShared(db);
     const layer = await this.repository.find(place, db);
@@ -92,7 +91,7 @@ export class RuntimeConfigService implements OnApplicationBootstrap {
     if (!(await this.store(db, place, config))) return [];
     // First the apps, which locks them: what they serve does not change any more.
     const apps = await this.apps.raiseRevisions(db, null);
-    if (check && takesAway(before ?? {}, config ?? {})) for (const app of apps) await this.requirements.requireOfServed(db, app);
+    if (check && takesAway(before ?? {}, config ?? {})) for (const name of new Set(apps.map((app) => app.name))) await this.requirements.requireOfServed(db, name);
     return apps;
   }
 
@@ -111,7 +110,6 @@ export class RuntimeConfigService implements OnApplicationBootstrap {
   }
 
   private async shownOf(app: AppRecord, channel: string | undefined): Promise<ShownConfig> {
-    requireChannel(app, channel);
     return { view: this.toView(await this.repository.find(placeOf(app.id, channel))), etag: etagOf(app) };
   }
 

@@ -25,6 +25,10 @@ describe(assign.name, () => {
     expect(assignment!.versions.map((version) => version.version)).toEqual([1, 2, 3]);
   });
 
+  it('puts another channel before the app in its host', () => {
+    expect(assign([channel({ channel: 'staging' })], [], 'example.org').assignments[0]!.hosts).toEqual(['staging--hello.example.org']);
+  });
+
   it('names a channel with nothing to hold, so that nodes let go of what they had', () => {
     expect(assign([channel({ serve: [], previousVersion: null })], [], 'localhost').assignments).toMatchObject([{ app: 'hello', serve: [], versions: [] }]);
   });

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { VersionArtifact } from '#contract/artifact.js';
 import type { Assignment, NodeAssignments, RemovedChannel, TrafficShare } from '#contract/assignment.js';
+import { hostOf } from '#contract/hosts.js';
 import type { RuntimeGrant } from '#contract/runtime-grant.js';
 
 /** One channel of one app, as desired. */
@@ -46,7 +47,7 @@ function toAssignment(channel: DesiredChannel, domain: string): Assignment {
     app: channel.app as Assignment['app'],
     channel: channel.channel as Assignment['channel'],
     generation: channel.generation,
-    hosts: [`${channel.app}.${domain}`],
+    hosts: [hostOf(channel.app, channel.channel, domain)],
     serve: channel.serve,
     ...(channel.keyHeader && channel.serve.length > 1 && { keyHeader: channel.keyHeader }),
     versions: heldVersions(channel).flatMap((number) => channel.artifacts.get(number) ?? []),

@@ -61,17 +61,19 @@ export class SchedulerRepository {
           a.variables_revision AS "variablesRevision",
           ARRAY(SELECT r.version FROM rollout r WHERE r.channel_id = c.id AND r.ended_at IS NULL AND r.phase <> 'awaiting-approval' ORDER BY r.version) AS candidates
         FROM channel c JOIN app a ON a.id = c.app_id JOIN org o ON o.id = a.org_id
-        WHERE a.deleted_at IS NULL ORDER BY o.name, a.name, c.name`,
+        WHERE a.deleted_at IS NULL AND c.deleted_at IS NULL ORDER BY o.name, a.name, c.name`,
     );
   }
 
-  /** Channels of deleted apps whose names are not used again, each with its last generation. */
+  /** Channels that are deleted, or of deleted apps, whose names are not used again, each with its last generation. */
   async removed(): Promise<RemovedChannel[]> {
     return RemovedChannel.array().parse(
       await this.prisma.$queryRaw`
         SELECT a.name AS app, c.name AS channel, max(c.generation) AS generation
         FROM channel c JOIN app a ON a.id = c.app_id
-        WHERE a.deleted_at IS NOT NULL AND NOT EXISTS (SELECT FROM app b WHERE b.org_id = a.org_id AND b.name = a.name AND b.deleted_at IS NULL)
+        WHERE (a.deleted_at IS NOT NULL OR c.deleted_at IS NOT NULL) AND NOT EXISTS (
+          SELECT FROM app b JOIN channel d ON d.app_id = b.id
+          WHERE b.org_id = a.org_id AND b.name = a.name AND b.deleted_at IS NULL AND d.name = c.name AND d.deleted_at IS NULL)
         GROUP BY a.name, c.name ORDER BY a.name, c.name`,
     );
   }

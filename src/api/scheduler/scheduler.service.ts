@@ -69,11 +69,11 @@ export class SchedulerService {
     const held = channels.flatMap((channel) => heldVersions(channel).map((number) => ({ appId: channel.appId, number })));
     const artifacts = await this.load(held, engines);
     // After the revisions: what is newer than its revision is sent again with the next one.
-    const [values, grants] = await Promise.all([this.variables.valuesOf(channels.map((channel) => channel.appId)), this.grants.of(channels)]);
+    const [values, grants] = await Promise.all([this.variables.valuesOf(channels), this.grants.of(channels)]);
     return assign(
       channels.map((channel, i) => ({
         ...channel,
-        variables: values.get(channel.appId) ?? {},
+        variables: values[i]!,
         runtime: grants[i]!,
         artifacts: new Map(heldVersions(channel).flatMap((number) => {
           const artifact = artifacts.get(nameOf({ appId: channel.appId, number }));

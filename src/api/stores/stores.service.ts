@@ -5,7 +5,7 @@ import { WhorlError } from '#contract/errors.js';
 import { appStoreFile, storeFile, type StoreKind } from '#contract/store-file.js';
 import { type Page, type PageQuery, readCursor, toPage } from '#platform/http/page.js';
 import { type Db, PrismaService } from '#platform/prisma/prisma.service.js';
-import { type AppRecord, requireChannel } from '../apps/app.js';
+import type { AppRecord } from '../apps/app.js';
 import { AppsService } from '../apps/apps.service.js';
 import { maskSettings } from '../runtime-config/mask.js';
 import { DEFAULT_LABEL } from '../runtime-config/requirements.js';
@@ -94,8 +94,7 @@ export class StoresService {
    * it. Throws API_STORE_NOT_FOUND, API_CHANNEL_NOT_FOUND, API_SWITCH_TIMEOUT.
    */
   async link(name: string, link: StoreLink): Promise<StoreView> {
-    const app = await this.apps.change(link.app, { create: true }, async (db, locked) => {
-      requireChannel(locked, link.channel);
+    const app = await this.apps.change(link.app, { channel: link.channel, create: true }, async (db, locked) => {
       const store = found(await this.repository.lock(db, name), name);
       await this.repository.link(db, store.id, toRecord(locked, store.kind, link));
       return { ...locked, variablesRevision: await this.apps.raiseRevision(db, locked) };
@@ -114,8 +113,9 @@ export class StoresService {
       if (!(await this.repository.unlink(db, store.id, toRecord(locked, store.kind, link)))) {
         throw new WhorlError('API_STORE_LINK_NOT_FOUND', `${name} is not linked to ${describeLink({ ...link, channel: link.channel ?? '' })}`);
       }
-      await this.requirements.requireOfServed(db, locked);
-      await this.noteDefaults(db, locked, locked.channel.serve.map(({ version }) => version));
+      await this.requirements.requireOfServed(db, locked.name);
+      const lanes = await this.apps.lanes(locked.name, db);
+      await this.noteDefaults(db, locked, lanes.flatMap(({ channel }) => channel.serve.map(({ version }) => version)));
       return { ...locked, variablesRevision: await this.apps.raiseRevision(db, locked) };
     });
     await this.apps.waitUntilTaken(app);

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { VersionNumber } from '#contract/ids.js';
+import { ChannelName, VersionNumber } from '#contract/ids.js';
 
 /** A date and time of RFC 3339 with its offset, or seconds or milliseconds since the epoch. */
 export const Instant = z
@@ -15,6 +15,7 @@ const MAX_MS = 8_640_000_000_000_000;
 export const UsageQuery = z
   .object({
     from: Instant.optional().describe('From the minute that this falls in; without it from the beginning.'),
+    channel: ChannelName.optional().describe('What a channel, or the preview of a version (`v<number>`), used; without it the whole app.'),
     to: Instant.optional().describe('Up to this; the minute that it falls in is included unless it is its first instant. Without it up to now.'),
   })
   .refine(({ from, to }) => !from || !to || from <= to, { path: ['to'], message: 'is before from' });

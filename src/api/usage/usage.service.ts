@@ -14,18 +14,19 @@ export class UsageService {
   ) {}
 
   /** What an app used, in whole minutes. Throws API_APP_NOT_FOUND. */
-  async sum(name: string, { from, to }: UsageQuery): Promise<UsageView> {
+  async sum(name: string, { from, to, channel }: UsageQuery): Promise<UsageView> {
     const app = await this.apps.get(name);
     const first = new Date(Math.floor((from ?? app.createdAt).getTime() / MINUTE_MS) * MINUTE_MS);
     // The running minute counts, and a node's clock may be a little ahead.
     const last = new Date(Math.ceil((to?.getTime() ?? Date.now() + MINUTE_MS) / MINUTE_MS) * MINUTE_MS);
-    const [versions, limits] = await Promise.all([this.repository.byVersion(app.id, first, last), this.repository.limits(app.id, first, last)]);
+    const of = { appId: app.id, ...(channel !== undefined && { channel }) };
+    const [versions, limits] = await Promise.all([this.repository.byVersion(of, first, last), this.repository.limits(of, first, last)]);
     return {
       ...addUp(versions),
       from: first.toISOString(),
       to: last.toISOString(),
       byVersion: versions.map((sums) => ({ ...sums, version: sums.version as VersionNumber })),
-      limits: limits.map((of) => ({ ...of, version: of.version as VersionNumber })),
+      limits: limits.map((each) => ({ ...each, version: each.version as VersionNumber })),
     };
   }
 }

@@ -2,6 +2,8 @@ import type { LockedVariable } from '#contract/bundle/locked-app.js';
 import type { VariableView } from './variable.schema.js';
 
 export interface StoredVariable {
+  /** Empty: in every channel that has no value of its own. */
+  channel: string;
   name: string;
   secret: boolean;
   /** Sealed when secret. */
@@ -10,8 +12,8 @@ export interface StoredVariable {
 
 export type Declarations = Record<string, LockedVariable>;
 
-/** What is declared and what is set, as one list by name. Once either side calls a variable secret, its value is not shown. */
-export function toVariableViews(declared: Declarations, stored: StoredVariable[]): VariableView[] {
+/** What is declared and what is set, as one list by name; of two values of a name the later counts. Once either side calls a variable secret, its value is not shown. */
+export function toVariableViews(declared: Declarations, stored: readonly StoredVariable[]): VariableView[] {
   const set = new Map(stored.map((variable) => [variable.name, variable]));
   const names = [...new Set([...Object.keys(declared), ...set.keys()])].sort();
   return names.map((name) => {
@@ -22,6 +24,7 @@ export function toVariableViews(declared: Declarations, stored: StoredVariable[]
       name,
       secret,
       set: variable !== undefined,
+      ...(variable && variable.channel !== '' && { channel: variable.channel as VariableView['channel'] }),
       ...(variable && !secret && { value: variable.value }),
       declared: declaration !== undefined,
       required: declaration !== undefined && declaration.default === undefined,

@@ -10,12 +10,20 @@ const DeclarationsJson = z.record(z.string(), LockedVariable);
 export class VariableRepository {
   constructor(private readonly prisma: PrismaService) {}
 
-  list(appId: string, db: Db = this.prisma): Promise<StoredVariable[]> {
-    return db.variable.findMany({ where: { appId }, select: { name: true, secret: true, value: true }, orderBy: { name: 'asc' } });
+  /** Those that hold in all channels, then, when one is named, those of the channel alone. */
+  list(appId: string, channel?: string, db: Db = this.prisma): Promise<StoredVariable[]> {
+    const channels = ['', ...(channel === undefined ? [] : [channel])];
+    return db.variable.findMany({ where: { appId, channel: { in: channels } }, omit: { appId: true }, orderBy: [{ channel: 'asc' }, { name: 'asc' }] });
   }
 
+  /** Of all channels, those that hold in all of them first. */
+  listAll(appId: string, db: Db): Promise<StoredVariable[]> {
+    return db.variable.findMany({ where: { appId }, omit: { appId: true }, orderBy: [{ channel: 'asc' }, { name: 'asc' }] });
+  }
+
+  /** As `listAll`, of several apps. */
   listOf(appIds: string[]): Promise<(StoredVariable & { appId: string })[]> {
-    return this.prisma.variable.findMany({ where: { appId: { in: appIds } } });
+    return this.prisma.variable.findMany({ where: { appId: { in: appIds } }, orderBy: { channel: 'asc' } });
   }
 
   /** What a version declares; the newest one when no number is given. undefined when there is no such version. */
@@ -27,11 +35,11 @@ export class VariableRepository {
     return row && DeclarationsJson.parse(row.variables);
   }
 
-  async put(db: Db, appId: string, { name, secret, value }: StoredVariable): Promise<void> {
-    await db.variable.upsert({ where: { appId_name: { appId, name } }, create: { appId, name, secret, value }, update: { secret, value } });
+  async put(db: Db, appId: string, { channel, name, secret, value }: StoredVariable): Promise<void> {
+    await db.variable.upsert({ where: { appId_channel_name: { appId, channel, name } }, create: { appId, channel, name, secret, value }, update: { secret, value } });
   }
 
-  async remove(db: Db, appId: string, name: string): Promise<void> {
-    await db.variable.deleteMany({ where: { appId, name } });
+  async remove(db: Db, appId: string, { channel, name }: Pick<StoredVariable, 'channel' | 'name'>): Promise<void> {
+    await db.variable.deleteMany({ where: { appId, channel, name } });
   }
 }

@@ -33,6 +33,8 @@ export const Assignment = z.object({
   variablesRevision: z.int().nonnegative(),
   /** The operator's runtime configuration for it. */
   runtime: RuntimeGrant.default(NO_RUNTIME_GRANT),
+  /** The generation of the channel's placement that put it on this node; the node says it back. Absent: from a control plane that places nothing. */
+  placement: z.int().nonnegative().optional(),
 });
 export type Assignment = z.infer<typeof Assignment>;
 
@@ -41,11 +43,23 @@ export const RemovedChannel = z.object({ app: AppName, channel: ChannelName, gen
 export type RemovedChannel = z.infer<typeof RemovedChannel>;
 
 /**
+ * A channel that is not this node's any more, though it is others': the node lets go of what an older placement gave it, and of what belonged
+ * to an app of that name before `firstGeneration`. Its state in files stays.
+ */
+export const ReleasedChannel = z.object({ app: AppName, channel: ChannelName, firstGeneration: z.int().nonnegative(), placement: z.int().nonnegative() });
+export type ReleasedChannel = z.infer<typeof ReleasedChannel>;
+
+/**
  * Everything one node should hold, or what has changed of it since the revision that the node holds. `revision` is opaque: the node hands
  * it back to wait for the next state. What is named neither in
- * `assignments` nor in `removed` stays as it is on the node: a control plane that has lost its memory takes nothing down.
+ * `assignments` nor in `removed` nor in `released` stays as it is on the node: a control plane that has lost its memory takes nothing down.
  */
-export const NodeAssignments = z.object({ revision: z.string(), assignments: z.array(Assignment), removed: z.array(RemovedChannel).optional() });
+export const NodeAssignments = z.object({
+  revision: z.string(),
+  assignments: z.array(Assignment),
+  removed: z.array(RemovedChannel).optional(),
+  released: z.array(ReleasedChannel).optional(),
+});
 export type NodeAssignments = z.infer<typeof NodeAssignments>;
 
 /** Versions of the engine whose plans a node can run, the preferred one first. */
@@ -60,6 +74,8 @@ export const AssignmentStatus = z.object({
   channel: ChannelName,
   generation: z.int().nonnegative(),
   variablesRevision: z.int().nonnegative(),
+  /** `placement` of the assignment that it acts on. */
+  placement: z.int().nonnegative().optional(),
   prepared: z.array(VersionNumber),
   failed: z.array(z.object({ version: VersionNumber, code: z.string(), message: z.string() })),
 });

@@ -119,7 +119,7 @@ export class SimulatedNode {
   private take(state: NodeAssignments): void {
     // What is not named has not changed.
     for (const assignment of state.assignments) this.held.set(assignment.app, assignment);
-    const gone = [...(state.removed ?? []), ...state.assignments.filter(({ serve, versions }) => serve.length + versions.length === 0)];
+    const gone = [...(state.removed ?? []), ...(state.released ?? []).filter(({ app, placement }) => (this.held.get(app)?.placement ?? 0) < placement), ...state.assignments.filter(({ serve, versions }) => serve.length + versions.length === 0)];
     for (const { app } of gone) {
       this.held.delete(app);
       this.switched.delete(app);
@@ -136,6 +136,7 @@ export class SimulatedNode {
       app: assignment.app,
       channel: assignment.channel,
       ...(this.switched.get(assignment.app) ?? { generation: 0, variablesRevision: 0 }),
+      ...(assignment.placement !== undefined && { placement: assignment.placement }),
       prepared: this.preparedOf(assignment),
       failed: assignment.versions.flatMap(({ version }) => {
         const reason = this.broken.get(`${assignment.app}/${version}`);

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { BuiltComponent, VersionArtifact } from '#contract/artifact.js';
+import type { NodeAssignments } from '#contract/assignment.js';
 import { ENGINE_VERSION } from '#engine/plan.js';
 import { artifactOf, assignmentOf, digestLike } from '../../../test/fixtures/assignment.js';
 import { adopt } from './adopt.js';
@@ -42,6 +43,29 @@ describe('adopt', () => {
   it('keeps an app that is newer than the one removed', () => {
     const removed = [{ app, channel: held.assignments[0]!.channel, generation: 4 }];
     expect(adopt(held, { revision: 'b', assignments: [], removed }).assignments).toEqual(held.assignments);
+  });
+
+  describe('what is placed elsewhere since', () => {
+    const { channel } = held.assignments[0]!;
+    const placed = (placement: number): NodeAssignments => ({ revision: 'a', assignments: [assignmentOf({ generation: 5, placement })] });
+    const release = (from: NodeAssignments, change: object) => adopt(from, { revision: 'b', assignments: [], released: [{ app, channel, firstGeneration: 0, placement: 3, ...change }] }).assignments;
+
+    it('goes, when it was given by an older placement or by none', () => {
+      expect(release(placed(2), {})).toEqual([]);
+      expect(release(held, {}).map((each) => each.app)).not.toContain(app);
+    });
+
+    it('stays when it was given anew meanwhile', () => {
+      expect(release(placed(3), {})).toEqual(placed(3).assignments);
+    });
+
+    it('goes when it belonged to an earlier app of the name', () => {
+      expect(release(placed(9), { firstGeneration: 6 })).toEqual([]);
+    });
+
+    it('is taken up again under the placement that gives it back', () => {
+      expect(adopt(placed(2), { revision: 'b', assignments: placed(4).assignments }).assignments).toEqual(placed(4).assignments);
+    });
   });
 
   describe('builds for an engine', () => {

@@ -1,13 +1,13 @@
 import type { VersionArtifact } from '#contract/artifact.js';
-import type { Assignment, NodeAssignments } from '#contract/assignment.js';
+import type { Assignment, NodeAssignments, ReleasedChannel } from '#contract/assignment.js';
 import { toAppLane, toKey } from './app-lane.js';
 import { isRunnable } from './engines.js';
 import { storedOf } from './stored-versions.js';
 
 /**
  * What a node holds after an answer of the control plane. An older generation (or older values of the same one) never replaces a
- * newer one; an app that was deleted and made again has a higher first generation. Gone is only what the answer says is gone: what
- * it does not name stays, since a control plane may have lost its memory or see a part of the fleet's apps alone. What has not changed
+ * newer one; an app that was deleted and made again has a higher first generation. Gone is only what the answer says is gone for good, or
+ * placed elsewhere since: what it does not name stays, since a control plane may have lost its memory or see a part of the fleet's apps alone. What has not changed
  * is the very object that was held. What this node can run and serves stays until it is offered something else that it can run.
  */
 export function adopt(held: NodeAssignments | undefined, answer: NodeAssignments): NodeAssignments {
@@ -21,11 +21,16 @@ export function adopt(held: NodeAssignments | undefined, answer: NodeAssignments
   return { revision: answer.revision, assignments: [...offered.filter(holdsSomething), ...unnamed(held, answer)] };
 }
 
-/** What is held, and neither offered again nor removed. */
-function unnamed(held: NodeAssignments | undefined, { assignments, removed = [] }: NodeAssignments): Assignment[] {
+/** What is held, and neither offered again nor removed nor released. */
+function unnamed(held: NodeAssignments | undefined, { assignments, removed = [], released = [] }: NodeAssignments): Assignment[] {
   const offered = new Set(assignments.map(toKey));
   const goneUpTo = new Map(removed.map((channel) => [toKey(channel), channel.generation]));
-  return held?.assignments.filter((own) => !offered.has(toKey(own)) && own.generation > (goneUpTo.get(toKey(own)) ?? -1)) ?? [];
+  const elsewhere = new Map(released.map((channel) => [toKey(channel), channel]));
+  return held?.assignments.filter((own) => !offered.has(toKey(own)) && own.generation > (goneUpTo.get(toKey(own)) ?? -1) && !isReleased(own, elsewhere.get(toKey(own)))) ?? [];
+}
+
+function isReleased({ generation, placement = 0 }: Assignment, released: ReleasedChannel | undefined): boolean {
+  return released !== undefined && (generation < released.firstGeneration || placement < released.placement);
 }
 
 /** Where a version is not offered as this node can run it (by a control plane of another release), it goes on with what it has. */
@@ -49,5 +54,5 @@ function isOlder(offered: Assignment, own: Assignment): boolean {
 
 function isSame(offered: Assignment, own: Assignment): boolean {
   const textOf = (assignment: Assignment): string => JSON.stringify([toAppLane(assignment), assignment.versions.map((version) => storedOf(version).artifact)]);
-  return offered.generation === own.generation && offered.variablesRevision === own.variablesRevision && textOf(offered) === textOf(own);
+  return offered.generation === own.generation && offered.variablesRevision === own.variablesRevision && offered.placement === own.placement && textOf(offered) === textOf(own);
 }

@@ -84,6 +84,7 @@ export class AppHolder {
       channel: this.key.channel,
       generation: this.state.switched?.generation ?? 0,
       variablesRevision: this.state.switched?.variablesRevision ?? 0,
+      ...(this.target.placement !== undefined && { placement: this.target.placement }),
       prepared: versions.filter(([, { state }]) => state === 'prepared').map(([version]) => version),
       failed: versions.flatMap(([version, { failure }]) => (failure ? [{ version, ...failure }] : [])),
     };

@@ -4,6 +4,7 @@ import { ComponentLimits } from './bundle/component-limits.js';
 import { AppName, ChannelName, NodeName, VersionNumber } from './ids.js';
 import { MessageOrder, NodeFacts, NodeLoad } from './node-facts.js';
 import { NO_RUNTIME_GRANT, RuntimeGrant } from './runtime-grant.js';
+import { Shadow } from './shadow.js';
 
 /** Arrow scheduler ──assignment──▶ node. A node holds the whole of it on disk and serves from it alone. */
 
@@ -26,6 +27,8 @@ export const Assignment = z.object({
   serve: z.array(TrafficShare),
   /** While several versions are served: the request header field whose value chooses; absent, or not sent: a cookie or the client's address. */
   keyHeader: z.string().optional(),
+  /** While copies of requests go to a version that serves nobody; it is one of `versions`. */
+  shadow: Shadow.optional(),
   versions: z.array(VersionArtifact),
   /** Values of the app's variables, secret ones included. */
   variables: z.record(z.string(), z.string()),

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { AppName, ChannelName, VersionNumber } from './ids.js';
+import { ShadowReport } from './shadow.js';
 
 /**
  * Arrow component ──samples──▶ rollouts: what became of requests while several versions of a channel are served, a second at a time. A node
@@ -64,6 +65,6 @@ export const NodeSamples = z.strictObject({
   incarnation: z.string().min(1).max(64),
   /** Counts 1, 2, 3 within it. */
   seq: z.int().min(1),
-  channels: z.array(z.strictObject({ app: AppName, channel: ChannelName, samples: z.array(VersionSample).max(256) })).max(10_000),
+  channels: z.array(z.strictObject({ app: AppName, channel: ChannelName, samples: z.array(VersionSample).max(256), shadow: ShadowReport.optional() })).max(10_000),
 });
 export type NodeSamples = z.infer<typeof NodeSamples>;

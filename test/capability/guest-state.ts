@@ -27,7 +27,7 @@ export class TestGuest implements GuestState {
     this.grant = {
       org: 'default', app: 'app', version: 1, component: 'main', environment: [], files: [], variables: new Map(),
       allowedOutboundHosts: [], components: [], keyValueStores: [], sqliteDatabases: [], aiModels: [],
-      stateDir: join(this.dir, 'app'), orgDir: this.dir, runtime: NO_RUNTIME_GRANT, allowPrivateHosts: true, settings: NO_GUEST_SETTINGS,
+      stateDir: join(this.dir, 'app'), orgDir: this.dir, runtime: NO_RUNTIME_GRANT, allowPrivateHosts: true, refusesEffects: false, settings: NO_GUEST_SETTINGS,
       limits: { outboundRequests: 1_000, outboundConcurrency: 128, outboundConnections: 512 }, ...grant,
     };
     this.invocation = this.next(invocation);

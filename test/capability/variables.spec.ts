@@ -167,7 +167,7 @@ describe(ComponentGrant.name, () => {
       allowedOutboundHosts: ['redis://fixed:1', 'redis://{{ host }}:2', 'http://{{ greeting }}'],
     }],
   } as unknown as LockedApp;
-  const scope = { org: 'o', app: 'a', version: 1, stateDir: '/tmp', allowPrivateHosts: false, settings: { temporaryBytes: 0 }, limits: {} as PlatformLimits, blobPath: () => '' };
+  const scope = { org: 'o', app: 'a', version: 1, stateDir: '/tmp', allowPrivateHosts: false, refusesEffects: false, settings: { temporaryBytes: 0 }, limits: {} as PlatformLimits, blobPath: () => '' };
   const grantOf = (set: Record<string, string>, ...providers: unknown[]) => {
     const grant = new ComponentGrant(app.components[0]!, [], scope as unknown as ConstructorParameters<typeof ComponentGrant>[2]);
     const runtime = RuntimeGrant.parse({ variablesProviders: providers });

@@ -5,6 +5,8 @@ import { parseRoute, routeShape } from './routes.js';
 
 /** Spin's default: the path and the query's words become the arguments. */
 const WAGI_ARGV = '${SCRIPT_NAME} ${ARGS}';
+/** Usage that no client caused is counted under such names. */
+const PLATFORM_PREFIX = 'whorl:';
 const RESERVED_PREFIX = '/.well-known/spin/';
 
 /** Checks the triggers' references, routes and answers (Spin's manifest) and gives them as they are locked. */
@@ -13,6 +15,7 @@ export function checkTriggers(draft: Draft, components: ReadonlySet<string>, pro
   const ids = new Set<string>();
   for (const { id, at } of draft.triggers) {
     if (ids.has(id)) problems.invalid([...at, 'id'], `there are two triggers with the id "${id}"`);
+    if (id.startsWith(PLATFORM_PREFIX)) problems.invalid([...at, 'id'], `names that begin with ${PLATFORM_PREFIX} are the platform's own`);
     ids.add(id);
   }
   checkDuplicateRoutes(draft.triggers, problems);

@@ -67,6 +67,8 @@ export interface Invocation {
    * chained call). Without an effect, an invocation that struck the shared lane's CPU bound can be run again elsewhere.
    */
   effect?(): void;
+  /** Something that it asked for was refused, since nothing of it may leave; see `GuestGrant.refusesEffects`. */
+  refused?(): void;
   /** A limit struck that the guest may live with: it is told by an error of the interface's own, and the log and the metrics say it too. */
   struck?(code: LimitCode, message: string): void;
   /** CPU that another process has used for the invocation, in ms: it is metered. What the invocation may use there besides, in ms; none is left at 0 and below. */
@@ -135,6 +137,8 @@ export interface GuestGrant {
   /** The operator's runtime configuration for the app. The object is replaced when it changes: read it at each call. */
   readonly runtime: RuntimeGrant;
   allowPrivateHosts: boolean;
+  /** Nothing may be changed or sent: its invocations answer copies of requests. Reading stays as it is. */
+  readonly refusesEffects: boolean;
   readonly settings: GuestSettings;
   readonly limits: OutboundLimits;
 }

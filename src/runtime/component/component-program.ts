@@ -10,6 +10,7 @@ import { HostMemoryTotal } from '#runtime/capability/host-memory.js';
 import { resolverFor } from '#runtime/capability/table.js';
 import { withKnownVariables } from '#runtime/capability/variables/known-variables.js';
 import type { VariableSource } from '#runtime/capability/variables/variable-source.js';
+import type { SyntheticTrigger } from '#contract/journal.js';
 import type { Meter, MeterSource, UsageCounter } from '#runtime/meter/meter.js';
 import type { Admission } from './admission.js';
 import { declaredFailure } from './body-limit.js';
@@ -35,6 +36,8 @@ const HOST_MEMORY_SHARES = 4;
 /** What all components of a runner share. */
 export interface ComponentHost {
   lane: 'shared' | 'heavy';
+  /** null: it answers clients. Else its invocations are the platform's own, and counted apart from theirs. */
+  synthetic: Synthetic | null;
   clock: CpuClock;
   deadlines: Deadlines;
   admission: Admission;
@@ -43,6 +46,16 @@ export interface ComponentHost {
   log: Log;
   /** Check mode of resets in place, see the engine's ProgramOptions; 0: off. */
   verifyResetEvery: number;
+}
+
+/** Invocations that no client asked for. */
+export interface Synthetic {
+  /** Under which their usage is counted. */
+  trigger: SyntheticTrigger;
+  /** The most CPU that one may use, in ms. */
+  cpuMs: number;
+  /** The field by which a guest can tell them. */
+  mark: readonly [name: string, value: string];
 }
 
 /** One component of one version. */
@@ -117,7 +130,7 @@ export class ComponentProgram {
     const kind = wanted.find((each) => this.source.build.handlers.includes(each));
     const handler = kind && HANDLERS[kind]({ executor, findExport: (prefix) => this.program.findExport(prefix) });
     if (!handler) throw new WhorlError('COMPONENT_HANDLER_MISSING', `${this.source.grant.component} exports none of ${wanted.join(', ')} for the trigger ${id}`);
-    this.handlers.set(id, { handler, context: this.contextOf(this.poolFor(kind), this.host.meter.counter(this.source.meterSource, id)) });
+    this.handlers.set(id, { handler, context: this.contextOf(this.poolFor(kind), this.host.meter.counter(this.source.meterSource, this.host.synthetic?.trigger ?? id)) });
   }
 
   /** False: it has to be loaded anew for these values. It was made ready when no provider had to be asked for them, and cannot wait. */
@@ -173,7 +186,8 @@ export class ComponentProgram {
 
   private contextOf(pool: GuestPool, usage: UsageCounter): RunContext {
     const { limits, meterSource, onStrike, onUsed } = this.source;
-    const hereMs = this.host.lane === 'shared' ? Math.min(limits.cpuMs, SHARED_LANE_CPU_MS) : limits.cpuMs;
+    const { lane, synthetic } = this.host;
+    const hereMs = lane === 'shared' ? Math.min(limits.cpuMs, synthetic?.cpuMs ?? SHARED_LANE_CPU_MS) : limits.cpuMs;
     return {
       pool,
       gate: this.gate,
@@ -182,6 +196,7 @@ export class ComponentProgram {
       cpuMs: { here: hereMs, full: limits.cpuMs },
       budgetNs: BigInt(hereMs) * 1_000_000n,
       openLog: (requestId, hold) => new InvocationLog(this.host.meter, meterSource, requestId, limits.logBytes, hold),
+      struckNote: synthetic ? 'what answers no client may use no more of it' : 'it was past the point where it could be run again in the heavy lane, where later requests go',
       limits,
       hostMemory: this.hostMemory,
       onStrike,

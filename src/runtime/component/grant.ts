@@ -18,6 +18,8 @@ export interface GrantScope {
   /** Folder for the data of all apps on this node. */
   stateDir: string;
   allowPrivateHosts: boolean;
+  /** See `GuestGrant`. */
+  refusesEffects: boolean;
   settings: GuestSettings;
   limits: PlatformLimits;
   blobPath(digest: Digest): string;
@@ -49,6 +51,7 @@ export class ComponentGrant implements GuestGrant {
   readonly stateDir: string;
   readonly orgDir: string;
   readonly allowPrivateHosts: boolean;
+  readonly refusesEffects: boolean;
   readonly settings: GuestSettings;
   readonly limits: Limits;
   variables: ReadonlyMap<string, VariableAnswer> = new Map();
@@ -72,6 +75,7 @@ export class ComponentGrant implements GuestGrant {
     this.orgDir = join(scope.stateDir, scope.org);
     this.stateDir = join(this.orgDir, scope.app);
     this.allowPrivateHosts = scope.allowPrivateHosts;
+    this.refusesEffects = scope.refusesEffects;
     this.settings = scope.settings;
     this.limits = toLimits(component.limits, scope.limits);
     this.variableTemplates = Object.entries(component.variables).map(([name, template]) => [name, parseTemplate(template)]);

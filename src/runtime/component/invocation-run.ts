@@ -28,6 +28,8 @@ export interface InvocationRequest {
   chain(component: string | null, exchange: HttpExchange, from: InvocationRequest, ending: Ending): void;
   /** A place where the invocation may use more CPU; null: there is none. */
   readonly elsewhere: Mover | null;
+  /** It asked for an effect, and was refused. */
+  refused?(): void;
   /**
    * The invocation is over; called once, whatever became of it.
    * @param code of a failure of the invocation's; null: none, or the client is gone
@@ -53,6 +55,8 @@ export interface RunContext {
   budgetNs: bigint;
   /** @param hold whether the invocation may still be made again elsewhere */
   openLog(requestId: string, hold: boolean): InvocationLog;
+  /** What the log says of an invocation that struck `cpuMs.here` and is not made again. */
+  struckNote: string;
   limits: Limits;
   hostMemory: HostMemoryTotal;
   /** An invocation has struck the CPU bound of this lane, below the component's own limit. */
@@ -170,6 +174,10 @@ export class InvocationRun implements Occupant, HandlerRun, HandlerEvents, Entra
     this.opened?.release();
   }
 
+  refused(): void {
+    this.request.refused?.();
+  }
+
   chain(component: string | null, exchange: HttpExchange): void {
     this.effect();
     this.request.chain(component, exchange, this.request, this.ending);
@@ -235,7 +243,7 @@ export class InvocationRun implements Occupant, HandlerRun, HandlerEvents, Entra
     if (error instanceof ClientGone) return this.close(null, true);
     const failure = toFailure(error);
     if (!failure) return this.done();
-    const message = struck ? `${failure.message}; it was past the point where it could be run again in the heavy lane, where later requests go` : failure.message;
+    const message = struck ? `${failure.message}; ${this.context.struckNote}` : failure.message;
     this.close({ ...failure, message }, true);
   }
 

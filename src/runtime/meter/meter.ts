@@ -1,6 +1,6 @@
 import type { LimitCode } from '#contract/errors/component.js';
 import type { AppName, ChannelName, VersionNumber } from '#contract/ids.js';
-import type { JournalRecord, LogRecord, UsageRecord } from '#contract/journal.js';
+import { isSynthetic, type JournalRecord, type LogRecord, type UsageRecord } from '#contract/journal.js';
 import type { Journal } from './journal.js';
 import type { UsageTally } from './usage-tally.js';
 
@@ -124,7 +124,8 @@ export class Meter {
     const records: JournalRecord[] = this.logs;
     for (const counter of this.counters) {
       const record = counter.take(at);
-      this.tally?.add(record);
+      // The metrics are of what clients get.
+      if (!isSynthetic(record.trigger)) this.tally?.add(record);
       records.push(record);
     }
     this.counters = [];

@@ -1,6 +1,7 @@
 import { isLimitCode } from '#contract/errors/component.js';
 import type { ErrorCode } from '#contract/errors.js';
 import type { AppName, ChannelName, VersionNumber } from '#contract/ids.js';
+import type { ShadowReport } from '#contract/shadow.js';
 import { BUCKETS, bucketOf as bucketOfUs, GROUPS, OVERDUE_MS, SLOW_LEVEL } from '#contract/samples.js';
 
 /** Of one component of one version since it was last taken; histograms as counts by bucket. */
@@ -24,6 +25,8 @@ export interface SampledChannel {
   app: AppName;
   channel: ChannelName;
   samples: SampleCounts[];
+  /** While copies go to another version: how its answers compare. */
+  shadow?: ShadowReport;
 }
 
 /** How a request ended: with what failure of the platform's, if any, and with what status. */
@@ -50,6 +53,15 @@ export function addCounts(sum: SampleCounts, more: SampleCounts): void {
   for (const name of HISTOGRAMS) for (let i = 0; i < sum[name].length; i++) sum[name][i]! += more[name][i]!;
 }
 
+/** A request with how it went. */
+export interface NotedRequest {
+  /** See `VersionSample`. */
+  group: number;
+  durationMs: number;
+  /** null: it has no answer yet, and is overdue. */
+  ended: Ended | null;
+}
+
 /** One component of one version. */
 class Sampler {
   readonly open = new Set<Observation>();
@@ -68,10 +80,15 @@ class Sampler {
     return observation;
   }
 
-  /** @param ended null: it has not, and is overdue */
-  count({ group, startedMs }: Observation, ended: Ended | null, nowMs: number): void {
+  /** One that was begun before, or elsewhere. */
+  note(noted: NotedRequest): void {
+    this.counts.started++;
+    this.count(noted);
+  }
+
+  count({ group, durationMs, ended }: NotedRequest): void {
     const { counts } = this;
-    const bucket = bucketOf(nowMs - startedMs);
+    const bucket = bucketOf(durationMs);
     // Where another request took the instance along, that one counts.
     const isError = ended === null || (ended.code === null ? ended.status >= 500 : ended.code !== 'COMPONENT_INSTANCE_LOST');
     counts.requests++;
@@ -94,7 +111,7 @@ class Sampler {
       // In the order in which they began.
       if (nowMs - observation.startedMs < OVERDUE_MS) break;
       this.open.delete(observation);
-      this.count(observation, null, nowMs);
+      this.count({ group: observation.group, durationMs: nowMs - observation.startedMs, ended: null });
     }
     const { counts } = this;
     if (counts.started === 0 && counts.requests === 0) return undefined;
@@ -120,7 +137,7 @@ export class Observation {
 
   /** One that was overdue has been counted. */
   end(ended: Ended): void {
-    if (this.sampler.open.delete(this)) this.sampler.count(this, ended, performance.now());
+    if (this.sampler.open.delete(this)) this.sampler.count({ group: this.group, durationMs: performance.now() - this.startedMs, ended });
   }
 }
 
@@ -130,15 +147,24 @@ export class ChannelSamples {
 
   /** A request goes to a version. `group` as in `VersionSample`. */
   begin(version: VersionNumber, component: string, group: number): Observation {
-    const key = `${version}/${component}`;
-    let sampler = this.samplers.get(key);
-    if (!sampler) this.samplers.set(key, (sampler = new Sampler(version, component)));
-    return sampler.begin(group, performance.now());
+    return this.sampler(version, component).begin(group, performance.now());
   }
+
+  /** A request to a version that is over, or counts as such: it is told of once. */
+  note(version: VersionNumber, component: string, noted: NotedRequest): void {
+    this.sampler(version, component).note(noted);
+  }
+
 
   /** Since it was last taken. */
   take(): SampleCounts[] {
     const now = performance.now();
     return [...this.samplers.values()].flatMap((sampler) => sampler.take(now) ?? []);
+  }
+  private sampler(version: VersionNumber, component: string): Sampler {
+    const key = `${version}/${component}`;
+    let sampler = this.samplers.get(key);
+    if (!sampler) this.samplers.set(key, (sampler = new Sampler(version, component)));
+    return sampler;
   }
 }

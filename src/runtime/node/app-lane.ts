@@ -12,6 +12,6 @@ export function toKey({ app, channel }: AppKey): string {
   return `${app}/${channel}`;
 }
 
-export function toAppLane({ org, app, channel, generation, hosts, serve, keyHeader, variables, variablesRevision, runtime }: AppLane): AppLane {
-  return { org, app, channel, generation, hosts, serve, ...(keyHeader !== undefined && { keyHeader }), variables, variablesRevision, runtime };
+export function toAppLane({ org, app, channel, generation, hosts, serve, keyHeader, shadow, variables, variablesRevision, runtime }: AppLane): AppLane {
+  return { org, app, channel, generation, hosts, serve, ...(keyHeader !== undefined && { keyHeader }), ...(shadow && { shadow }), variables, variablesRevision, runtime };
 }

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { WhorlError } from '#contract/errors.js';
 import type { AppName, ChannelName } from '#contract/ids.js';
 import { toHistogram, type NodeSamples, type VersionSample } from '#contract/samples.js';
+import { mergeShadows, type ShadowReport } from '#contract/shadow.js';
 import type { Log } from '#platform/log.js';
 import { addCounts, emptyCounts, type SampleCounts, type SampledChannel } from '#runtime/meter/version-samples.js';
 import { type AppKey, toKey } from './app-lane.js';
@@ -13,6 +14,8 @@ const MAX_SAMPLES = 256;
 
 interface Summed extends AppKey {
   sums: Map<string, SampleCounts>;
+  /** Of copies to another version. */
+  shadow?: ShadowReport;
 }
 
 /** Requests of one component of one version that a runner has begun, and not said more of. */
@@ -46,8 +49,10 @@ export class SampleReporter {
     const own = new Map<string, Outstanding>();
     for (const [key, each] of before ?? []) if (channels.some(({ app, channel }) => app === each.app && channel === each.channel)) own.set(key, each);
     this.outstanding.set(writer, own);
-    for (const { app, channel, samples } of channels) {
-      const { sums } = this.channel({ app, channel });
+    for (const { app, channel, samples, shadow } of channels) {
+      const summed = this.channel({ app, channel });
+      const { sums } = summed;
+      if (shadow) summed.shadow = summed.shadow?.version === shadow.version ? { ...shadow, components: mergeShadows(summed.shadow.components, shadow.components) } : shadow;
       for (const counts of samples) {
         const { version, component, started, requests } = counts;
         addCounts(sumOf(sums, counts), counts);
@@ -80,7 +85,7 @@ export class SampleReporter {
   /** The next report; undefined: there is nothing to say. */
   next(): NodeSamples | undefined {
     if (this.channels.size === 0) return undefined;
-    const channels = [...this.channels.values()].map(({ app, channel, sums }) => ({ app, channel, samples: [...sums.values()].slice(0, MAX_SAMPLES).map(toSample) }));
+    const channels = [...this.channels.values()].map(({ app, channel, sums, shadow }) => ({ app, channel, samples: [...sums.values()].slice(0, MAX_SAMPLES).map(toSample), ...(shadow && { shadow }) }));
     this.channels = new Map();
     return { incarnation: this.incarnation, seq: ++this.seq, channels };
   }

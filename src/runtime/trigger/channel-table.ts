@@ -1,6 +1,8 @@
 import type { AppName, ChannelName, VersionNumber } from '#contract/ids.js';
 import type { AppVersion } from './app-version.js';
+import type { Shadow } from './shadow.js';
 import { Split } from './split.js';
+import type { StoredVersion } from './stored-version.js';
 import type { AppLane } from './version-host.js';
 
 /** One channel of an app in a runner: the versions that are prepared, and which of them answer. */
@@ -12,6 +14,8 @@ export interface ServedChannel {
   choices: readonly { below: number; version: AppVersion }[];
   /** null: at most one version answers. */
   split: Split | null;
+  /** null: no other version gets copies of the requests. */
+  shadow: Shadow | null;
 }
 
 export function toChannelKey(app: AppName, channel: ChannelName): string {
@@ -29,7 +33,10 @@ export function pickVersion({ choices }: Pick<ServedChannel, 'choices'>, positio
 export class ChannelTable {
   private readonly channels = new Map<string, ServedChannel>();
   private hosts = new Map<string, ServedChannel>();
-  private readonly splits = new Set<ServedChannel>();
+  private readonly compared = new Set<ServedChannel>();
+
+  /** @param shadowOf gives copies to a version; null: there are none here */
+  constructor(private readonly shadowOf: (lane: AppLane, stored: StoredVersion) => Shadow | null) {}
 
   byHost(host: string): ServedChannel | undefined {
     return this.hosts.get(host);
@@ -39,21 +46,22 @@ export class ChannelTable {
     return this.channels.get(toChannelKey(app, channel));
   }
 
-  /** Those that serve several versions. */
-  split(): Iterable<ServedChannel & { split: Split }> {
-    return this.splits as Iterable<ServedChannel & { split: Split }>;
+  /** Those whose versions are compared. */
+  underComparison(): Iterable<ServedChannel> {
+    return this.compared;
   }
 
   /** Puts a version in; it answers nothing yet, unless it takes the place of one of the same number that does. */
   add(lane: AppLane, version: AppVersion): void {
     const key = toChannelKey(lane.app, lane.channel);
     let channel = this.channels.get(key);
-    if (!channel) this.channels.set(key, (channel = { key, lane: { ...lane, generation: 0, hosts: [], serve: [] }, versions: new Map(), choices: [], split: null }));
+    if (!channel) this.channels.set(key, (channel = { key, lane: { ...lane, generation: 0, hosts: [], serve: [] }, versions: new Map(), choices: [], split: null, shadow: null }));
     const { version: number } = version.stored;
     const before = channel.versions.get(number);
     channel.versions.set(number, version);
     if (before) channel.choices = channel.choices.map((choice) => (choice.version === before ? { ...choice, version } : choice));
     before?.close();
+    if (before) this.setShadow(channel);
   }
 
   /** The versions that `serve` would have answer requests that others, which are loaded, answer now. */
@@ -71,13 +79,14 @@ export class ChannelTable {
     const key = toChannelKey(lane.app, lane.channel);
     const known = this.channels.get(key);
     if (known && (known.lane.generation > lane.generation || known.lane.variablesRevision > lane.variablesRevision)) return;
-    const channel: ServedChannel = known ?? { key, lane, versions: new Map(), choices: [], split: null };
+    const channel: ServedChannel = known ?? { key, lane, versions: new Map(), choices: [], split: null, shadow: null };
     if (!known || known.lane.variablesRevision < lane.variablesRevision) for (const version of channel.versions.values()) version.setLane(lane);
     const hostsBefore = known?.lane.hosts ?? [];
     channel.lane = lane;
     channel.choices = toChoices(lane, channel.versions);
     channel.split = channel.choices.length > 1 ? new Split(lane, channel.split) : null;
-    this.splits[channel.split ? 'add' : 'delete'](channel);
+    this.setShadow(channel);
+    this.compared[channel.split ?? channel.shadow ? 'add' : 'delete'](channel);
     this.channels.set(key, channel);
     if (hostsBefore.length === 0) this.name(channel);
     else if (hostsBefore.join() !== lane.hosts.join()) this.index();
@@ -87,9 +96,18 @@ export class ChannelTable {
     const known = this.find(app, channel);
     if (!known) return;
     this.channels.delete(known.key);
-    this.splits.delete(known);
+    this.compared.delete(known);
+    known.shadow?.close();
     for (const version of known.versions.values()) version.close();
     this.index();
+  }
+
+  private setShadow(channel: ServedChannel): void {
+    const { lane, shadow } = channel;
+    const stored = lane.shadow && channel.versions.get(lane.shadow.version)?.stored;
+    if (stored && shadow?.isOf(lane.shadow!, stored)) return shadow.version.setLane(lane);
+    shadow?.close();
+    channel.shadow = stored ? this.shadowOf(lane, stored) : null;
   }
 
   /** All hosts anew: of two channels with the same one the later counts, and the other when that is gone. */

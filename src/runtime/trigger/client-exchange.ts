@@ -5,6 +5,7 @@ import { announcesBody, RequestBody } from './request-body.js';
 import { injectHeaders, toClientAddress, toGuestFields } from './request-headers.js';
 import type { RequestRoute } from './request-route.js';
 import { ResponseSink } from './response-sink.js';
+import { TappedSink, TappedSource } from './shadow-tap.js';
 
 /** An exchange over a client's connection. */
 export class ClientExchange implements HttpExchange {
@@ -18,7 +19,7 @@ export class ClientExchange implements HttpExchange {
   constructor(private readonly call: ClientCall, private readonly route: Omit<RequestRoute, 'channel' | 'version' | 'seen'>) {
     const { request, response, expectsContinue } = call;
     this.method = request.method ?? 'GET';
-    this.body = announcesBody(request) ? new RequestBody(request, expectsContinue ? response : null) : EMPTY_SOURCE;
+    this.body = announcesBody(request) ? this.tapped(new RequestBody(request, expectsContinue ? response : null)) : EMPTY_SOURCE;
     if (expectsContinue) {
       const write = response.writeContinue.bind(response);
       response.writeContinue = (...args) => {
@@ -54,7 +55,15 @@ export class ClientExchange implements HttpExchange {
     // A client that was not told to go on may or may not send the body: the connection cannot be read any further.
     const close = front.draining || (expectsContinue && !this.wasAsked);
     this.sink = new ResponseSink(response, { status, headers: setCookie === null ? headers : [...headers, ['set-cookie', setCookie]], close }, front);
-    return this.sink;
+    const { copy } = this.route;
+    if (!copy) return this.sink;
+    copy.answerBegun(status, headers);
+    return new TappedSink(this.sink, copy);
+  }
+
+  /** The guest is done with the request. */
+  over(): void {
+    if (this.body instanceof TappedSource) this.body.takeRest();
   }
 
   /** Not to a client of HTTP/1.0, which would take it for the answer (RFC 9110, section 15.2). */
@@ -77,6 +86,11 @@ export class ClientExchange implements HttpExchange {
     };
     if (response.closed || response.destroyed) closed();
     else response.once('close', closed);
+  }
+
+  private tapped(body: RequestBody): ByteSource {
+    const { copy } = this.route;
+    return copy ? new TappedSource(body, copy) : body;
   }
 
   private readHeaders(): Headers {

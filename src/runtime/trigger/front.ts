@@ -25,7 +25,9 @@ import { answerStatic } from './loaded-version.js';
 import { type LoadedBounds, LoadedVersions, type ProcessMemory } from './loaded-versions.js';
 import { answerBadHost, answerNotFound, answerNotReady, answerUnknownHost, answerWellKnown, WELL_KNOWN } from './platform-answers.js';
 import type { RequestRoute } from './request-route.js';
+import { announcesBody } from './request-body.js';
 import { RoutedRequest } from './routed-request.js';
+import { Shadow } from './shadow.js';
 import type { StoredVersion } from './stored-version.js';
 import { TurnQueue } from './turn-queue.js';
 import type { AppLane, VersionHost } from './version-host.js';
@@ -85,7 +87,8 @@ const HEAVY_SLACK_MS = 15_000;
 /** The HTTP trigger of one runner: which app, which version, which component; and the way back. */
 export class Front implements ClientFront {
   readonly server: Server;
-  private readonly channels = new ChannelTable();
+  private readonly channels = new ChannelTable((lane, stored) =>
+    this.options.lane === 'shared' ? new Shadow(lane.shadow!, this.host, this.loaded, lane, stored) : null);
   private readonly host: VersionHost;
   private readonly heavy: HeavyProxy;
   private readonly loaded: LoadedVersions;
@@ -105,6 +108,7 @@ export class Front implements ClientFront {
     const { limits, log } = options;
     this.host = {
       ...options,
+      synthetic: null,
       clock: this.clock,
       deadlines,
       admission: new Admission(limits.runnerInvocations),
@@ -227,9 +231,12 @@ export class Front implements ClientFront {
     return { running, queued, loaded: this.loaded.size };
   }
 
-  /** What became of requests to channels that serve several versions, since it was last asked for. */
+  /** What became of requests to channels whose versions are compared, since it was last asked for. */
   takeSamples(): SampledChannel[] {
-    return Array.from(this.channels.split(), ({ lane: { app, channel }, split }) => ({ app, channel, samples: split.samples.take() }));
+    return Array.from(this.channels.underComparison(), ({ lane: { app, channel }, split, shadow }) => {
+      const compared = shadow?.tally.take();
+      return { app, channel, samples: (split ?? shadow)!.samples.take(), ...(compared && { shadow: compared }) };
+    });
   }
 
   /** Stops accepting, lets what runs finish, closes. */
@@ -298,7 +305,9 @@ export class Front implements ClientFront {
     const { authority, pathWithQuery } = target;
     const { component } = match.value.trigger;
     const seen = choice && component !== undefined ? channel.split!.samples.begin(version.stored.version, component, choice.group) : null;
-    this.dispatch(call, { channel, version, match, authority, pathWithQuery, handed: null, setCookie: choice?.setCookie ?? null, seen });
+    const { shadow } = channel;
+    const copy = shadow && component !== undefined ? shadow.begin({ request, authority, pathWithQuery, version: version.stored.version, component }, announcesBody(request)) : null;
+    this.dispatch(call, { channel, version, match, authority, pathWithQuery, handed: null, setCookie: choice?.setCookie ?? null, seen, copy });
   }
 
   /** A request that the shared lane has chosen a version for. */
@@ -317,7 +326,7 @@ export class Front implements ClientFront {
     this.turns.add(() => {
       try {
         // The shared lane may have given up while the request waited: nobody would see what it costs.
-        if (!call.response.closed) this.dispatch(call, { channel, version, match, ...target, handed, setCookie: handed.setCookie, seen: null });
+        if (!call.response.closed) this.dispatch(call, { channel, version, match, ...target, handed, setCookie: handed.setCookie, seen: null, copy: null });
       } catch (error) {
         this.fault(call, error);
       }

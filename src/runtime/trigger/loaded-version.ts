@@ -5,7 +5,7 @@ import { WhorlError } from '#contract/errors.js';
 import type { Ending } from '#runtime/capability/ending.js';
 import type { HttpExchange } from '#runtime/capability/guest.js';
 import { checkFiles } from '#runtime/component/check-files.js';
-import { ComponentProgram } from '#runtime/component/component-program.js';
+import { ComponentProgram, type Synthetic } from '#runtime/component/component-program.js';
 import { ClientGone } from '#runtime/component/failure.js';
 import { ComponentGrant, toVariableSource } from '#runtime/component/grant.js';
 import type { InvocationRequest, InvocationRun } from '#runtime/component/invocation-run.js';
@@ -27,11 +27,17 @@ interface Occupied {
 class ChainedRequest implements InvocationRequest {
   readonly requestId: string;
   readonly depth: number;
+  private readonly from: InvocationRequest;
   readonly elsewhere = null;
 
   constructor(private readonly version: LoadedVersion, readonly exchange: HttpExchange, from: InvocationRequest, private readonly occupied: Occupied) {
     this.requestId = from.requestId;
     this.depth = from.depth + 1;
+    this.from = from;
+  }
+
+  refused(): void {
+    this.from.refused?.();
   }
 
   chain(component: string | null, exchange: HttpExchange, from: InvocationRequest, ending: Ending): void {
@@ -51,6 +57,7 @@ export class LoadedVersion {
     readonly artifact: VersionArtifact,
     private readonly programs: ReadonlyMap<string, ComponentProgram>,
     private readonly occupied: Occupied,
+    private readonly mark: Synthetic['mark'] | undefined,
   ) {
     this.routes = new Routes(artifact.app.triggers
       .filter((trigger) => trigger.route !== null)
@@ -62,7 +69,7 @@ export class LoadedVersion {
     const { app, builds, version } = artifact;
     const values = toVariableSource(app, lane.variables, lane.runtime);
     const chainable = new Set(app.triggers.flatMap(({ component }) => component ?? []));
-    const scope = { ...host, org: lane.org, app: lane.app, version };
+    const scope = { ...host, refusesEffects: host.synthetic?.trigger === 'whorl:shadow', org: lane.org, app: lane.app, version };
     const load = async (id: string): Promise<[string, ComponentProgram]> => {
       const component = app.components.find((each) => each.id === id);
       const build = builds[id];
@@ -82,7 +89,7 @@ export class LoadedVersion {
       for (const trigger of app.triggers) if (trigger.component === id) program.bind(trigger);
       return [id, program];
     };
-    return new LoadedVersion(artifact, new Map(await Promise.all([...chainable].map(load))), occupied);
+    return new LoadedVersion(artifact, new Map(await Promise.all([...chainable].map(load))), occupied, host.synthetic?.mark);
   }
 
   /** New values of the app's variables, and another runtime configuration; the same rules as for `load`. False: it has to be loaded anew for them. */
@@ -113,6 +120,7 @@ export class LoadedVersion {
     if (from.depth >= MAX_CHAIN_DEPTH) throw new WhorlError('COMPONENT_CHAIN_REFUSED', `components call each other more than ${MAX_CHAIN_DEPTH} deep`);
     const [path = '/'] = exchange.pathWithQuery.split('?', 1);
     const fields = toChainedFields(exchange.headers, exchange.authority);
+    if (this.mark) fields.push([...this.mark]);
     const facts = { fullUrl: `${exchange.scheme}://${exchange.authority}${exchange.pathWithQuery}`, clientAddress: NO_CLIENT };
     if (component !== null) {
       const trigger = this.artifact.app.triggers.find((each) => each.component === component);

@@ -49,6 +49,13 @@ export class RequestBody implements ByteSource {
     this.request.resume();
   }
 
+  /** Gives what has come and was not read, without waiting for more. True: that was the rest of it. */
+  takeRest(give: (chunk: Uint8Array) => void): boolean {
+    for (let chunk = this.rest ?? (this.request.read() as Buffer | null); chunk !== null; chunk = this.request.read() as Buffer | null) give(chunk);
+    this.rest = null;
+    return this.ended || this.isRead;
+  }
+
   trailers(): Headers | null {
     const raw = this.request.rawTrailers;
     if (raw.length === 0) return null;

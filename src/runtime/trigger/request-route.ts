@@ -3,6 +3,7 @@ import type { Observation } from '#runtime/meter/version-samples.js';
 import type { AppVersion } from './app-version.js';
 import type { ServedChannel } from './channel-table.js';
 import type { HandedOver } from './lane-headers.js';
+import type { ShadowCopy } from './shadow-copy.js';
 import type { RouteTarget } from './version-host.js';
 
 /** What a request is for, once its route is found. */
@@ -18,4 +19,6 @@ export interface RequestRoute {
   setCookie: string | null;
   /** null: nothing is compared with its version. */
   seen: Observation | null;
+  /** null: another version gets no copy of it. */
+  copy: ShadowCopy | null;
 }

@@ -31,6 +31,7 @@ export class RoutedRequest implements InvocationRequest, Mover {
   }
 
   move(unserved: (why: string) => void): void {
+    this.route.copy?.skip('heavy');
     const { channel, version, setCookie } = this.route;
     const { app, channel: name } = channel.lane;
     this.heavy!.forward(channel.key, this.call, {
@@ -39,7 +40,12 @@ export class RoutedRequest implements InvocationRequest, Mover {
   }
 
   over(code: ErrorCode | null, status: number, cpuMs: number): void {
-    this.route.seen?.end({ code, status, cpuMs });
+    const { seen, copy } = this.route;
+    seen?.end({ code, status, cpuMs });
+    if (copy) {
+      this.exchange.over();
+      copy.originalOver({ code, status, cpuMs }, { requestId: this.requestId, clientAddress: this.exchange.clientAddress });
+    }
     this.route.version.leave();
   }
 

@@ -8,7 +8,7 @@ import type { RouteHeaders } from './request-headers.js';
 import type { StoredVersion } from './stored-version.js';
 
 /** One channel of an app, without its versions. */
-export type AppLane = Pick<Assignment, 'org' | 'app' | 'channel' | 'generation' | 'hosts' | 'serve' | 'keyHeader' | 'variables' | 'variablesRevision' | 'runtime'>;
+export type AppLane = Pick<Assignment, 'org' | 'app' | 'channel' | 'generation' | 'hosts' | 'serve' | 'keyHeader' | 'shadow' | 'variables' | 'variablesRevision' | 'runtime'>;
 
 /** What versions need of the process they are in. */
 export interface VersionHost extends ComponentHost {

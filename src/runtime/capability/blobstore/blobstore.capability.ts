@@ -1,5 +1,6 @@
 import { Err, type HostFunction } from '#engine/run/host.js';
 import { perSlot, plain, type Capability } from '../capability.js';
+import { EFFECT_REFUSED, refusesEffect } from '../effect.js';
 import type { GuestState } from '../guest.js';
 import { BlobError } from './blob-error.js';
 import type { ObjectId } from './blob-index.js';
@@ -54,6 +55,7 @@ const reading = (work: (store: BlobStore, ...args: never[]) => unknown) => perSl
 /** It outlives the invocation. */
 const writing = (work: (store: BlobStore, maxBytes: number, ...args: never[]) => unknown) =>
   perSlot((state) => guarded(state, (store, ...args: never[]) => {
+    if (refusesEffect(state)) throw new BlobError(EFFECT_REFUSED);
     state.invocation.effect?.();
     return work(store, state.grant.settings.blobstoreBytes, ...args);
   }) as HostFunction);

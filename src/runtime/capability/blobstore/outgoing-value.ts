@@ -1,5 +1,6 @@
 import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
 import type { Err } from '#engine/run/host.js';
+import { EFFECT_REFUSED, refusesEffect } from '../effect.js';
 import type { GuestState } from '../guest.js';
 import { IoError, lastOperationFailed, type StreamError } from '../io/io-error.js';
 import { NO_MORE, OutputStream, WRITE_PERMIT_BYTES } from '../io/output-stream.js';
@@ -53,6 +54,7 @@ export class OutgoingValue {
   write(chunk: Uint8Array): string | null {
     const maxBytes = this.state.grant.settings.blobstoreBytes;
     try {
+      if (refusesEffect(this.state)) throw new BlobError(EFFECT_REFUSED);
       const store = this.opened();
       if (store.index.totalBytes + store.pendingBytes + chunk.length > maxBytes) throw new BlobError(`the app may keep ${maxBytes} bytes of objects`);
       for (let at = 0; at < chunk.length; ) at += writeSync(this.fd!, chunk, at);
@@ -73,6 +75,7 @@ export class OutgoingValue {
     const { target } = this;
     try {
       if (target === null) throw new BlobError('the value was given to no container');
+      if (refusesEffect(this.state)) throw new BlobError(EFFECT_REFUSED);
       this.state.invocation.effect?.();
       const store = this.opened();
       this.close();

@@ -1,5 +1,5 @@
 import { waiting, type Capability } from '../capability.js';
-import { openGranted, reading, useStore, writing } from './guest-call.js';
+import { changeStore, openGranted, reading, useStore, writing } from './guest-call.js';
 import type { StorePlace } from './store-pool.js';
 
 const toTtlMs = (ttlMs: bigint | undefined): number | undefined => (ttlMs === undefined ? undefined : Number(ttlMs));
@@ -16,8 +16,7 @@ export const KEY_VALUE_EXTENDED: Capability = {
     '[method]store.list-keys': waiting((state) => (place: StorePlace, prefix: string, cursor: string | undefined, limit: number) =>
       useStore(state, place, (store) => store.list({ prefix, cursor, limit }))),
     '[method]store.compare-and-swap': waiting((state) => (place: StorePlace, key: string, expected: Uint8Array | undefined, value: Uint8Array | undefined, ttlMs: bigint | undefined) => {
-      state.invocation.effect?.();
-      return useStore(state, place, (store) => store.swap(key, expected, value, toTtlMs(ttlMs)));
+      return changeStore(state, place, (store) => store.swap(key, expected, value, toTtlMs(ttlMs)));
     }),
     '[method]store.increment': writing(waiting, (store, key, delta: bigint, operation: string | undefined) => store.increment(key, delta, operation)),
   },

@@ -1,5 +1,6 @@
 import { Err, type HostBinding, type HostFunction } from '#engine/run/host.js';
 import type { GuestState } from '../guest.js';
+import { refusesEffect } from '../effect.js';
 import { settle } from '../wait.js';
 import { grantedStore } from './granted-store.js';
 import { StoreError, type KeyValueStore, type Maybe } from './key-value-store.js';
@@ -8,6 +9,8 @@ import type { StorePlace } from './store-pool.js';
 /** How an interface version says that something else went wrong. */
 export type ToError = (message: string) => unknown;
 export const other: ToError = (message) => ({ tag: 'other', val: message });
+/** The same in every version. */
+const ACCESS_DENIED = { tag: 'access-denied' };
 
 /** How a version binds its functions: those of 0.2 kind may wait, those of async type may give a promise in any case. */
 export type Bind = (bind: (state: GuestState) => HostFunction) => HostBinding<GuestState>;
@@ -33,6 +36,14 @@ export function useStore<T>(state: GuestState, place: StorePlace, use: (store: K
   return result instanceof Promise ? settle(state, result) : result;
 }
 
+/** The same for a use that changes something, which is said before; `refused` is the interface's own error where nothing may be changed. */
+// oxlint-disable-next-line max-params -- those of `useStore`, and one that few give
+export function changeStore<T>(state: GuestState, place: StorePlace, use: (store: KeyValueStore) => Maybe<T>, toError: ToError = other, refused: unknown = ACCESS_DENIED): Maybe<T | Err> {
+  if (refusesEffect(state)) return new Err(refused);
+  state.invocation.effect?.();
+  return useStore(state, place, use, toError);
+}
+
 /** Opens a store by label. A file that cannot be opened is said here, as Spin does; a server is first asked with the first call. */
 export function openGranted(state: GuestState, label: string, toError: ToError = other): Maybe<StorePlace | Err> {
   const place = grantedStore(state.grant, label);
@@ -56,7 +67,6 @@ export function reading<A extends unknown[], T>(bind: Bind, use: Keyed<A, T>): H
 /** A method that changes something, which is said before. */
 export function writing<A extends unknown[], T>(bind: Bind, use: Keyed<A, T>): HostBinding<GuestState> {
   return bind((state) => (place: StorePlace, key: string, ...rest: A) => {
-    state.invocation.effect?.();
-    return useStore(state, place, (store) => use(store, key, ...rest));
+    return changeStore(state, place, (store) => use(store, key, ...rest));
   });
 }

@@ -3,7 +3,7 @@ import { plain, waiting, type Capability } from '../capability.js';
 import type { GuestGrant } from '../guest.js';
 import { allKeys } from './all-keys.js';
 import { grantedStore } from './granted-store.js';
-import { openGranted, reading, useStore, writing, type ToError } from './guest-call.js';
+import { changeStore, openGranted, reading, useStore, writing, type ToError } from './guest-call.js';
 import { StorePlace } from './store-pool.js';
 import { andThen } from './and-then.js';
 
@@ -48,13 +48,11 @@ const SPIN_UNVERSIONED: Capability = {
     }),
     set: waiting((state) => (handle: number, key: string, value: Uint8Array) => {
       const place = fromHandle(state.grant, handle);
-      state.invocation.effect?.();
-      return place ? useStore(state, place, (store) => store.set(key, value), io) : INVALID_STORE;
+      return place ? changeStore(state, place, (store) => store.set(key, value), io) : INVALID_STORE;
     }),
     delete: waiting((state) => (handle: number, key: string) => {
       const place = fromHandle(state.grant, handle);
-      state.invocation.effect?.();
-      return place ? useStore(state, place, (store) => store.delete(key), io) : INVALID_STORE;
+      return place ? changeStore(state, place, (store) => store.delete(key), io) : INVALID_STORE;
     }),
     exists: waiting((state) => (handle: number, key: string) => {
       const place = fromHandle(state.grant, handle);

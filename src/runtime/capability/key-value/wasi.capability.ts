@@ -2,7 +2,7 @@ import { Err } from '#engine/run/host.js';
 import { waiting, type Capability } from '../capability.js';
 import type { GuestState } from '../guest.js';
 import { fromCursor } from './cursor.js';
-import { openGranted, other, reading, useStore, writing, type ToError } from './guest-call.js';
+import { changeStore, openGranted, other, reading, useStore, writing, type ToError } from './guest-call.js';
 import { StoreError, type KeyValueStore, type Maybe } from './key-value-store.js';
 import { andThen } from './and-then.js';
 import type { StorePlace } from './store-pool.js';
@@ -75,12 +75,10 @@ const BATCH: Capability = {
   functions: {
     'get-many': waiting((state) => (place: StorePlace, keys: string[]) => useStore(state, place, (store) => getMany(store, keys))),
     'set-many': waiting((state) => (place: StorePlace, entries: Entry[]) => {
-      state.invocation.effect?.();
-      return useStore(state, place, (store) => store.setMany(entries));
+      return changeStore(state, place, (store) => store.setMany(entries));
     }),
     'delete-many': waiting((state) => (place: StorePlace, keys: string[]) => {
-      state.invocation.effect?.();
-      return useStore(state, place, (store) => store.deleteMany(keys));
+      return changeStore(state, place, (store) => store.deleteMany(keys));
     }),
   },
 };
@@ -103,9 +101,8 @@ const storeError: ToError = (message) => ({ tag: 'store-error', val: other(messa
 /** On failure the guest gets a new one to go on with, which has seen what is there now. */
 function swap(state: GuestState, cas: Cas, value: Uint8Array): Maybe<undefined | Err> {
   const { place, key } = cas;
-  state.invocation.effect?.();
-  return useStore(state, place, (store) => andThen(store.swap(key, cas.seen, value), (swapped): Maybe<undefined | Err> =>
-    (swapped ? undefined : andThen(Cas.begin(store, place, key), (next) => new Err({ tag: 'cas-failed', val: next })))), storeError);
+  return changeStore(state, place, (store) => andThen(store.swap(key, cas.seen, value), (swapped): Maybe<undefined | Err> =>
+    (swapped ? undefined : andThen(Cas.begin(store, place, key), (next) => new Err({ tag: 'cas-failed', val: next })))), storeError, { tag: 'store-error', val: { tag: 'access-denied' } });
 }
 
 const ATOMICS: Capability = {

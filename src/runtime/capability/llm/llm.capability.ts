@@ -1,5 +1,6 @@
 import { Err } from '#engine/run/host.js';
 import { waiting, type Capability } from '../capability.js';
+import { EFFECT_REFUSED, refusesEffect } from '../effect.js';
 import type { GuestState } from '../guest.js';
 import { settle } from '../wait.js';
 import { generateEmbeddings, infer, LlmError, type EmbeddingsResult, type InferencingParams, type InferencingResult, type LlmCall } from './remote-llm.js';
@@ -24,6 +25,7 @@ function ask<T>(state: GuestState, model: string, use: (call: LlmCall) => Promis
   const compute = grant.runtime.llmCompute;
   if (!compute) return runtimeError('no model server is configured for this app: set llm_compute in its runtime configuration');
   // A model server does work for it, and may count it.
+  if (refusesEffect(state)) return runtimeError(EFFECT_REFUSED);
   invocation.effect?.();
   const stop = new AbortController();
   const abort = () => stop.abort();

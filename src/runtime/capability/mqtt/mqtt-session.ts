@@ -1,4 +1,5 @@
 import { Trap } from '#engine/run/host.js';
+import { EFFECT_REFUSED, refusesEffect } from '../effect.js';
 import type { GuestState } from '../guest.js';
 import { toDialFailure } from '../outbound/dial-failure.js';
 import { noteDenied, policyOf } from '../outbound/outbound.js';
@@ -35,6 +36,7 @@ export class MqttSession {
 
   /** Throws a MqttFault: `connection-failed` for an address that the manifest does not allow, `invalid-address`, `too-many-connections`. */
   static open(state: GuestState, { address: text, username, password, keepAliveS }: MqttOpening): MqttSession {
+    if (refusesEffect(state)) throw connectionFailed(EFFECT_REFUSED);
     const destination = destinationOf(text);
     if (!destination || !policyOf(state.grant.allowedOutboundHosts).allows(destination)) {
       if (destination) noteDenied(state, toOrigin(destination));

@@ -1,4 +1,5 @@
 import type { Pipe } from '#engine/run/pipe.js';
+import { EFFECT_REFUSED, refusesEffect } from '../effect.js';
 import type { GuestState } from '../guest.js';
 import { noteDenied, policyOf } from '../outbound/outbound.js';
 import { canonicalHost } from '../outbound/outbound-policy.js';
@@ -37,6 +38,7 @@ export async function openMysql(state: GuestState, text: string): Promise<MysqlC
 function accessOf(state: GuestState, text: string, address: MysqlAddress): SessionAccess<MysqlSession> {
   const { grant } = state;
   const { host, port } = address;
+  if (refusesEffect(state)) throw new MysqlFailure({ tag: 'connection-failed', val: EFFECT_REFUSED });
   if (!policyOf(grant.allowedOutboundHosts).allows({ scheme: 'mysql', host: canonicalHost(host), port })) {
     noteDenied(state, `mysql://${host}${port === null ? '' : `:${port}`}`);
     throw new MysqlFailure({ tag: 'connection-failed', val: `address ${text} is not permitted` });

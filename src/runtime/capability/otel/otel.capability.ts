@@ -22,7 +22,8 @@ function platformOf(grant: GuestGrant): Attributes {
 /** Without a collector nothing is made of it (docs/adr/0018). */
 function exportTo<T>(state: GuestState, signal: Signal, convert: (platform: Attributes, data: T) => object | null, data: T): void {
   const { otelEndpoint } = state.grant.settings;
-  if (otelEndpoint === null) return;
+  // What a copy measures is nothing that happened, and it has no way to hear that it is refused.
+  if (otelEndpoint === null || state.grant.refusesEffects) return;
   const exporter = exporterTo(otelEndpoint);
   const losses = exporter.takeLosses();
   if (losses !== null) state.invocation.note(losses);

@@ -1,3 +1,4 @@
+import { refusesEffect } from '../effect.js';
 import type { GuestState, Headers } from '../guest.js';
 import { BodyWriter, type BodyDestination } from '../http/body-writer.js';
 import type { ErrorCode } from '../http/error-code.js';
@@ -47,6 +48,7 @@ export function sendOutbound(
     if (route.destination !== null && route.code.tag === 'HTTP-request-denied') noteDenied(state, route.destination);
     return refused(route.code);
   }
+  if (route.to === 'network' && refusesEffect(state)) return refused({ tag: 'HTTP-request-denied' });
   if (request.method === 'CONNECT') return refused({ tag: 'HTTP-request-method-invalid' });
   state.invocation.effect?.();
   const slot = slotOf(state);

@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import type { FieldDef } from 'pg';
 import type { Pipe } from '#engine/run/pipe.js';
+import { EFFECT_REFUSED, refusesEffect } from '../effect.js';
 import type { GuestState } from '../guest.js';
 import { noteDenied, policyOf } from '../outbound/outbound.js';
 import { canonicalHost } from '../outbound/outbound-policy.js';
@@ -51,6 +52,8 @@ export function checkCaRoot(certificate: string): void {
 
 function accessOf(state: GuestState, text: string, address: PgAddress, caRoot: string | null): SessionAccess<PgSession> {
   const { grant } = state;
+  // A statement that only reads cannot be told from one that does not.
+  if (refusesEffect(state)) throw new PgFailure({ tag: 'connection-failed', val: EFFECT_REFUSED });
   const policy = policyOf(grant.allowedOutboundHosts);
   for (const { host, port } of address.hosts) {
     if (policy.allows({ scheme: 'postgres', host: canonicalHost(host), port })) continue;

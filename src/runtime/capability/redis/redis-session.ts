@@ -1,4 +1,5 @@
 import { Trap } from '#engine/run/host.js';
+import { refusesEffect } from '../effect.js';
 import type { GuestState, Invocation } from '../guest.js';
 import { toDialFailure } from '../outbound/dial-failure.js';
 import { noteDenied, policyOf } from '../outbound/outbound.js';
@@ -135,6 +136,7 @@ function toFault(invocation: Invocation, error: unknown): Error {
 
 /** Looked at for each connection: one that was kept gives no rights. */
 function isAllowed(state: GuestState, { scheme, host, port }: RedisAddress): boolean {
+  if (refusesEffect(state)) return false;
   if (policyOf(state.grant.allowedOutboundHosts).allows({ scheme, host, port })) return true;
   noteDenied(state, `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}`);
   return false;

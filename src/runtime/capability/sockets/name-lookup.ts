@@ -1,3 +1,4 @@
+import { refusesEffect } from '../effect.js';
 import type { GuestState } from '../guest.js';
 import { canonicalHost, isLiteral } from '../outbound/outbound-policy.js';
 import { resolveBySystem } from '../outbound/resolve.js';
@@ -15,12 +16,14 @@ export class NameLookup extends Pollable implements Stoppable {
   private failure: SocketFault | null = null;
   private next = 0;
 
-  /** @param family those of one family alone; null: all. Throws `invalid-argument` for what is no name, and when the invocation has asked too often. */
+  /** @param family those of one family alone; null: all. Throws `invalid-argument` for what is no name, `access-denied` where nothing may be sent, and when the invocation has asked too often. */
   constructor(private readonly state: GuestState, name: string, private readonly family: Family | null = null) {
     super();
     const host = toName(name);
     if (host === null) throw new SocketFault('invalid-argument');
     if (isLiteral(host)) this.addresses = this.wanted([host]);
+    // The question goes to whoever has the name.
+    else if (refusesEffect(state)) throw new SocketFault('access-denied');
     else if (slotOf(state).track(this)) void this.ask(host);
     else throw new SocketFault('temporary-resolver-failure');
   }

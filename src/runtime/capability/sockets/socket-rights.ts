@@ -1,3 +1,4 @@
+import { refusesEffect } from '../effect.js';
 import type { GuestState } from '../guest.js';
 import { tryLease, type Lease } from '../outbound/connection-budget.js';
 import { mayReach } from '../outbound/dial.js';
@@ -14,6 +15,7 @@ const isAllowed = ({ grant }: GuestState, scheme: SocketScheme, { address, port 
 
 /** Throws `access-denied`, and says why in the log, when the component or the operator does not allow `to`. */
 export function checkRemote(state: GuestState, scheme: SocketScheme, to: Endpoint): void {
+  if (refusesEffect(state)) throw new SocketFault('access-denied');
   if (!isAllowed(state, scheme, to)) {
     noteDenied(state, `${scheme}://${authorityOf(to)}`);
     throw new SocketFault('access-denied');

@@ -1,4 +1,5 @@
 import { Err, LimitTrap } from '#engine/run/host.js';
+import { refusesEffect } from '../effect.js';
 import type { GuestGrant, GuestState } from '../guest.js';
 import { slotOf } from '../slot.js';
 import { settle } from '../wait.js';
@@ -22,6 +23,8 @@ const INVALID_CONNECTION = new Err({ tag: 'invalid-connection' });
 
 /** Nothing of it outlives the invocation: it can be run again elsewhere. */
 const READS = /^\s*(?:select|values|explain)\b/i;
+/** Another statement may follow: what is not sure to read alone is refused where nothing may be changed. */
+const GOES_ON = /;\s*\S/;
 
 /** A connection as a guest holds it. */
 export class GuestConnection {
@@ -34,7 +37,9 @@ export class GuestConnection {
   execute(sql: string, params: readonly WitValue[]): SqlResult | Err | Promise<SqlResult | Err> {
     const { state } = this;
     const { memory, invocation } = state;
-    if (!READS.test(sql)) invocation.effect?.();
+    const isRead = READS.test(sql);
+    if (!(isRead && !GOES_ON.test(sql)) && refusesEffect(state)) return new Err({ tag: 'access-denied' });
+    if (!isRead) invocation.effect?.();
     const charge = invocation.used && ((cpuMs: number) => invocation.used!(cpuMs));
     const result = this.connection.execute(sql, params.map(fromWit), { maxResultBytes: Math.min(MAX_RESULT_BYTES, memory.freeBytes), charge });
     if (!(result instanceof Promise)) return result;

@@ -39,6 +39,9 @@ import { JournalService } from './nodes/journal.service.js';
 import { NodeRepository } from './nodes/node.repository.js';
 import { NodesController } from './nodes/nodes.controller.js';
 import { NodesService } from './nodes/nodes.service.js';
+import { OperationRepository } from './operations/operation.repository.js';
+import { OperationsController } from './operations/operations.controller.js';
+import { OperationsService } from './operations/operations.service.js';
 import { PoliciesController } from './policies/policies.controller.js';
 import { PoliciesService } from './policies/policies.service.js';
 import { PolicyRepository } from './policies/policy.repository.js';
@@ -46,6 +49,7 @@ import { RetentionService } from './retention/retention.service.js';
 import { AdvanceService } from './rollouts/advance.service.js';
 import { ApprovalsController } from './rollouts/approvals.controller.js';
 import { ApprovalsService } from './rollouts/approvals.service.js';
+import { RolloutCanceller } from './rollouts/rollout-canceller.service.js';
 import { RolloutRepository } from './rollouts/rollout.repository.js';
 import { RolloutsController } from './rollouts/rollouts.controller.js';
 import { RolloutsService } from './rollouts/rollouts.service.js';
@@ -106,6 +110,7 @@ const CONTROLLERS = [
   KeepingController,
   LogsController,
   NodesController,
+  OperationsController,
   PoliciesController,
   RolloutsController,
   RuntimeConfigController,
@@ -130,6 +135,7 @@ const REPOSITORIES = [
   JudgementRepository,
   LogRepository,
   NodeRepository,
+  OperationRepository,
   PlatformCountsRepository,
   PolicyRepository,
   RolloutRepository,
@@ -166,11 +172,13 @@ const SERVICES = [
   KeepingService,
   LogsService,
   NodesService,
+  OperationsService,
   PoliciesService,
   PushLedger,
   RebuildService,
   RequirementsService,
   RetentionService,
+  RolloutCanceller,
   RolloutsService,
   RuntimeConfigService,
   SamplesService,

@@ -14,3 +14,5 @@ export const storeAnswerTopic = (id: string): string => `store-answer:${id}`;
 export const logsTopic = (appId: string): string => `logs:${appId}`;
 /** A run of the collector. */
 export const collectionTopic = (id: string): string => `collection:${id}`;
+/** An operation that is neither a rollout nor a collection. */
+export const operationTopic = (id: bigint): string => `operation:${id}`;

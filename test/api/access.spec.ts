@@ -168,6 +168,7 @@ describe('the shell of the API', () => {
       expect(routes.sort()).toEqual([
         ...configured,
         ...['deploy-on-push', 'policy', 'rollout'].flatMap((what) => ['GET', 'PUT'].map((method) => `${method} /v1/apps/{app}/channels/{channel}/${what}`)),
+        'GET /v1/operations', 'GET /v1/operations/{operation}', 'GET /v1/operations/{operation}/events', 'POST /v1/operations/{operation}/cancel',
         'DELETE /v1/apps/{app}/channels/{channel}/deploy-on-push', 'GET /v1/apps/{app}/rollouts', 'GET /v1/apps/{app}/rollouts/{rollout}',
         'GET /v1/apps/{app}/rollouts/latest', 'POST /v1/apps/{app}/rollouts/{rollout}/abort', 'POST /v1/nodes/{node}/samples',
         'GET /v1/apps/{app}/versions/{version}/diff/{other}', 'POST /v1/apps/{app}/rollouts/{rollout}/approve', 'POST /v1/apps/{app}/rollouts/{rollout}/reject',

@@ -4,7 +4,7 @@ import type { CollectionReport } from '#contract/collection.js';
 import type { ControlConfig } from '#platform/config.js';
 import { CONTROL_CONFIG } from '#platform/platform.module.js';
 import { Prisma } from '#platform/prisma/generated/client.js';
-import { notify, PrismaService } from '#platform/prisma/prisma.service.js';
+import { type Db, notify, PrismaService } from '#platform/prisma/prisma.service.js';
 import { withSessionLock } from '#platform/prisma/session-lock.js';
 import { collectionTopic } from '../topics.js';
 
@@ -37,10 +37,17 @@ export class CollectionRepository {
     return withSessionLock(this.config.DATABASE_URL, COLLECTOR_LOCK_KEY, work);
   }
 
-  /** Notes one that begins; to be called by the only one who collects: what was running before has ended without a word. */
-  async begin(dryRun: boolean, requestedBy: string): Promise<CollectionRecord> {
-    await this.prisma.collection.updateMany({ where: { state: 'running' }, data: { state: 'failed', endedAt: new Date(), failure: GONE } });
-    return (await this.prisma.collection.create({ data: { id: randomUUID(), dryRun, requestedBy } })) as unknown as CollectionRecord;
+  /**
+   * Notes one that begins, together with what `noted` notes of it; to be called by the only one who collects: what was running before has
+   * ended without a word.
+   */
+  async begin(dryRun: boolean, requestedBy: string, noted: (db: Db, record: CollectionRecord) => Promise<unknown>): Promise<CollectionRecord> {
+    return this.prisma.transaction(async (db) => {
+      await db.collection.updateMany({ where: { state: 'running' }, data: { state: 'failed', endedAt: new Date(), failure: GONE } });
+      const record = (await db.collection.create({ data: { id: randomUUID(), dryRun, requestedBy } })) as unknown as CollectionRecord;
+      await noted(db, record);
+      return record;
+    });
   }
 
   async end(id: string, { report, failure }: Outcome): Promise<void> {

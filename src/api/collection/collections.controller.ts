@@ -4,6 +4,7 @@ import type { ApiRequest } from '#platform/http/api-request.js';
 import { Endpoint, Input } from '#platform/http/endpoint.decorator.js';
 import { endpoint, type InputOf } from '#platform/http/endpoint.js';
 import { type Page, pageOf, PageQuery } from '#platform/http/page.js';
+import { readPrefer, waitOf } from '#platform/http/prefer.js';
 import { CollectionParams, CollectionQuery, CollectionRequest, CollectionView } from './collection.schema.js';
 import { CollectionsService } from './collections.service.js';
 
@@ -45,8 +46,9 @@ export class CollectionsController {
   @Post()
   @Endpoint(StartCollection)
   async start(@Input() { query, body }: InputOf<typeof StartCollection>, @Req() request: ApiRequest, @Res({ passthrough: true }) response: Response): Promise<CollectionView> {
-    const view = await this.collections.start(body.dryRun, request.principal!.name, query.wait);
-    response.status(view.state === 'running' ? HttpStatus.ACCEPTED : HttpStatus.OK).location(`/v1/collections/${view.id}`);
+    const view = await this.collections.start(body.dryRun, request.principal!.name, waitOf(request, response, query.wait));
+    const operation = readPrefer(request).respondAsync ? await this.collections.operationOf(view.id) : undefined;
+    response.status(view.state === 'running' ? HttpStatus.ACCEPTED : HttpStatus.OK).location(operation === undefined ? `/v1/collections/${view.id}` : `/v1/operations/${operation}`);
     return view;
   }
 

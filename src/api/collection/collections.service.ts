@@ -10,6 +10,7 @@ import { Lifetime } from '#platform/lifetime.js';
 import { Log } from '#platform/log.js';
 import { CONTROL_CONFIG } from '#platform/platform.module.js';
 import { Wakeups } from '#platform/wakeups.js';
+import { OperationsService } from '../operations/operations.service.js';
 import { collectionTopic } from '../topics.js';
 import { UploadsService } from '../uploads/uploads.service.js';
 import { type CollectionRecord, CollectionRepository } from './collection.repository.js';
@@ -31,6 +32,7 @@ export class CollectionsService {
     private readonly holdings: HoldingRepository,
     private readonly policy: VersionPolicyRepository,
     private readonly uploads: UploadsService,
+    private readonly operations: OperationsService,
     private readonly collector: Collector,
     private readonly registry: Registry,
     private readonly lifetime: Lifetime,
@@ -51,6 +53,11 @@ export class CollectionsService {
     };
     const found = waitS > 0 ? await this.wakeups.wait([collectionTopic(record.id)], ended, { timeoutMs: waitS * 1000 }) : undefined;
     return toView(found ?? record);
+  }
+
+  /** The operation that a collection is. */
+  operationOf(id: string): Promise<number | undefined> {
+    return this.operations.ofCollection(id);
   }
 
   /** Collects unless somebody did so a short while ago, or does now, or all there is is too young. */
@@ -79,7 +86,8 @@ export class CollectionsService {
 
   private async run(dryRun: boolean, requestedBy: string, onBegun: (record: CollectionRecord) => void): Promise<void> {
     await this.collections.alone(async (lost) => {
-      const record = await this.collections.begin(dryRun, requestedBy);
+      const record = await this.collections.begin(dryRun, requestedBy, (db, { id }) =>
+        this.operations.begin({ kind: 'collect', target: {}, causedBy: requestedBy, collectionId: id }, db));
       onBegun(record);
       try {
         const report = await this.collect(dryRun, AbortSignal.any([lost, this.lifetime.signal]));

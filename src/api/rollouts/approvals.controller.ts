@@ -1,10 +1,11 @@
-import { Controller, Get, HttpStatus, Post, Req, Res } from '@nestjs/common';
+import { Controller, Get, Post, Req, Res } from '@nestjs/common';
 import type { Response } from 'express';
 import type { ApiRequest } from '#platform/http/api-request.js';
 import { Endpoint, Input } from '#platform/http/endpoint.decorator.js';
 import { endpoint, type InputOf } from '#platform/http/endpoint.js';
 import { type Page, pageOf, PageQuery } from '#platform/http/page.js';
 import { AppParams } from '../apps/app.schema.js';
+import { accept, callOf } from './rollouts.controller.js';
 import { ApprovalsService } from './approvals.service.js';
 import { Abort, Approval, Rejection, RolloutDetails, RolloutParams, RolloutSummary, RolloutView, WaitQuery } from './rollout.schema.js';
 
@@ -106,11 +107,10 @@ export class ApprovalsController {
   @Post(':rollout/approve')
   @Endpoint(ApproveRollout)
   async approve(@Input() { params, query, body, ifMatch }: InputOf<typeof ApproveRollout>, @Req() request: ApiRequest, @Res({ passthrough: true }) response: Response): Promise<RolloutView> {
-    const call = { causedBy: request.principal!.name, ifMatch, waitS: query.wait };
+    const call = callOf(request, response, { ifMatch, waitS: query.wait });
     const { approvals } = this;
     const view = await (body.step === undefined ? approvals.approve(params.app, params.rollout, call) : approvals.approveStep(params.app, params.rollout, body.step, call));
-    if (view.state !== 'serving') response.status(HttpStatus.ACCEPTED);
-    return view;
+    return accept(response, view);
   }
 
   @Post(':rollout/reject')

@@ -13,7 +13,7 @@ const DEFAULT_WAIT_S = 60;
 export const MAX_WAIT_S = 300;
 
 export const WaitQuery = z.object({
-  wait: z.coerce.number().int().min(0).max(MAX_WAIT_S).default(DEFAULT_WAIT_S).describe('Seconds to wait for the nodes.'),
+  wait: z.coerce.number().int().min(0).max(MAX_WAIT_S).default(DEFAULT_WAIT_S).describe('Seconds to wait for the nodes; 0, or the header `Prefer: respond-async`: answer at once, with the operation to look at.'),
 });
 
 export const RollbackRequest = z.strictObject({
@@ -33,6 +33,7 @@ export const RolloutView = z.object({
   generation: z.int().nullable().describe('Of the deployment that serves the version; null before there is one.'),
   state: z.enum(['serving', 'pending', 'awaiting-approval']),
   rollout: z.int().nullable().describe('Its number, for the routes of rollouts; null: there was nothing to do.'),
+  operation: z.int().nullable().describe('Its number, for the routes of operations; null: there was nothing to do.'),
   asks: z.array(Capability).optional().describe('What somebody must agree to first.'),
   url: z.string(),
 });

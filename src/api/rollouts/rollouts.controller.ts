@@ -3,9 +3,10 @@ import type { Response } from 'express';
 import type { ApiRequest } from '#platform/http/api-request.js';
 import { Endpoint, Input } from '#platform/http/endpoint.decorator.js';
 import { endpoint, type InputOf } from '#platform/http/endpoint.js';
+import { waitOf } from '#platform/http/prefer.js';
 import { AppParams } from '../apps/app.schema.js';
 import { RollbackRequest, RolloutRequest, RolloutView, WaitQuery } from './rollout.schema.js';
-import { RolloutsService } from './rollouts.service.js';
+import { type RolloutCall, RolloutsService } from './rollouts.service.js';
 
 const responses = {
   200: { description: 'Every live node serves the version.', body: RolloutView },
@@ -46,7 +47,7 @@ export class RolloutsController {
   @Post('rollback')
   @Endpoint(RollBack)
   async rollBack(@Input() { params, query, body, ifMatch }: InputOf<typeof RollBack>, @Req() request: ApiRequest, @Res({ passthrough: true }) response: Response): Promise<RolloutView> {
-    return accept(response, await this.rollouts.rollBack(params.app, body.to, { causedBy: request.principal!.name, ifMatch, waitS: query.wait }));
+    return accept(response, await this.rollouts.rollBack(params.app, body.to, callOf(request, response, { ifMatch, waitS: query.wait })));
   }
 
   @Post('rollouts')
@@ -54,11 +55,19 @@ export class RolloutsController {
   async rollOut(@Input() { params, query, body, ifMatch }: InputOf<typeof RollOut>, @Req() request: ApiRequest, @Res({ passthrough: true }) response: Response): Promise<RolloutView> {
     const { version, rollout: strategy, keyHeader, analysis } = body;
     const settings = { ...(strategy !== undefined && { strategy }), ...(keyHeader !== undefined && { keyHeader }), ...(analysis && { analysis }) };
-    return accept(response, await this.rollouts.rollOut(params.app, version, { causedBy: request.principal!.name, ifMatch, waitS: query.wait }, settings));
+    return accept(response, await this.rollouts.rollOut(params.app, version, callOf(request, response, { ifMatch, waitS: query.wait }), settings));
   }
 }
 
-function accept(response: Response, view: RolloutView): RolloutView {
-  if (view.state !== 'serving') response.status(HttpStatus.ACCEPTED);
+/** Who calls, and how long the call waits for what it begins. */
+export function callOf(request: ApiRequest, response: Response, { ifMatch, waitS }: Pick<RolloutCall, 'ifMatch' | 'waitS'>): RolloutCall {
+  return { causedBy: request.principal!.name, ifMatch, waitS: waitOf(request, response, waitS), requestId: request.idempotencyId };
+}
+
+/** What goes on is looked at as an operation. */
+export function accept(response: Response, view: RolloutView): RolloutView {
+  if (view.state === 'serving') return view;
+  response.status(HttpStatus.ACCEPTED);
+  if (view.operation !== null) response.location(`/v1/operations/${view.operation}`);
   return view;
 }

@@ -5,6 +5,7 @@ import type { Db } from '#platform/prisma/prisma.service.js';
 import { Wakeups } from '#platform/wakeups.js';
 import { type AppRecord, servesOnly } from '../apps/app.js';
 import { AppsService } from '../apps/apps.service.js';
+import { OperationsService } from '../operations/operations.service.js';
 import { PoliciesService } from '../policies/policies.service.js';
 import { RequirementsService } from '../runtime-config/requirements.service.js';
 import { appTopic } from '../topics.js';
@@ -23,6 +24,8 @@ export interface RolloutCause {
   causedBy: string;
   /** What the call says of how. */
   settings?: RolloutSettings;
+  /** See `RolloutCall`. */
+  requestId?: string | undefined;
 }
 
 /** Who asks, on which condition, and how long to wait for the nodes. */
@@ -30,7 +33,12 @@ export interface RolloutCall {
   causedBy: string;
   ifMatch: string[] | undefined;
   waitS: number;
+  /** Of the idempotency key: a call that is tried again after its first process died goes on with what that began. */
+  requestId?: string | undefined;
 }
+
+/** The kind of operation that a rollout is. */
+const KINDS = { push: 'deploy', rollout: 'rollout', rollback: 'rollback' } as const;
 
 const SUPERSEDED: Failure = { code: 'API_ROLLOUT_SUPERSEDED', message: 'a later rollout went ahead' };
 
@@ -45,6 +53,7 @@ export class RolloutsService {
     private readonly apps: AppsService,
     private readonly requirements: RequirementsService,
     private readonly policies: PoliciesService,
+    private readonly operations: OperationsService,
     private readonly wakeups: Wakeups,
   ) {}
 
@@ -53,7 +62,7 @@ export class RolloutsService {
    * waits for approval ends when another version is rolled out. undefined: it is served, and nothing is under way. Throws API_VERSION_NOT_FOUND,
    * API_VARIABLE_REQUIRED, API_STORE_LABEL_UNKNOWN, BUNDLE_MANIFEST_INVALID.
    */
-  async start(db: Db, app: AppRecord, version: number, { settings: said = {}, ...why }: RolloutCause): Promise<RolloutRecord | undefined> {
+  async start(db: Db, app: AppRecord, version: number, { settings: said = {}, requestId, ...why }: RolloutCause): Promise<RolloutRecord | undefined> {
     await this.requirements.requireAllOf(db, app, version);
     const active = app.rollout ? await this.repository.active(db, app.channel.id) : [];
     const newest = active.at(-1);
@@ -63,12 +72,25 @@ export class RolloutsService {
     if (!newest && servesOnly(app.channel, version)) return undefined;
     const asks = await this.policies.asksOf(db, app, version, why.cause);
     const rollout = await this.repository.create(db, { channelId: app.channel.id, version, ...why, strategy, keyHeader, policy, asks });
+    const target = { app: app.name, channel: app.channel.channel, version };
+    await this.operations.begin({ kind: KINDS[why.cause], target, causedBy: why.causedBy, appId: app.id, rolloutId: rollout.id, requestId }, db);
     for (const awaiting of active) {
       if (awaiting.phase === 'awaiting-approval') await this.stepper.end(db, awaiting, { state: 'aborted', failure: SUPERSEDED });
     }
     const moved = await this.advance.advance(db, app.channel, [...active, rollout]);
     if (!moved) await this.repository.announce(db, app.id);
     return rollout;
+  }
+
+  /** The rollout that the same request has begun before, of an app that is locked. */
+  async begunBy(db: Db, requestId: string | undefined): Promise<RolloutRecord | undefined> {
+    const id = requestId === undefined ? undefined : await this.operations.rolloutOfRequest(requestId, db);
+    return id === undefined ? undefined : this.repository.find(id, db);
+  }
+
+  /** The operation that a rollout is. */
+  operationOf(rollout: Pick<RolloutRecord, 'id'>): Promise<number | undefined> {
+    return this.operations.ofRollout(rollout.id);
   }
 
   /** Waits until the rollout has ended, or is paused until somebody decides; answers what it is by then. */
@@ -105,12 +127,15 @@ export class RolloutsService {
   }
 
   private async run(name: string, call: RolloutCall, cause: RolloutCause['cause'], choose: (db: Db, app: AppRecord) => number | Promise<number>, settings: RolloutSettings = {}): Promise<RolloutView> {
+    const { causedBy, requestId } = call;
     const begun = await this.apps.change(name, { ifMatch: call.ifMatch }, async (db, app) => {
+      const before = await this.begunBy(db, requestId);
+      if (before) return { app, version: before.version, rollout: before };
       const version = await choose(db, app);
-      return { app, version, rollout: await this.start(db, app, version, { cause, causedBy: call.causedBy, settings }) };
+      return { app, version, rollout: await this.start(db, app, version, { cause, causedBy, settings, requestId }) };
     });
     const { app, version, rollout } = begun;
-    if (!rollout) return this.view(app, version, { rollout: null, generation: app.channel.generation, state: 'serving' });
+    if (!rollout) return this.view(app, version, { rollout: null, operation: null, generation: app.channel.generation, state: 'serving' });
     return this.outcome(app, rollout, call.waitS);
   }
 
@@ -119,11 +144,12 @@ export class RolloutsService {
     const { id, version, state, phase, generation, failure, asks } = await this.wait(app, rollout, waitS);
     if (failure?.code === SUPERSEDED.code) throw new WhorlError('API_ROLLOUT_FAILED', `a later rollout of ${app.name} went ahead of this one to version ${version}`);
     if (failure) throw toError(failure);
-    if (state === 'paused' && phase === 'awaiting-approval') return this.view(app, version, { rollout: Number(id), generation, state: phase, asks: asks! });
-    return this.view(app, version, { rollout: Number(id), generation, state: state === 'promoted' ? 'serving' : 'pending' });
+    const operation = (await this.operations.ofRollout(id)) ?? null;
+    if (state === 'paused' && phase === 'awaiting-approval') return this.view(app, version, { rollout: Number(id), operation, generation, state: phase, asks: asks! });
+    return this.view(app, version, { rollout: Number(id), operation, generation, state: state === 'promoted' ? 'serving' : 'pending' });
   }
 
-  private view(app: AppRecord, version: number, how: Pick<RolloutView, 'rollout' | 'generation' | 'state' | 'asks'>): RolloutView {
+  private view(app: AppRecord, version: number, how: Pick<RolloutView, 'rollout' | 'operation' | 'generation' | 'state' | 'asks'>): RolloutView {
     return { app: app.name as AppName, version: version as VersionNumber, ...how, url: this.apps.urlOf(app.name) };
   }
 }

@@ -1,4 +1,4 @@
-import { Controller, Delete, Get, HttpStatus, Patch, Post, Req, Res } from '@nestjs/common';
+import { Controller, Delete, Get, Patch, Post, Req, Res } from '@nestjs/common';
 import type { Response } from 'express';
 import type { ErrorCode } from '#contract/errors.js';
 import { BUNDLE_ERRORS } from '#contract/errors/bundle.js';
@@ -8,6 +8,7 @@ import { Endpoint, Input } from '#platform/http/endpoint.decorator.js';
 import { endpoint, type InputOf } from '#platform/http/endpoint.js';
 import { openUpload } from '#platform/http/upload.js';
 import { AppParams } from '../apps/app.schema.js';
+import { answerPush, pushCallOf } from '../versions/push-call.js';
 import { PushQuery, PushView } from '../versions/version.schema.js';
 import { AppendQuery, FileParams, FileView, UploadParams, UploadRequest, UploadView } from './upload.schema.js';
 import { UploadsService } from './uploads.service.js';
@@ -73,6 +74,7 @@ const FinishUpload = endpoint({
   responses: {
     201: { description: 'A new version.', body: PushView },
     200: { description: 'These files are a version already.', body: PushView },
+    202: { description: 'With `Prefer: respond-async`: the version is stored, and its rollout goes on as the operation that Location names.', body: PushView },
   },
   errors: ['API_UPLOAD_NOT_FOUND', 'API_UPLOAD_INCOMPLETE', 'API_VARIABLE_REQUIRED', 'API_STORE_LABEL_UNKNOWN', ...REFUSALS],
 });
@@ -118,8 +120,6 @@ export class UploadsController {
   async finish(@Input() { params, query }: InputOf<typeof FinishUpload>, @Req() request: ApiRequest, @Res({ passthrough: true }) response: Response): Promise<PushView> {
     const gone = new AbortController();
     response.on('close', () => response.writableFinished || gone.abort());
-    const { created, view } = await this.uploads.finish(params.app, params.upload, { ...query, pushedBy: request.principal!.name, signal: gone.signal });
-    response.status(created ? HttpStatus.CREATED : HttpStatus.OK).location(`/v1/apps/${view.app}/versions/${view.version}`);
-    return view;
+    return answerPush(request, response, await this.uploads.finish(params.app, params.upload, { ...pushCallOf(request, response, query), signal: gone.signal }));
   }
 }

@@ -5,8 +5,8 @@ import type { AppName, Digest } from '#contract/ids.js';
 import { eachAtOnce } from '#platform/each-at-once.js';
 import type { Upload } from '#platform/http/upload.js';
 import { HoldingsService } from '../collection/holdings.service.js';
-import type { PushQuery, PushView } from '../versions/version.schema.js';
-import { VersionsService } from '../versions/versions.service.js';
+import type { PushView } from '../versions/version.schema.js';
+import { type VersionCall, VersionsService } from '../versions/versions.service.js';
 import { eachOnce, type UploadRecord, UploadRepository } from './upload.repository.js';
 import type { FileView, UploadRequest, UploadView } from './upload.schema.js';
 
@@ -14,8 +14,7 @@ import type { FileView, UploadRequest, UploadView } from './upload.schema.js';
 const LIFE_MS = 24 * 60 * 60_000;
 const LOOKS_AT_ONCE = 16;
 
-export interface FinishCall extends PushQuery {
-  pushedBy: string;
+export interface FinishCall extends VersionCall {
   signal: AbortSignal;
 }
 

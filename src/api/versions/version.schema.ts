@@ -39,6 +39,7 @@ export const PushView = z.object({
   state: State,
   reason: Reason,
   rollout: z.int().optional().describe('Number of its rollout while that goes on.'),
+  operation: z.int().optional().describe('Number of the operation that the rollout is, while it goes on.'),
   asks: z.array(Capability).optional().describe('What they must agree to.'),
   url: z.string(),
   warnings: z.array(z.string()).describe('What is worth changing in the manifest.'),

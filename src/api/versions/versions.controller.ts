@@ -1,4 +1,4 @@
-import { Controller, Get, HttpStatus, Inject, Post, Req, Res } from '@nestjs/common';
+import { Controller, Get, Inject, Post, Req, Res } from '@nestjs/common';
 import type { Response } from 'express';
 import { BUNDLE_ERRORS } from '#contract/errors/bundle.js';
 import { REGISTRY_ERRORS } from '#contract/errors/registry.js';
@@ -12,6 +12,7 @@ import { openUpload } from '#platform/http/upload.js';
 import { Lifetime } from '#platform/lifetime.js';
 import { CONTROL_CONFIG } from '#platform/platform.module.js';
 import { AppParams } from '../apps/app.schema.js';
+import { answerPush, pushCallOf } from './push-call.js';
 import { BUNDLE_TYPES, ImagePush, PushQuery, PushView, VersionParams, VersionSummary, VersionView } from './version.schema.js';
 import { VersionsService } from './versions.service.js';
 
@@ -32,6 +33,7 @@ const PushVersion = endpoint({
   responses: {
     201: { description: 'A new version.', body: PushView },
     200: { description: 'These bytes, or this image, are a version already.', body: PushView },
+    202: { description: 'With `Prefer: respond-async`: the version is stored, and its rollout goes on as the operation that Location names.', body: PushView },
   },
   errors: ['API_MEDIA_TYPE_UNSUPPORTED', 'API_REQUEST_ABORTED', 'API_VARIABLE_REQUIRED', 'API_STORE_LABEL_UNKNOWN', ...REFUSALS],
 });
@@ -65,14 +67,13 @@ export class VersionsController {
   @Post()
   @Endpoint(PushVersion)
   async push(@Input() { params, query, body }: InputOf<typeof PushVersion>, @Req() request: ApiRequest, @Res({ passthrough: true }) response: Response): Promise<PushView> {
-    const call = { ...query, pushedBy: request.principal!.name };
-    const { created, view } = body
+    const call = pushCallOf(request, response, query);
+    const pushed = body
       ? await this.versions.pushImage(params.app, { ...call, ...body, hosts: this.hostsOf(request), signal: this.lifetime.signal })
       : await this.versions.push(params.app, { ...call, ...openUpload(request, response, BUNDLE_TYPES), declaredBytes: Number(request.get('content-length') ?? 0) });
     // A repeated request that names an image is known by its body.
-    if (!body) request.bodyDigest = view.digest;
-    response.status(created ? HttpStatus.CREATED : HttpStatus.OK).location(`/v1/apps/${view.app}/versions/${view.version}`);
-    return view;
+    if (!body) request.bodyDigest = pushed.view.digest;
+    return answerPush(request, response, pushed);
   }
 
   private hostsOf(request: ApiRequest): string[] {

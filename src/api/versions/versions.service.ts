@@ -24,6 +24,8 @@ import type { PushQuery, PushView, VersionSummary, VersionView } from './version
 
 export interface VersionCall extends PushQuery {
   pushedBy: string;
+  /** Of the idempotency key: see `RolloutCall`. */
+  requestId?: string | undefined;
 }
 
 export interface PushCall extends VersionCall {
@@ -92,12 +94,13 @@ export class VersionsService {
     const [limits, nodes, grant] = await Promise.all([this.fleet.limits(), this.fleet.live(), this.grants.ofApp(app)]);
     const warnings = [...(unsigned === undefined ? [] : [unsigned]), ...(bundle.warnings ?? []), ...limitWarnings(bundle.app, limits), ...fileWarnings(bundle.app, grant, nodes.length)];
     const asks = waited?.state === 'paused' && waited.phase === 'awaiting-approval' ? { asks: waited.asks ?? [] } : undefined;
-    const under = waited && waited.endedAt === null ? { rollout: Number(waited.id) } : undefined;
+    const operation = waited && (await this.rollouts.operationOf(waited));
+    const under = waited && waited.endedAt === null ? { rollout: Number(waited.id), ...(operation !== undefined && { operation }) } : undefined;
     return { created, view: { app: appName, version, digest, state, ...(reason && { reason }), ...under, ...asks, url: this.apps.urlOf(name), warnings } };
   }
 
   /** Makes the version in a transaction that has locked the app, and begins its rollout unless told otherwise. Throws API_VARIABLE_REQUIRED, API_STORE_LABEL_UNKNOWN, BUNDLE_MANIFEST_INVALID. */
-  async make(db: Db, locked: AppRecord, bundle: IngestedBundle | IngestedImage, { rollout, pushedBy }: Pick<VersionCall, 'rollout' | 'pushedBy'>): Promise<MadeVersion> {
+  async make(db: Db, locked: AppRecord, bundle: IngestedBundle | IngestedImage, { rollout, pushedBy, requestId }: Pick<VersionCall, 'rollout' | 'pushedBy' | 'requestId'>): Promise<MadeVersion> {
     const known = await this.repository.findByDigest(db, locked.id, bundle.digest);
     // It is of the version, whether it is rolled out now or later.
     settingsOfManifest(bundle.manifest);
@@ -110,7 +113,8 @@ export class VersionsService {
     await this.holdings.note(db, locked, number, bundle.app);
     await this.stores.noteDefaults(db, locked, [number]);
     const settings = rollout === undefined ? {} : { strategy: rollout };
-    const begun = rollout === 'none' ? undefined : await this.rollouts.start(db, locked, number, { cause: 'push', causedBy: pushedBy, settings });
+    const before = await this.rollouts.begunBy(db, requestId);
+    const begun = before ?? (rollout === 'none' ? undefined : await this.rollouts.start(db, locked, number, { cause: 'push', causedBy: pushedBy, settings, requestId }));
     return { number, created: known === undefined, rollout: begun };
   }
 

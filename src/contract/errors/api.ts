@@ -59,6 +59,10 @@ export const API_ERRORS = {
   API_PUSH_SUPERSEDED: { status: 409, title: 'The pushed tag is not deployed', fault: 'user', hint: 'The message says what went before it. POST /v1/apps/{app}/versions with {"image": "…"} deploys it all the same.' },
   API_SWITCH_TIMEOUT: { status: 504, title: 'The nodes did not confirm the change in time', fault: 'system', hint: 'The change is stored and the nodes will take it; look at those that the message names.' },
 
+  API_OPERATION_NOT_FOUND: { status: 404, title: 'No such operation', fault: 'user', hint: 'GET /v1/operations lists the operations.' },
+  API_OPERATION_ENDED: { status: 409, title: 'The operation has ended', fault: 'user', hint: 'GET /v1/operations/{operation} has what came of it; POST /v1/apps/{app}/rollback takes back what a deploy or rollout has done.' },
+  API_OPERATION_NOT_CANCELLABLE: { status: 409, title: 'The operation cannot be cancelled', fault: 'user', hint: 'Wait for its end: GET /v1/operations/{operation}?wait=60.' },
+
   API_IDEMPOTENCY_KEY_REUSED: { status: 422, title: 'The idempotency key belongs to another request', fault: 'user', hint: 'Use a new Idempotency-Key for a new request.' },
   API_IDEMPOTENCY_KEY_IN_USE: { status: 409, title: 'A request with this idempotency key is under way', fault: 'user', hint: 'Retry in a moment to get its answer.' },
 

@@ -16,4 +16,6 @@ export interface ApiRequest extends Request {
   principal?: Principal;
   /** SHA-256 of a body that was streamed, set by its handler: an idempotency key covers the body with it. */
   bodyDigest?: string;
+  /** Of the idempotency key, when there is one: what begins under it can be found again by the same request. */
+  idempotencyId?: string;
 }

@@ -28,6 +28,7 @@ export class IdempotencyInterceptor implements NestInterceptor {
 
     const id = sha256(JSON.stringify([request.principal?.name, request.method, request.path, key]));
     const fingerprint = sha256(JSON.stringify([request.originalUrl, spec.streamedBody && !request.is('json') ? null : (request.body ?? null)]));
+    request.idempotencyId = id;
     const known = await this.answers.claim(id, fingerprint);
     if (known) return of(await replay(known, { key, fingerprint, request, response }));
     return of(await this.run(id, next, { request, response }));

@@ -36,6 +36,12 @@ import { PlatformCountsRepository } from './metrics/platform-counts.repository.j
 import { FleetService } from './nodes/fleet.service.js';
 import { JournalRepository } from './nodes/journal.repository.js';
 import { JournalService } from './nodes/journal.service.js';
+import { DrainRepository } from './nodes/drain.repository.js';
+import { DrainService } from './nodes/drain.service.js';
+import { NodeMessageRepository } from './nodes/node-message.repository.js';
+import { NodeResourceController } from './nodes/node-resource.controller.js';
+import { NodeResourceRepository } from './nodes/node-resource.repository.js';
+import { NodeResourceService } from './nodes/node-resource.service.js';
 import { NodeRepository } from './nodes/node.repository.js';
 import { NodesController } from './nodes/nodes.controller.js';
 import { NodesService } from './nodes/nodes.service.js';
@@ -109,6 +115,7 @@ const CONTROLLERS = [
   HealthController,
   KeepingController,
   LogsController,
+  NodeResourceController,
   NodesController,
   OperationsController,
   PoliciesController,
@@ -128,15 +135,18 @@ const REPOSITORIES = [
   AppRepository,
   CollectionRepository,
   DeployOnPushRepository,
+  DrainRepository,
   HealthRepository,
   HoldingRepository,
   IdempotencyRepository,
   JournalRepository,
   JudgementRepository,
   LogRepository,
+  NodeMessageRepository,
   NodeRepository,
   OperationRepository,
   PlatformCountsRepository,
+  NodeResourceRepository,
   PolicyRepository,
   RolloutRepository,
   RuntimeConfigRepository,
@@ -163,6 +173,7 @@ const SERVICES = [
   DeployOnPushService,
   DeployerService,
   DiffService,
+  DrainService,
   FleetService,
   GrantsService,
   HealthService,
@@ -171,6 +182,7 @@ const SERVICES = [
   JudgeService,
   KeepingService,
   LogsService,
+  NodeResourceService,
   NodesService,
   OperationsService,
   PoliciesService,

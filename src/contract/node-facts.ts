@@ -75,6 +75,8 @@ export const NodeFacts = z.object({
   gateway: GatewayAddress.nullable().default(null),
   farewell: NodeFarewell.nullable().default(null),
   letGo: LetGo.default(NOTHING_LET_GO),
+  /** Usage and logs of its journals that the control plane has not taken yet. */
+  unshippedBytes: z.int().nonnegative().default(0),
   /** The release that it runs. */
   platform: z.string().max(64).optional(),
 });
@@ -97,10 +99,26 @@ export const NodeHeartbeat = z.object({
 });
 export type NodeHeartbeat = z.infer<typeof NodeHeartbeat>;
 
-/** `report`: the control plane does not have the report that the heartbeat names, and asks for the whole. */
-export const HeartbeatReceipt = z.object({ wants: z.enum(['nothing', 'report']) });
-export type HeartbeatReceipt = z.infer<typeof HeartbeatReceipt>;
+/** What the control plane says to a report or a heartbeat. */
+export const NodeReceipt = z.object({
+  /** `old`: a later message of this start came first. `superseded`: there was a later start; this one is ignored. */
+  taken: z.enum(['taken', 'old', 'superseded']),
+  /** The newest start that it knows of. */
+  startCount: z.int().nonnegative(),
+  /** It does not have the report that the heartbeat names. */
+  wants: z.enum(['nothing', 'report']),
+  /** To a node that is leaving: nothing is to be waited for any more. */
+  mayGo: z.boolean(),
+  /** Its clock, ms since the epoch. */
+  nowMs: z.number(),
+});
+export type NodeReceipt = z.infer<typeof NodeReceipt>;
 
 /** What the operator wants of a node. Cordoned: it keeps what it has and gets nothing new. Draining: what it has moves away. Removed: it is gone for good. */
 export const NodeWish = z.enum(['active', 'cordoned', 'draining', 'removed']);
 export type NodeWish = z.infer<typeof NodeWish>;
+
+/** The wish as placement takes it: a node that is leaving is drained, whoever began it. */
+export function effectiveWish(wanted: NodeWish, farewell: NodeFarewell | null): NodeWish {
+  return farewell !== null && wanted !== 'removed' ? 'draining' : wanted;
+}

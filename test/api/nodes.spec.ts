@@ -63,8 +63,8 @@ describe('the routes of nodes', () => {
 
   describe('a report', () => {
     it('is taken', async () => {
-      expect(await report(fine)).toMatchObject({ status: 204 });
-      expect(await report(fine)).toMatchObject({ status: 204 });
+      expect(await report(fine)).toMatchObject({ status: 200, body: { taken: 'taken', wants: 'nothing' } });
+      expect(await report(fine)).toMatchObject({ status: 200, body: { taken: 'taken', wants: 'nothing' } });
     });
 
     it('keeps the node alive though it says nothing new', async () => {

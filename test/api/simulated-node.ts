@@ -148,7 +148,7 @@ export class SimulatedNode {
   private async report(): Promise<void> {
     const report: NodeReportInput = { node: this.name as NodeReportInput['node'], incarnation: this.incarnation, runners: 2, ...(this.engines && { engines: this.engines }), ...(this.limits && { limits: this.limits }), statuses: this.statuses() };
     const response = await this.request('PUT', 'report', report);
-    if (response.status !== 204) throw new Error(`report: ${response.status} ${await response.text()}`);
+    if (!response.ok) throw new Error(`report: ${response.status} ${await response.text()}`);
   }
 }
 

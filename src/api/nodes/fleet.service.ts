@@ -1,6 +1,5 @@
-import { createHash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import type { AssignmentStatus, NodeReport } from '#contract/assignment.js';
+import type { AssignmentStatus } from '#contract/assignment.js';
 import type { ComponentLimits } from '#contract/bundle/component-limits.js';
 import type { Db } from '#platform/prisma/prisma.service.js';
 import { Wakeups } from '#platform/wakeups.js';
@@ -21,15 +20,7 @@ export class FleetService {
     private readonly wakeups: Wakeups,
   ) {}
 
-  /** Takes a report. True when it says something new. */
-  async record(report: NodeReport): Promise<boolean> {
-    const digest = createHash('sha256').update(JSON.stringify(report)).digest('hex');
-    if (await this.repository.touch(report.node, digest)) return false;
-    await this.repository.put(report, digest);
-    return true;
-  }
-
-  /** The live nodes (heard of within NODE_LOST_AFTER_MS) and what each says of the channel. */
+  /** The live nodes (heard of within NODE_LOST_AFTER_MS, neither stopped nor removed) and what each says of the channel. */
   async of(channel: ChannelIdentity, db?: Db): Promise<Fleet> {
     const { now, nodes } = await this.repository.fleetOf(channel, db);
     return { now, nodes: nodes.map((node) => ({ ...node, status: current(node.status, channel) })) };

@@ -2,16 +2,16 @@ import { Controller, Get, Post, Put, Res } from '@nestjs/common';
 import type { Response } from 'express';
 import { z } from 'zod';
 import { Engines, NodeAssignments, NodeReport, UNSAID_ENGINES } from '#contract/assignment.js';
-import { NodeName } from '#contract/ids.js';
 import { JournalBatch, JournalReceipt } from '#contract/journal.js';
+import { NodeHeartbeat, NodeReceipt } from '#contract/node-facts.js';
 import { NODE_ROUTES } from '#contract/node-routes.js';
 import { Endpoint, Input } from '#platform/http/endpoint.decorator.js';
 import { endpoint, type InputOf } from '#platform/http/endpoint.js';
 import { SchedulerService } from '../scheduler/scheduler.service.js';
 import { JournalService } from './journal.service.js';
+import { NodeParams } from './node.schema.js';
 import { NodesService } from './nodes.service.js';
 
-const NodeParams = z.object({ node: NodeName.describe('Name of the node.') });
 const MAX_WAIT_S = 120;
 const ofNodes = { tag: 'nodes', scopes: ['node'], params: NodeParams } as const;
 
@@ -30,9 +30,18 @@ const GetAssignments = endpoint({
 const PutReport = endpoint({
   ...ofNodes,
   summary: 'What a node holds',
-  description: 'After each change, and as a heartbeat.',
+  description: 'All that it says of itself, after each change. One that is older than another that came first changes nothing.',
   body: NodeReport,
-  responses: { 204: { description: 'The report is taken.', body: null } },
+  responses: { 200: { description: 'What became of the report.', body: NodeReceipt } },
+  errors: ['API_NODE_REMOVED'],
+});
+
+const PostHeartbeat = endpoint({
+  ...ofNodes,
+  summary: 'That a node is there',
+  description: 'And that nothing has changed since the report that it names.',
+  body: NodeHeartbeat,
+  responses: { 200: { description: 'Whether that is the report that is known.', body: NodeReceipt } },
 });
 
 const PostJournal = endpoint({
@@ -62,8 +71,14 @@ export class NodesController {
 
   @Put(NODE_ROUTES.report.path)
   @Endpoint(PutReport)
-  report(@Input() { params, body }: InputOf<typeof PutReport>): Promise<void> {
+  report(@Input() { params, body }: InputOf<typeof PutReport>): Promise<NodeReceipt> {
     return this.nodes.report(params.node, body);
+  }
+
+  @Post(NODE_ROUTES.heartbeat.path)
+  @Endpoint(PostHeartbeat)
+  heartbeat(@Input() { params, body }: InputOf<typeof PostHeartbeat>): Promise<NodeReceipt> {
+    return this.nodes.heartbeat(params.node, body);
   }
 
   @Post(NODE_ROUTES.journal.path)

@@ -176,6 +176,10 @@ const node = {
   WHORL_RUNNER_MEMORY_BYTES: z.coerce.number().int().positive().optional(),
   /** Where the node answers `GET /metrics` for Prometheus, as `host:port` (IPv6 in brackets); without it nowhere. */
   WHORL_METRICS_LISTEN: address.optional(),
+  /** Where the node's gateway listens for those of other nodes, as `host:port` (IPv6 in brackets); without it the node has no gateway. */
+  WHORL_GATEWAY_LISTEN: address.optional(),
+  /** Where other nodes reach it, as `host:port`; without it where it listens. */
+  WHORL_GATEWAY_ADDRESS: address.optional(),
   /** What a SQLite database in a file of the node may grow to, its log not counted. */
   WHORL_SQLITE_BYTES: positive(1024 * 1024 * 1024),
   /** Lets guests reach private addresses (RFC 1918, loopback) that their allowed_outbound_hosts name. */

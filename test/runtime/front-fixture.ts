@@ -124,6 +124,7 @@ export class TestFront {
       log: new Log({}, 'warn', (line) => this.faults.push(line)),
       blobPath: (digest) => blobs.path(digest),
       onHeavy: (app) => this.heavy.push(app),
+      gatewayPath: null,
       loaded,
       memory: { rssBytes: () => this.rssBytes, collect: () => this.collections++ },
       mend: async (_lane, { version }) => {

@@ -98,6 +98,7 @@ export class Agent {
       incarnation: this.incarnation,
       environment: options.environment,
       socketDir: dir.sockets,
+      hasGateway: config.WHORL_GATEWAY_LISTEN !== undefined,
       drainMs: DRAIN_MS,
       log,
       config: {

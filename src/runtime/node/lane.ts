@@ -49,6 +49,8 @@ interface LaneApp extends DesiredApp {
 
 export interface LaneOptions {
   kind: LaneKind;
+  /** Where its runners take what came in by other nodes; null: they do not. */
+  relayPath: string | null;
   /** What a runner has to finish its requests when another takes its place. */
   drainMs: number;
   log: Log;
@@ -107,7 +109,7 @@ export class Lane {
       // The first one alone, since port 0 becomes a port by it.
       const [first] = this.joined;
       try {
-        const port = await first!.call({ type: 'listen', target }, SWITCH_TIMEOUT_MS);
+        const port = await first!.call({ type: 'listen', target, relayPath: this.options.relayPath }, SWITCH_TIMEOUT_MS);
         this.target = 'port' in target ? { ...target, port: port! } : target;
         this.accepts(first!);
         await Promise.all([...this.joined].filter((runner) => runner !== first).map((runner) => this.listen(runner)));
@@ -338,7 +340,7 @@ export class Lane {
   }
 
   private async listen(runner: RunnerProcess): Promise<void> {
-    const { error } = await this.attempt(runner, { type: 'listen', target: this.target! });
+    const { error } = await this.attempt(runner, { type: 'listen', target: this.target!, relayPath: this.options.relayPath });
     if (!error) return this.accepts(runner);
     if (!(error instanceof RunnerGone)) this.options.log.error('a runner cannot listen', { pid: runner.pid, error });
     runner.kill();

@@ -37,6 +37,8 @@ export interface RunnerConfig {
   settings: GuestSettings;
   /** See `NodeConfig`. */
   verifyResetEvery: number;
+  /** Where the node's gateway listens; null: it has none, or the lane is behind another. */
+  gatewayPath: string | null;
   loaded: LoadedBounds;
   logLevel: LogLevel;
   /** Whether anybody wants to know how it is doing. */
@@ -56,7 +58,8 @@ export type RunnerCommand =
   | { type: 'remove'; app: AppKey }
   | { type: 'heavy'; apps: AppKey[]; socketPath: string | null }
   | { type: 'mended'; call: number; failure?: CommandFailure }
-  | { type: 'listen'; target: ListenTarget }
+  /** `relayPath`: where the gateway hands over what came in by other nodes; null: it does not. */
+  | { type: 'listen'; target: ListenTarget; relayPath: string | null }
   | { type: 'drain'; timeoutMs: number };
 
 /** How a runner is doing. */

@@ -1,3 +1,4 @@
+import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -47,6 +48,7 @@ async function init(config: RunnerConfig): Promise<void> {
     log,
     blobPath: (digest: Digest) => join(config.blobsDir, toBlobPath(digest)),
     onHeavy: (app, channel) => say({ type: 'heavy', app: { app, channel } }),
+    gatewayPath: config.gatewayPath,
     loaded: config.loaded,
     memory: new RunnerMemory(),
     mend: ({ app, channel }, stored) => mending.ask((call) => say({ type: 'mend', call, app: { app, channel }, stored })),
@@ -66,7 +68,7 @@ async function warmUp(cold: Front): Promise<void> {
 }
 
 /** The port, where there is one. */
-function listen({ server }: Front, target: ListenTarget): Promise<number | undefined> {
+function listen(server: Server, target: ListenTarget): Promise<number | undefined> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
     server.listen(target, () => {
@@ -89,7 +91,9 @@ async function run(command: RunnerCommand): Promise<number | undefined> {
     case 'remove': return void front.remove(command.app.app, command.app.channel);
     case 'heavy': return void front.setHeavy(command.apps, command.socketPath);
     case 'mended': return mending.settle(command.call, command.failure);
-    case 'listen': return listen(front, command.target);
+    case 'listen':
+      if (command.relayPath !== null) await listen(front.relayServer, { path: command.relayPath });
+      return listen(front.server, command.target);
     case 'drain':
       await front.drain(command.timeoutMs);
       beat();

@@ -26,15 +26,20 @@ const EXTRA_IDLE_MS = 60_000;
 /** sockaddr_un holds 108 bytes on Linux, 104 elsewhere. */
 const MAX_SOCKET_PATH_BYTES = 100;
 const SOCKET = 'heavy.sock';
+const GATEWAY_SOCKET = 'gateway.sock';
+const RELAY_SOCKET = 'relay.sock';
+const LONGEST_SOCKET = GATEWAY_SOCKET;
 
 export interface SupervisorOptions {
   runners: number;
   /** Random for each start of the node. */
   incarnation: string;
-  config: Omit<RunnerConfig, 'lane' | 'writer'>;
+  config: Omit<RunnerConfig, 'lane' | 'writer' | 'gatewayPath'>;
+  /** Whether the node has a gateway. */
+  hasGateway: boolean;
   /** As for `cluster.fork`. */
   environment: Record<string, string | undefined>;
-  /** For the socket of the heavy lane; nobody else uses it. */
+  /** For the sockets between its processes; nobody else uses it. */
   socketDir: string;
   drainMs: number;
   log: Log;
@@ -83,6 +88,11 @@ export class Supervisor {
     this.heavy = this.lane('heavy', () => this.announceHeavy());
     this.shared.resize(options.runners);
     this.watch = setInterval(() => this.look(), WATCH_MS);
+  }
+
+  /** Where the gateway listens for runners, and runners for the gateway; null: the node has none. */
+  get gatewaySockets(): { gateway: string; relay: string } | null {
+    return this.options.hasGateway ? { gateway: join(this.socketDir, GATEWAY_SOCKET), relay: join(this.socketDir, RELAY_SOCKET) } : null;
   }
 
   /** Runners that accept. */
@@ -140,6 +150,7 @@ export class Supervisor {
   private lane(kind: LaneKind, onAccepting: () => void): Lane {
     return new Lane({
       kind,
+      relayPath: kind === 'shared' ? (this.gatewaySockets?.relay ?? null) : null,
       drainMs: kind === 'shared' ? this.options.drainMs : this.options.config.limits.wallMs,
       log: this.options.log,
       spawn: () => this.spawn(kind),
@@ -163,7 +174,7 @@ export class Supervisor {
       this.writers.delete(writer);
       this.options.onRunnerGone(writer);
     });
-    return { runner, init: { type: 'init', config: { ...this.options.config, lane, writer } } };
+    return { runner, init: { type: 'init', config: { ...this.options.config, lane, writer, gatewayPath: lane === 'shared' ? (this.gatewaySockets?.gateway ?? null) : null } } };
   }
 
   /** An app needs the heavy lane, or goes on needing it. */
@@ -245,8 +256,8 @@ export class Supervisor {
 
 /** The folder itself, or one of a shorter path where that is needed. Only this user may enter it. */
 function makeSocketDir(wanted: string): string {
-  if (Buffer.byteLength(join(wanted, SOCKET)) > MAX_SOCKET_PATH_BYTES) {
-    const base = Buffer.byteLength(join(tmpdir(), 'whorl-XXXXXX', SOCKET)) > MAX_SOCKET_PATH_BYTES ? '/tmp' : tmpdir();
+  if (Buffer.byteLength(join(wanted, LONGEST_SOCKET)) > MAX_SOCKET_PATH_BYTES) {
+    const base = Buffer.byteLength(join(tmpdir(), 'whorl-XXXXXX', LONGEST_SOCKET)) > MAX_SOCKET_PATH_BYTES ? '/tmp' : tmpdir();
     return mkdtempSync(join(base, 'whorl-'));
   }
   rmSync(wanted, { recursive: true, force: true });

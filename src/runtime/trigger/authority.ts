@@ -1,11 +1,17 @@
 /** `host` or `host:port` (RFC 3986, section 3.2.2, without what no app's host can hold). */
 const AUTHORITY = /^(?:\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::\d{1,5})?$/i;
 
+/** Whom a request is for. */
+export interface RequestTarget {
+  authority: string;
+  pathWithQuery: string;
+}
+
 /**
  * The authority that a request is for, and its target in origin form. An absolute target counts more than Host (RFC 9112, section
  * 3.2.2). undefined: Host is missing, there several times, or damaged, which is answered with 400 (RFC 9112, section 3.2).
  */
-export function readTarget(url: string, rawHeaders: readonly string[]): { authority: string; pathWithQuery: string } | undefined {
+export function readTarget(url: string, rawHeaders: readonly string[]): RequestTarget | undefined {
   let host: string | undefined;
   for (let i = 0; i < rawHeaders.length; i += 2) {
     const name = rawHeaders[i]!;

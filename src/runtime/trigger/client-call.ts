@@ -7,6 +7,8 @@ export interface ClientCall {
   response: ServerResponse;
   /** The client waits for `100 Continue` before it sends the body. */
   expectsContinue: boolean;
+  /** It came in by another node, whose gateway handed it over. */
+  isRelayed: boolean;
   front: ClientFront;
 }
 

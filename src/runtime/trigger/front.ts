@@ -1,29 +1,32 @@
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Server } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { WhorlError } from '#contract/errors.js';
-import type { AppName, ChannelName, Digest, VersionNumber } from '#contract/ids.js';
-import type { Log } from '#platform/log.js';
-import type { GuestSettings } from '#runtime/capability/guest-settings.js';
+import type { AppName, ChannelName, VersionNumber } from '#contract/ids.js';
 import { Admission } from '#runtime/component/admission.js';
 import { ThreadCpuClock } from '#runtime/component/cpu-clock.js';
 import { ClientGone } from '#runtime/component/failure.js';
 import { Deadlines } from '#runtime/component/deadlines.js';
-import { SHARED_LANE_CPU_MS, type PlatformLimits } from '#runtime/component/limits.js';
+import { SHARED_LANE_CPU_MS } from '#runtime/component/limits.js';
 import { ModuleCache } from '#runtime/component/module-cache.js';
 import { Meter } from '#runtime/meter/meter.js';
 import type { SampledChannel } from '#runtime/meter/version-samples.js';
 import { AppVersion } from './app-version.js';
 import { Arrivals } from './arrivals.js';
 import { AnswerBatch } from './answer-batch.js';
-import { readTarget, toHostName } from './authority.js';
-import { ChannelTable, pickVersion, toChannelKey } from './channel-table.js';
+import { readTarget, type RequestTarget, toHostName } from './authority.js';
+import { ChannelTable, pickVersion, type ServedChannel, toChannelKey } from './channel-table.js';
 import type { ClientCall, ClientFront } from './client-call.js';
+import type { FrontOptions } from './front-options.js';
+import { GatewayProxy } from './gateway-proxy.js';
+import { GenerationWait } from './generation-wait.js';
 import { answerBusy, HeavyProxy } from './heavy-proxy.js';
 import { clientBounds, drainServer, makeHttpServer, NO_CLIENT_BOUNDS } from './http-server.js';
 import { readLaneHeaders } from './lane-headers.js';
 import { answerStatic } from './loaded-version.js';
-import { type LoadedBounds, LoadedVersions, type ProcessMemory } from './loaded-versions.js';
-import { answerBadHost, answerNotFound, answerNotReady, answerUnknownHost, answerWellKnown, WELL_KNOWN } from './platform-answers.js';
+import { LoadedVersions } from './loaded-versions.js';
+import { answerBadHost, answerMisdirected, answerNotFound, answerNotReady, answerUnknownHost, answerWellKnown, WELL_KNOWN } from './platform-answers.js';
+import { type RelayedRequest, readRelayFields } from './relay/relay-head.js';
+import { RelayedResponse } from './relay/relayed-response.js';
+import { hostOfClient } from './request-headers.js';
 import type { RequestRoute } from './request-route.js';
 import { announcesBody } from './request-body.js';
 import { RoutedRequest } from './routed-request.js';
@@ -32,33 +35,6 @@ import type { StoredVersion } from './stored-version.js';
 import { TurnQueue } from './turn-queue.js';
 import type { AppLane, VersionHost } from './version-host.js';
 import { askInProcess, toWarmUpLane, type WarmUpApp } from './warm-up.js';
-
-export interface FrontOptions {
-  /** In the shared lane an invocation may use little CPU, and heavy apps are handed over; the heavy lane takes them. */
-  lane: 'shared' | 'heavy';
-  /** Domain below which apps have their hosts, and the port of their URLs: for the answer to an unknown host. */
-  appDomain: string;
-  publicPort: number;
-  stateDir: string;
-  limits: PlatformLimits;
-  allowPrivateHosts: boolean;
-  settings: GuestSettings;
-  /** See `ComponentHost`. */
-  verifyResetEvery: number;
-  meter: Meter;
-  log: Log;
-  /** Where a blob's file is; everything a version needs is there before it is prepared. */
-  blobPath(digest: Digest): string;
-  /** An app struck the shared lane's bound, or (in the heavy lane) still needs the heavy lane. */
-  onHeavy(app: AppName, channel: ChannelName): void;
-  /** Which versions stay loaded. */
-  loaded: LoadedBounds;
-  memory: ProcessMemory;
-  /** Has blobs of a version that are missing or damaged fetched again. Throws a WhorlError. */
-  mend(lane: Pick<AppLane, 'app' | 'channel'>, stored: StoredVersion): Promise<void>;
-  /** A version that was held, and started once, was asked for and cannot be loaded. */
-  onUnloadable(app: AppName, channel: ChannelName, stored: StoredVersion, failure: WhorlError): void;
-}
 
 /** A channel of an app and what is held of it; nothing of that is loaded yet. */
 export interface KnownChannel {
@@ -83,14 +59,22 @@ const MAX_TURN_MS = 2;
 const WARM_UP_REQUESTS = 3;
 /** On top of the longest invocation: waiting in the heavy lane. */
 const HEAVY_SLACK_MS = 15_000;
+/** The same: finding a node, and having an app brought to one. */
+const GATEWAY_SLACK_MS = 30_000;
+/** A request from a node that knows of a newer generation waits so long for this process to switch. */
+const SWITCH_WAIT_MS = 2_000;
 
 /** The HTTP trigger of one runner: which app, which version, which component; and the way back. */
 export class Front implements ClientFront {
   readonly server: Server;
+  /** For requests that came in by other nodes, from the node's gateway. */
+  readonly relayServer: Server;
   private readonly channels = new ChannelTable((lane, stored) =>
     this.options.lane === 'shared' ? new Shadow(lane.shadow!, this.host, this.loaded, lane, stored) : null);
   private readonly host: VersionHost;
   private readonly heavy: HeavyProxy;
+  private readonly gateway: GatewayProxy | null;
+  private readonly behind: GenerationWait;
   private readonly loaded: LoadedVersions;
   private readonly arrivals: Arrivals;
   private readonly sweeper: NodeJS.Timeout;
@@ -126,6 +110,13 @@ export class Front implements ClientFront {
       headTimeoutMs: limits.wallMs + HEAVY_SLACK_MS,
       onError: (error, { app, requestId }) => log.warn('handing over to the heavy lane failed', { app, requestId, error }),
     });
+    this.gateway = options.gatewayPath === null ? null : new GatewayProxy({
+      socketPath: options.gatewayPath,
+      deadlines,
+      headTimeoutMs: limits.wallMs + GATEWAY_SLACK_MS,
+      onError: (error, requestId) => log.warn('handing over to the gateway failed', { requestId, error }),
+    });
+    this.behind = new GenerationWait(deadlines, SWITCH_WAIT_MS);
     this.loaded = new LoadedVersions(options.loaded, options.memory);
     this.sweeper = setInterval(() => this.loaded.sweep(Date.now()), LOADED_SWEEP_MS).unref();
     this.arrivals = new Arrivals({
@@ -137,7 +128,12 @@ export class Front implements ClientFront {
       },
     });
     const bounds = options.lane === 'heavy' ? NO_CLIENT_BOUNDS : clientBounds(limits.wallMs);
-    this.server = makeHttpServer(bounds, (request, response, expectsContinue) => this.handle(request, response, expectsContinue));
+    this.server = makeHttpServer(bounds, (request, response, expectsContinue) => this.handle({ request, response, expectsContinue, isRelayed: false, front: this }));
+    this.relayServer = makeHttpServer(
+      NO_CLIENT_BOUNDS,
+      (request, response, expectsContinue) => this.handle({ request, response, expectsContinue, isRelayed: true, front: this }),
+      RelayedResponse,
+    );
   }
 
   /**
@@ -167,7 +163,7 @@ export class Front implements ClientFront {
       for (const stored of versions) {
         if (held?.get(stored.version)?.stored.artifact !== stored.artifact) this.channels.add(lane, new AppVersion(this.host, this.loaded, lane, stored));
       }
-      if (served) this.channels.serve(served);
+      if (served) this.switchTo(served);
     }
   }
 
@@ -188,7 +184,7 @@ export class Front implements ClientFront {
   async serve(lane: AppLane): Promise<void> {
     const cold = this.channels.coldSuccessors(lane);
     if (cold.length > 0) await Promise.all(cold.map((version) => version.load()));
-    this.channels.serve(lane);
+    this.switchTo(lane);
   }
 
   /** Whether a version can answer without being loaded first. */
@@ -243,12 +239,17 @@ export class Front implements ClientFront {
   async drain(timeoutMs: number): Promise<void> {
     this.draining = true;
     clearInterval(this.sweeper);
-    await drainServer(this.server, timeoutMs);
+    await Promise.all([drainServer(this.server, timeoutMs), drainServer(this.relayServer, timeoutMs)]);
     await this.clock.close();
   }
 
-  private handle(request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void {
-    if (this.arrived.push({ request, response, expectsContinue, front: this }) === 1) setImmediate(this.beginArrived);
+  private switchTo(lane: AppLane): void {
+    this.channels.serve(lane);
+    this.behind.switched(toChannelKey(lane.app, lane.channel), lane.generation);
+  }
+
+  private handle(call: ClientCall): void {
+    if (this.arrived.push(call) === 1) setImmediate(this.beginArrived);
   }
 
   /**
@@ -275,6 +276,7 @@ export class Front implements ClientFront {
   private begin(call: ClientCall): void {
     try {
       if (this.options.lane === 'heavy') this.handleHandedOver(call);
+      else if (call.isRelayed) this.handleRelayed(call);
       else this.handleClient(call);
     } catch (error) {
       this.fault(call, error);
@@ -292,10 +294,42 @@ export class Front implements ClientFront {
     const target = readTarget(request.url!, request.rawHeaders);
     if (!target) return answerBadHost(call);
     const channel = this.channels.byHost(toHostName(target.authority));
-    if (!channel) return answerUnknownHost(call, toHostName(target.authority), this.options);
-    const choice = channel.split?.choose(request);
-    const version = pickVersion(channel, () => choice!.position);
-    if (!version) return answerNotReady(call);
+    if (channel && channel.choices.length > 0) return this.answer(call, channel, target, null);
+    if (this.gateway) return this.gateway.forward(call, target.authority, target.pathWithQuery);
+    if (channel) return answerNotReady(call);
+    answerUnknownHost(call, toHostName(target.authority), this.options);
+  }
+
+  /** A request that came in by another node. It goes to no other from here: one that is not for this node is told so. */
+  private handleRelayed(call: ClientCall): void {
+    const { request } = call;
+    const response = call.response as RelayedResponse;
+    const relayed = readRelayFields(request.headers);
+    const target = readTarget(request.url!, request.rawHeaders);
+    if (!relayed || !target) return answerBadHost(call);
+    const { running, queued } = this.host.admission;
+    const channel = this.channels.byHost(toHostName(target.authority));
+    response.load = running + queued;
+    response.generation = channel?.lane.generation ?? 0;
+    if (!channel || channel.choices.length === 0) return answerMisdirected(call);
+    if (channel.lane.generation < relayed.generation) {
+      const again = (): void => {
+        if (!call.response.closed) this.begin(call);
+      };
+      return this.behind.add(channel.key, { generation: relayed.generation, reached: again, late: () => call.response.closed || answerMisdirected(call) });
+    }
+    // From here on it is this node's; who sent it may send the body, if that was not the client's to decide.
+    if (call.expectsContinue && !relayed.clientWaits) {
+      call.expectsContinue = false;
+      response.writeContinue();
+    }
+    this.answer(call, channel, target, relayed);
+  }
+
+  /** Has a version of the channel answer. */
+  private answer(call: ClientCall, channel: ServedChannel, target: RequestTarget, handed: RelayedRequest | null): void {
+    const choice = handed ? channel.split?.choose(call.request, hostOfClient(handed.clientAddress)) : channel.split?.choose(call.request);
+    const version = pickVersion(channel, () => choice!.position)!;
     // From the start again: the channel may have been switched meanwhile.
     if (!version.ready()) return this.arrivals.wait(version, call, () => this.begin(call));
     const path = pathOf(target.pathWithQuery);
@@ -306,8 +340,8 @@ export class Front implements ClientFront {
     const { component } = match.value.trigger;
     const seen = choice && component !== undefined ? channel.split!.samples.begin(version.stored.version, component, choice.group) : null;
     const { shadow } = channel;
-    const copy = shadow && component !== undefined ? shadow.begin({ request, authority, pathWithQuery, version: version.stored.version, component }, announcesBody(request)) : null;
-    this.dispatch(call, { channel, version, match, authority, pathWithQuery, handed: null, setCookie: choice?.setCookie ?? null, seen, copy });
+    const copy = shadow && component !== undefined ? shadow.begin({ request: call.request, authority, pathWithQuery, version: version.stored.version, component }, announcesBody(call.request)) : null;
+    this.dispatch(call, { channel, version, match, authority, pathWithQuery, handed, setCookie: choice?.setCookie ?? null, seen, copy });
   }
 
   /** A request that the shared lane has chosen a version for. */

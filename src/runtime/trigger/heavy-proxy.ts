@@ -1,11 +1,11 @@
-import { request as httpRequest, type ClientRequest, type IncomingMessage } from 'node:http';
 import { Gate, type Entrant } from '#runtime/component/gate.js';
 import type { Deadlines } from '#runtime/component/deadlines.js';
 import type { ClientCall } from './client-call.js';
 import { toLaneHeaders, type HandedOver } from './lane-headers.js';
-import { connectionOptions } from './request-headers.js';
+import { ClientInbound, toOutgoing } from './relay/client-inbound.js';
+import { relay } from './relay/relay.js';
+import { toSocket } from './relay/socket-outbound.js';
 import { writeHead } from './response-sink.js';
-import { toClientHeaders } from './response-headers.js';
 
 export interface HeavyProxyOptions {
   deadlines: Deadlines;
@@ -27,8 +27,6 @@ const MAX_QUEUED = 64;
 const MAX_WAIT_MS = 10_000;
 /** A mark made here is kept so long even when the supervisor's list does not have it yet. */
 const OWN_MARK_MS = 5_000;
-
-const NOT_PASSED_ON: ReadonlySet<string> = new Set(['connection', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'upgrade', 'te', 'expect', 'http2-settings']);
 
 interface Mark {
   gate: Gate;
@@ -122,85 +120,26 @@ export class HeavyProxy {
   }
 
   private pass(call: ClientCall, handed: HandedOver, { over, unserved }: HandOverEvents): void {
-    const { request, response } = call;
-    const upstream = httpRequest({
-      socketPath: this.socketPath!,
-      // A connection for each request: a kept one could be closed under the next request, and a Unix socket costs little.
-      agent: false,
-      method: request.method,
-      path: request.url,
-      headers: passedOn(request, handed),
-      setHost: false,
+    const { deadlines, headTimeoutMs, onError } = this.options;
+    const { request } = call;
+    relay({
+      inbound: new ClientInbound(call),
+      outgoing: toOutgoing(call, request.headers.host!, request.url!, toLaneHeaders(handed)),
+      open: toSocket({ path: this.socketPath!, asksToProceed: false }),
+      deadlines,
+      headTimeoutMs,
+      waitsToProceed: false,
+      proceedsAtOnce: true,
+      over: (outcome) => {
+        if (outcome.kind === 'failed') {
+          if (!outcome.isLate) onError(outcome.error, handed);
+          unserved(outcome.error.message);
+          answerBusy(call);
+        }
+        over();
+      },
     });
-    let ended = false;
-    const finish = () => {
-      if (ended) return;
-      ended = true;
-      this.options.deadlines.remove(late);
-      over();
-    };
-    const fail = (error: Error, isLate = false) => {
-      if (ended) return;
-      if (!isLate) this.options.onError(error, handed);
-      upstream.destroy();
-      unserved(error.message);
-      if (response.headersSent) response.destroy();
-      else answerBusy(call);
-      finish();
-    };
-    const late = { deadlineAt: Date.now() + this.options.headTimeoutMs, expire: () => fail(new Error('the heavy lane did not answer in time'), true) };
-    this.options.deadlines.add(late);
-    upstream.on('error', (error) => fail(error));
-    upstream.on('response', (answer) => {
-      this.options.deadlines.remove(late);
-      answer.on('error', (error) => fail(error));
-      answer.on('aborted', () => fail(new Error('the heavy lane broke the answer off')));
-      passBack(call, answer);
-    });
-    response.once('close', () => {
-      if (!response.writableFinished) upstream.destroy();
-      finish();
-    });
-    if (call.expectsContinue) response.writeContinue();
-    passBody(request, upstream);
   }
-}
-
-function passedOn(request: IncomingMessage, handed: HandedOver): string[] {
-  const { rawHeaders } = request;
-  const named = connectionOptions(rawHeaders);
-  const headers: string[] = [];
-  for (let i = 0; i < rawHeaders.length; i += 2) {
-    const name = rawHeaders[i]!.toLowerCase();
-    if (NOT_PASSED_ON.has(name) || name.startsWith('whorl-') || named?.has(name)) continue;
-    headers.push(rawHeaders[i]!, rawHeaders[i + 1]!);
-  }
-  if (request.headers['transfer-encoding'] !== undefined) headers.push('transfer-encoding', 'chunked');
-  headers.push(...toLaneHeaders(handed));
-  return headers;
-}
-
-function passBody(request: IncomingMessage, upstream: ClientRequest): void {
-  if (request.headers['transfer-encoding'] === undefined && request.headers['content-length'] === undefined) {
-    upstream.end();
-    return;
-  }
-  request.on('end', () => {
-    if (request.rawTrailers.length > 0) upstream.addTrailers(toPairs(request.rawTrailers));
-  });
-  request.on('error', () => upstream.destroy());
-  request.on('close', () => {
-    if (!request.complete) upstream.destroy();
-  });
-  request.pipe(upstream);
-}
-
-function passBack({ response, front }: ClientCall, answer: IncomingMessage): void {
-  writeHead(response, answer.statusCode!, toClientHeaders(toPairs(answer.rawHeaders)), front.draining);
-  answer.on('end', () => {
-    if (answer.rawTrailers.length > 0) response.addTrailers(toPairs(answer.rawTrailers));
-  });
-  answer.pipe(response);
 }
 
 /** The request was not run, or not to its end. */
@@ -208,8 +147,4 @@ export function answerBusy({ response, front, expectsContinue }: ClientCall): vo
   if (response.headersSent || response.closed) return;
   writeHead(response, 503, ['retry-after', '1', 'content-length', '0'], front.draining || expectsContinue);
   response.end();
-}
-
-function toPairs(flat: readonly string[]): [string, string][] {
-  return Array.from({ length: flat.length / 2 }, (_, i): [string, string] => [flat[2 * i]!, flat[2 * i + 1]!]);
 }

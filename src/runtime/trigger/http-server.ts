@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type Server, ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 export type RequestListener = (request: IncomingMessage, response: ServerResponse, expectsContinue: boolean) => void;
@@ -32,9 +32,10 @@ export const clientBounds = (maxInvocationMs: number): ClientBounds => ({
 export const NO_CLIENT_BOUNDS: ClientBounds = { headersTimeoutMs: 0, requestTimeoutMs: 0 };
 
 /** Node's HTTP server with the bounds of a front. */
-export function makeHttpServer({ headersTimeoutMs, requestTimeoutMs }: ClientBounds, listener: RequestListener): Server {
+export function makeHttpServer({ headersTimeoutMs, requestTimeoutMs }: ClientBounds, listener: RequestListener, Response: typeof ServerResponse = ServerResponse): Server {
   const server = createServer(
     {
+      ServerResponse: Response,
       maxHeaderSize: MAX_HEADER_BYTES,
       headersTimeout: headersTimeoutMs,
       requestTimeout: requestTimeoutMs,

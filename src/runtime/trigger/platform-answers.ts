@@ -1,6 +1,7 @@
 import type { LockedApp } from '#contract/bundle/locked-app.js';
 import { type ErrorCode, ERRORS } from '#contract/errors.js';
 import type { ClientCall } from './client-call.js';
+import type { RelayedResponse } from './relay/relayed-response.js';
 import { writeHead } from './response-sink.js';
 
 /** Answers that come from the platform, not from an app. */
@@ -32,6 +33,12 @@ export function answerUnknownHost(call: ClientCall, host: string, options: { app
     `An app answers at http://<app>.${options.appDomain}${port}/, as soon as a version of it is live; GET /v1/apps lists the apps. [NODE_HOST_UNKNOWN]`,
     '',
   ].join('\n'), 'text/plain; charset=utf-8');
+}
+
+/** To the gateway of another node (RFC 9110, section 15.5.20), which asks elsewhere; nothing of the request was processed. */
+export function answerMisdirected(call: ClientCall): void {
+  (call.response as RelayedResponse).isMisdirected = true;
+  answer(call, 421, '');
 }
 
 export function answerNotReady(call: ClientCall): void {

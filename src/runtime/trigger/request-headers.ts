@@ -79,11 +79,21 @@ export function injectHeaders(fields: [string, string][], route: RouteHeaders, f
   return fields;
 }
 
-/** `ip:port` of a peer, an IPv4 address that came as IPv6 written as what it is. */
+/** `ip:port` of a peer. */
 export function toClientAddress(address: string | undefined, port: number | undefined): string {
   if (address === undefined || port === undefined) return NO_CLIENT;
-  const plain = address.startsWith('::ffff:') ? address.slice(7) : address;
+  const plain = toClientHost(address);
   return plain.includes(':') ? `[${plain}]:${port}` : `${plain}:${port}`;
+}
+
+/** An IPv4 address that came as IPv6 written as what it is. */
+export function toClientHost(address: string | undefined): string {
+  return address?.startsWith('::ffff:') ? address.slice(7) : (address ?? '');
+}
+
+/** The host of what `toClientAddress` made. */
+export function hostOfClient(clientAddress: string): string {
+  return clientAddress.slice(0, clientAddress.lastIndexOf(':')).replace(/^\[(.*)\]$/, '$1');
 }
 
 /** Fields that Connection names belong to the connection too. Most requests have none. */

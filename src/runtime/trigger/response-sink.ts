@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http';
 import type { ByteSink, Headers } from '#runtime/capability/guest.js';
 import type { HeldAnswer } from './answer-batch.js';
 import type { ClientFront } from './client-call.js';
+import { RelayedResponse } from './relay/relayed-response.js';
 import { hasField, hasNoContent, toClientHeaders } from './response-headers.js';
 
 /** Bodies up to this are sent as text with the head; above it the copy costs more than it saves. */
@@ -161,6 +162,7 @@ export class ResponseSink implements ByteSink, HeldAnswer {
 export function writeHead(response: ServerResponse, status: number, fields: string[], close: boolean): void {
   if (close) fields.push('connection', 'close');
   else response.removeHeader('connection');
+  if (response instanceof RelayedResponse) fields.push(...response.telling());
   // A client of HTTP/1.0 takes a missing field for the end of the connection.
   if (response.req.httpVersionMinor === 0) response.shouldKeepAlive = false;
   response.writeHead(status, fields);

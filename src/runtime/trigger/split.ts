@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { GROUPS } from '#contract/samples.js';
 import { ChannelSamples } from '#runtime/meter/version-samples.js';
 import { hash32 } from './hash32.js';
+import { toClientHost } from './request-headers.js';
 import type { AppLane } from './version-host.js';
 
 /** Set only while several versions are served, and only for clients that sent no key. */
@@ -37,13 +38,16 @@ export class Split {
     this.samples = before?.salt === this.salt ? before.samples : new ChannelSamples();
   }
 
-  /** Chooses for a request: by the header field that the app names, else by the cookie, else by the client's address. */
-  choose({ headers, socket }: Pick<IncomingMessage, 'headers' | 'socket'>): Choice {
+  /**
+   * Chooses for a request: by the header field that the app names, else by the cookie, else by the client's address, which is the same by
+   * whatever node the request came.
+   */
+  choose({ headers, socket }: Pick<IncomingMessage, 'headers' | 'socket'>, clientHost = toClientHost(socket.remoteAddress)): Choice {
     const named = this.keyHeader === null ? undefined : headers[this.keyHeader];
     if (named !== undefined && named.length > 0) return this.at(`key/${String(named)}`, null);
     const known = headers.cookie === undefined ? null : COOKIE_PATTERN.exec(headers.cookie);
     if (known) return this.at(`client/${known[1]}`, null);
-    const client = hash32(socket.remoteAddress ?? '').toString(16).padStart(8, '0');
+    const client = hash32(clientHost).toString(16).padStart(8, '0');
     return this.at(`client/${client}`, `${CHOICE_COOKIE}=${client}; ${COOKIE_ATTRIBUTES}`);
   }
 

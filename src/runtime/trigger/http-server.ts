@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type Server, ServerResponse } from 'node:http';
+import { Server as SocketServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 export type RequestListener = (request: IncomingMessage, response: ServerResponse, expectsContinue: boolean) => void;
@@ -10,8 +11,9 @@ const KEEP_ALIVE_MS = 65_000;
 const MAX_HEADER_BYTES = 64 * 1024;
 /** On top of the longest invocation: a request's body must have come within both. */
 const REQUEST_SLACK_MS = 30_000;
-/** Busy clients get `Connection: close` with an answer within this; idle connections are closed after it. */
-const DRAIN_IDLE_MS = 300;
+/** Clients that have requests get `Connection: close` with an answer; when none has come for this long, idle connections are closed. */
+const DRAIN_QUIET_MS = 500;
+const DRAIN_LOOK_MS = 50;
 
 /** How long clients may take. */
 export interface ClientBounds {
@@ -51,20 +53,26 @@ export function makeHttpServer({ headersTimeoutMs, requestTimeoutMs }: ClientBou
 
 /**
  * Stops accepting and waits for what runs, `timeoutMs` at most; then closes what is left. A connection is closed only after an answer
- * that says so, or when it was idle for a moment: closing it at once would race a request that is on its way.
+ * that says so, or when no request came on any for a moment: closing one while its client has requests would race a request that is on its
+ * way, and clients that keep many take each of them up sooner or later.
  */
 export async function drainServer(server: Server, timeoutMs: number): Promise<void> {
-  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
   const until = performance.now() + timeoutMs;
+  let lastMs = performance.now();
+  const note = (): void => { lastMs = performance.now(); };
+  server.on('request', note).on('checkContinue', note);
+  // That of the HTTP server would close idle connections at once.
+  const closed = new Promise<void>((resolve) => SocketServer.prototype.close.call(server, () => resolve()));
   const done = new AbortController();
   const watch = async () => {
-    await sleep(Math.min(DRAIN_IDLE_MS, timeoutMs), undefined, { signal: done.signal });
     while (performance.now() < until) {
-      server.closeIdleConnections();
-      await sleep(50, undefined, { signal: done.signal });
+      if (performance.now() - lastMs >= DRAIN_QUIET_MS) server.closeIdleConnections();
+      await sleep(Math.min(DRAIN_LOOK_MS, timeoutMs), undefined, { signal: done.signal });
     }
     server.closeAllConnections();
   };
   await Promise.race([closed, watch().catch(() => undefined)]);
   done.abort();
+  // Lets go of its timer too.
+  server.close();
 }

@@ -1,0 +1,42 @@
+// `node bench/fleet.mjs [--rounds 10] [--rate 1000] [--nodes 3] [--namespaces] [part of a scenario's name …]`: a fleet of real processes under an open loop of requests, while versions are
+// deployed and rolled back and processes are restarted and killed. Every request is accounted for: see test/fleet/harness. After `npm run build`. Exit status 1: a target was missed.
+import { cpus, loadavg } from 'node:os';
+import { parseArgs } from 'node:util';
+import { startFleet } from '../test/fleet/harness/fleet.mjs';
+import { Run, SCENARIOS } from '../test/fleet/harness/scenarios.mjs';
+import { percentiles } from './lib/load.mjs';
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { rounds: { type: 'string', default: '10' }, rate: { type: 'string', default: '1000' }, nodes: { type: 'string', default: '3' }, namespaces: { type: 'boolean', default: false } },
+});
+const wanted = Object.keys(SCENARIOS).filter((name) => positionals.length === 0 || positionals.some((part) => name.includes(part)));
+const loadBefore = loadavg()[0];
+const fleet = await startFleet({ nodes: Number(values.nodes), controlPlanes: 2, hosts: values.namespaces ? 'namespaces' : 'loopback' });
+let bad = 0;
+try {
+  const run = await Run.begin(fleet, { rate: Number(values.rate), settleMs: 500 });
+  for (run.round = 0; run.round < Number(values.rounds); run.round++) for (const name of wanted) await run.act(name);
+  const { outcome, byScenario } = await run.end();
+  console.log('| scenario | times | requests | failed | in flight on a killed node | sent to another node | answers not allowed | p50, p99, max ms |\n|---|--:|--:|--:|--:|--:|--:|---|');
+  const sum = (failed) => Object.values(failed).reduce((all, count) => all + count, 0);
+  for (const [name, { times, requests, failed, inFlight, retried, disallowed, ms }] of [...Object.entries(byScenario), ['all', { ...outcome, times: '', ms: run.load.rows.map((row) => row.ms) }]]) {
+    const { p50, p99, max } = percentiles(ms);
+    console.log(`| ${[name, times, requests, sum(failed), inFlight, retried, disallowed.length, [p50, p99, max].map((each) => each.toFixed(1)).join(', ')].join(' | ')} |`);
+  }
+  bad = sum(outcome.failed) + outcome.disallowed.length;
+  if (bad > 0) {
+    console.log(outcome.failed);
+    const { acts } = run;
+    const during = ({ startMs }) => acts.find(({ fromMs, toMs }) => startMs >= fromMs && startMs < toMs);
+    for (const row of [...outcome.failures, ...outcome.disallowed].slice(0, 20)) {
+      const act = during(row);
+      console.log(JSON.stringify({ act: act?.name, round: act?.round, afterMs: act && row.startMs - act.fromMs, ...row }));
+    }
+  }
+  const seconds = (run.acts.at(-1).toMs - run.acts[0].fromMs) / 1000;
+  console.log(`\n${(outcome.requests / seconds).toFixed(0)} requests/s for ${seconds.toFixed(0)} s; ${cpus().length} x ${cpus()[0].model}, Node ${process.version}; load of the machine ${loadBefore.toFixed(1)} before, ${loadavg()[0].toFixed(1)} after; nodes in ${fleet.hosts.kind}`);
+} finally {
+  await fleet.stop();
+}
+process.exit(bad > 0 ? 1 : 0);

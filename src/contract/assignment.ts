@@ -71,6 +71,19 @@ export type Engines = z.infer<typeof Engines>;
 /** What nodes run that do not say. */
 export const UNSAID_ENGINES: Engines = ['3'];
 
+/**
+ * How long the last switch to another generation took, in ms since the node was told of it, by its own clock. `lastOldAnswerMs`: when the last
+ * request had been answered by a version that is not served any more; null: some still ran when it was no longer waited for. `reportedMs`:
+ * when it was said.
+ */
+export const SwitchTimes = z.object({
+  generation: z.int().nonnegative(),
+  switchedMs: z.number().nonnegative(),
+  lastOldAnswerMs: z.number().nonnegative().nullable(),
+  reportedMs: z.number().nonnegative(),
+});
+export type SwitchTimes = z.infer<typeof SwitchTimes>;
+
 /** What a node says of one assignment. `generation` and `variablesRevision`: the ones its data plane has switched to (0: none). */
 export const AssignmentStatus = z.object({
   app: AppName,
@@ -79,6 +92,8 @@ export const AssignmentStatus = z.object({
   variablesRevision: z.int().nonnegative(),
   /** `placement` of the assignment that it acts on. */
   placement: z.int().nonnegative().optional(),
+  /** Absent: it has not been switched since the node started. */
+  switched: SwitchTimes.optional(),
   prepared: z.array(VersionNumber),
   failed: z.array(z.object({ version: VersionNumber, code: z.string(), message: z.string() })),
 });

@@ -35,6 +35,17 @@ describe('rollouts', () => {
       expect(node.serving('pendulum')).toBe(2);
     });
 
+    it('says how long it took each node until the last answer of the other version', async () => {
+      await push('timed', 1);
+      await push('timed', 2);
+      const { body } = await rollback('timed');
+      expect(body).toMatchObject({ switch: { switchedMs: expect.any(Number), lastOldAnswerMs: expect.any(Number), nodes: [{ node: 'node-1' }] } });
+      const { switchedMs, lastOldAnswerMs } = body['switch'] as { switchedMs: number; lastOldAnswerMs: number };
+      expect(lastOldAnswerMs - switchedMs).toBeCloseTo(1, 5);
+      const { body: shown } = await fixture.call('GET', `/v1/apps/timed/rollouts/${body['rollout'] as number}`);
+      expect((shown['steps'] as { nodes: unknown[] }[]).at(-1)!.nodes).toHaveLength(1);
+    });
+
     it('serves the version that is named', async () => {
       for (const seed of [1, 2, 3]) await push('named', seed);
       expect(await rollback('named', { to: 1 })).toMatchObject({ body: { version: 1 } });

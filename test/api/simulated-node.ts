@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Assignment, AssignmentStatus, NodeAssignments, NodeReportInput } from '#contract/assignment.js';
+import type { Assignment, AssignmentStatus, NodeAssignments, NodeReportInput, SwitchTimes } from '#contract/assignment.js';
 import type { VersionNumber } from '#contract/ids.js';
 import type { JournalReceipt, JournalRecord } from '#contract/journal.js';
 import { GROUPS, type NodeSamples, type VersionSample } from '#contract/samples.js';
@@ -26,6 +26,8 @@ export class SimulatedNode {
   private running: Promise<unknown> = Promise.resolve();
   private seq = 0;
   private samplesSeq = 0;
+  /** How long its switches took, by app. */
+  readonly switchTimes = new Map<string, SwitchTimes>();
   /** Shares that it has switched to, by app, in order. */
   readonly shares = new Map<string, Assignment['serve'][]>();
 
@@ -59,6 +61,7 @@ export class SimulatedNode {
       const ready = assignment.serve.every((share) => prepared.includes(share.version));
       if (!ready || this.frozen) continue;
       const isNew = this.switched.get(app)?.generation !== assignment.generation;
+      if (isNew) this.switchTimes.set(app, { generation: assignment.generation, switchedMs: 2, lastOldAnswerMs: 3, reportedMs: 4 });
       if (isNew) this.shares.set(app, [...(this.shares.get(app) ?? []), assignment.serve]);
       this.switched.set(app, { generation: assignment.generation, variablesRevision: assignment.variablesRevision });
     }
@@ -136,6 +139,7 @@ export class SimulatedNode {
       app: assignment.app,
       channel: assignment.channel,
       ...(this.switched.get(assignment.app) ?? { generation: 0, variablesRevision: 0 }),
+      ...(this.switchTimes.has(assignment.app) && { switched: this.switchTimes.get(assignment.app)! }),
       ...(assignment.placement !== undefined && { placement: assignment.placement }),
       prepared: this.preparedOf(assignment),
       failed: assignment.versions.flatMap(({ version }) => {

@@ -57,7 +57,7 @@ export class AdvanceService implements OnApplicationBootstrap {
       // One may have ended by another that was begun just now. What is served already needs no switch and goes on at once.
       for (let again = true; again && !rollout.endedAt; ) {
         const step = nextStep({ ...rollout, begunAt: rollout.decidedAt ?? rollout.createdAt, channelGeneration: channel.generation, builds }, nodes, now);
-        again = await this.take(db, { channel, rollout, active, now }, step);
+        again = await this.take(db, { channel, rollout, active, now, nodes }, step);
         moved ||= again;
       }
     }
@@ -85,12 +85,12 @@ export class AdvanceService implements OnApplicationBootstrap {
   /** What somebody says about a rollout under way. */
   private async tell(db: Db, channel: ChannelRecord, rollout: RolloutRecord, event: (atMs: number) => StepEvent): Promise<void> {
     if (!rollout.progress) throw new WhorlError('API_ROLLOUT_DECIDED', 'the rollout has not begun its first step');
-    const { now } = await this.fleet.of(channel, db);
+    const { now, nodes } = await this.fleet.of(channel, db);
     const said = event(now.getTime());
     const outcome = next(rollout.progress, said, policyOf(rollout));
     if (outcome.decision.kind === 'refuse') throw new WhorlError('API_ROLLOUT_DECIDED', outcome.decision.reason);
     if (said.kind === 'approve') await this.stepper.change(db, rollout, { steps: changeLast(rollout.steps ?? [], { approvedBy: said.by }) });
-    await this.stepper.carry(db, { channel, rollout, active: [rollout], now }, outcome);
+    await this.stepper.carry(db, { channel, rollout, active: [rollout], now, nodes }, outcome);
     await this.repository.announce(db, channel.appId);
   }
 

@@ -6,7 +6,7 @@ import { Capability } from '../diff/capability.schema.js';
 import { AnalysisPolicy } from './analysis/policy.js';
 import { Verdict } from './analysis/verdict.js';
 import { KeyHeader, RolloutSettings, StrategyText } from './settings.js';
-import { StepRecord } from './step-record.js';
+import { NodeSwitch, StepRecord } from './step-record.js';
 
 /** Nodes prepare and switch within this when nothing is wrong. */
 const DEFAULT_WAIT_S = 60;
@@ -35,6 +35,11 @@ export const RolloutView = z.object({
   rollout: z.int().nullable().describe('Its number, for the routes of rollouts; null: there was nothing to do.'),
   operation: z.int().nullable().describe('Its number, for the routes of operations; null: there was nothing to do.'),
   asks: z.array(Capability).optional().describe('What somebody must agree to first.'),
+  switch: z.object({
+    switchedMs: z.number().describe('Until every node had switched; at most.'),
+    lastOldAnswerMs: z.number().nullable().describe('Until the last answer of what was served before, on any node; null: not known of each of them.'),
+    nodes: z.array(NodeSwitch),
+  }).optional().describe('How long the switch to the version took, since the rollout began; once it is served.'),
   url: z.string(),
 });
 export type RolloutView = z.infer<typeof RolloutView>;

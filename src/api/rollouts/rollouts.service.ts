@@ -17,6 +17,7 @@ import type { RolloutView } from './rollout.schema.js';
 import type { RolloutSettings } from './settings.js';
 import { SettingsService } from './settings.service.js';
 import { StepperService } from './stepper.service.js';
+import { lastSwitch } from './switch-times.js';
 
 export interface RolloutCause {
   cause: 'push' | 'rollout' | 'rollback';
@@ -141,15 +142,17 @@ export class RolloutsService {
 
   /** What a call answers about a rollout that is under way, after the time to wait. Throws API_ROLLOUT_FAILED, API_ROLLOUT_TIMEOUT, API_ROLLOUT_REJECTED. */
   async outcome(app: AppRecord, rollout: RolloutRecord, waitS: number): Promise<RolloutView> {
-    const { id, version, state, phase, generation, failure, asks } = await this.wait(app, rollout, waitS);
+    const found = await this.wait(app, rollout, waitS);
+    const { id, version, state, phase, generation, failure, asks } = found;
     if (failure?.code === SUPERSEDED.code) throw new WhorlError('API_ROLLOUT_FAILED', `a later rollout of ${app.name} went ahead of this one to version ${version}`);
     if (failure) throw toError(failure);
     const operation = (await this.operations.ofRollout(id)) ?? null;
     if (state === 'paused' && phase === 'awaiting-approval') return this.view(app, version, { rollout: Number(id), operation, generation, state: phase, asks: asks! });
-    return this.view(app, version, { rollout: Number(id), operation, generation, state: state === 'promoted' ? 'serving' : 'pending' });
+    const times = state === 'promoted' ? lastSwitch(found) : undefined;
+    return this.view(app, version, { rollout: Number(id), operation, generation, state: state === 'promoted' ? 'serving' : 'pending', ...(times && { switch: times }) });
   }
 
-  private view(app: AppRecord, version: number, how: Pick<RolloutView, 'rollout' | 'operation' | 'generation' | 'state' | 'asks'>): RolloutView {
+  private view(app: AppRecord, version: number, how: Pick<RolloutView, 'rollout' | 'operation' | 'generation' | 'state' | 'asks' | 'switch'>): RolloutView {
     return { app: app.name as AppName, version: version as VersionNumber, ...how, url: this.apps.urlOf(app.name) };
   }
 }

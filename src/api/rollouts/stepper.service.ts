@@ -7,9 +7,10 @@ import { type ChannelRecord, servesOnly } from '../apps/app.js';
 import { beginSteps, next, stepsOf } from './analysis/steps.js';
 import { parseStrategy, type Strategy } from './analysis/strategy.js';
 import { JudgeService, policyOf } from './judge.service.js';
-import { type Failure, SWITCH_TIMEOUT_MS } from './rollout-state.js';
+import { type Failure, type NodeSituation, SWITCH_TIMEOUT_MS } from './rollout-state.js';
 import { RolloutRepository, type RolloutRecord, type RolloutUpdate, type Stable } from './rollout.repository.js';
 import { changeLast, type StepRecord } from './step-record.js';
+import { nodeSwitches } from './switch-times.js';
 
 /** A rollout under way, in a transaction that holds the lock of its app. */
 export interface Situation {
@@ -18,6 +19,8 @@ export interface Situation {
   /** All active ones of the channel, oldest first. */
   active: RolloutRecord[];
   now: Date;
+  /** The nodes that were looked at. */
+  nodes: readonly NodeSituation[];
 }
 
 type Outcome = ReturnType<typeof next>;
@@ -49,10 +52,12 @@ export class StepperService {
 
   /** Every node serves what the rollout asked for last. */
   async switched(db: Db, situation: Situation): Promise<boolean> {
-    const { channel, rollout, now } = situation;
+    const { channel, rollout, now, nodes } = situation;
     const progress = rollout.progress!;
+    const asked = rollout.steps?.at(-1);
+    const times = asked && { nodes: nodeSwitches(nodes, asked.generation, new Date(asked.askedAt)) };
     const outcome = next(progress, { kind: 'served', atMs: now.getTime(), index: progress.index }, policyOf(rollout));
-    await this.change(db, rollout, { phase: outcome.decision.kind === 'finish' ? 'switching' : 'holding', deadlineAt: null, steps: changeLast(rollout.steps ?? [], { servedAt: now.toISOString() }) });
+    await this.change(db, rollout, { phase: outcome.decision.kind === 'finish' ? 'switching' : 'holding', deadlineAt: null, steps: changeLast(rollout.steps ?? [], { servedAt: now.toISOString(), ...times }) });
     if (outcome.decision.kind !== 'finish') await this.judge.enterStep(db, channel.appId, rollout, now);
     await this.carry(db, situation, outcome);
     return true;

@@ -1,5 +1,5 @@
 import type { VersionArtifact } from '#contract/artifact.js';
-import type { Assignment, AssignmentStatus } from '#contract/assignment.js';
+import type { Assignment, AssignmentStatus, SwitchTimes } from '#contract/assignment.js';
 import type { VersionNumber } from '#contract/ids.js';
 import type { Log } from '#platform/log.js';
 import { toVariableSource } from '#runtime/component/grant.js';
@@ -11,6 +11,7 @@ import { toFailure } from './command-failure.js';
 import { isRunnable } from './engines.js';
 import { isUnderWay, nextLookAt, reconcile, type Action, type AppState, type VersionState } from './reconcile.js';
 import type { CommandFailure } from './runner-protocol.js';
+import { type Switched, toSwitchTimes } from './switch-times.js';
 import { storedOf } from './stored-versions.js';
 
 const RETRY_MIN_MS = 5_000;
@@ -21,8 +22,8 @@ const SWITCH_RETRY_MS = 2_000;
 export interface AppRunners {
   /** Fetches what the version needs and prepares it in every runner. Throws a WhorlError. */
   prepare(app: AppLane, artifact: VersionArtifact): Promise<void>;
-  /** Returns when every runner has switched. */
-  serve(app: AppLane): Promise<void>;
+  /** Returns when every runner has switched, and says when. */
+  serve(app: AppLane): Promise<Switched>;
   release(app: AppKey, version: VersionNumber): void;
   remove(app: AppKey): void;
 }
@@ -32,6 +33,9 @@ export class AppHolder {
   private target: Assignment | undefined;
   private readonly state: AppState = { org: '', versions: new Map(), told: undefined, switched: undefined, switching: false, switchRetryAt: 0 };
   private timer: NodeJS.Timeout | undefined;
+  /** When it was told of the generation that is to be served. */
+  private toldAtMs = performance.now();
+  private switchTimes: SwitchTimes | undefined;
   private idle = Promise.withResolvers<void>();
 
   /** @param onChange the status has changed */
@@ -40,6 +44,7 @@ export class AppHolder {
   /** undefined: nothing of it is to be held any more. */
   assign(target: Assignment | undefined): void {
     if (target && target === this.target) return;
+    if (target?.generation !== this.target?.generation) this.toldAtMs = performance.now();
     this.target = target;
     this.look();
   }
@@ -85,6 +90,7 @@ export class AppHolder {
       generation: this.state.switched?.generation ?? 0,
       variablesRevision: this.state.switched?.variablesRevision ?? 0,
       ...(this.target.placement !== undefined && { placement: this.target.placement }),
+      ...(this.switchTimes && this.switchTimes.generation === this.state.switched?.generation && { switched: this.switchTimes }),
       prepared: versions.filter(([, { state }]) => state === 'prepared').map(([version]) => version),
       failed: versions.flatMap(([version, { failure }]) => (failure ? [{ version, ...failure }] : [])),
     };
@@ -174,7 +180,9 @@ export class AppHolder {
     this.state.told = app;
     try {
       this.checkVariables(app);
-      await this.runners.serve(app);
+      const { toldAtMs } = this;
+      const when = await this.runners.serve(app);
+      if (this.state.switched?.generation !== app.generation) this.switchTimes = toSwitchTimes(app.generation, when, toldAtMs);
       this.state.switched = app;
       this.log.info('switched', { ...this.key, generation: app.generation, serve: app.serve, variablesRevision: app.variablesRevision });
     } catch (error) {

@@ -10,6 +10,7 @@ import { Backoff } from './backoff.js';
 import { catchUp, type DesiredApp, type DesiredVersion, type Held, inMessages, note } from './catch-up.js';
 import { RunnerGone, RunnerLate, type RunnerProcess } from './runner-process.js';
 import type { LaneKind, ListenTarget, RunnerCommand } from './runner-protocol.js';
+import type { Switched } from './switch-times.js';
 
 const START_TIMEOUT_MS = 30_000;
 /** At start, slower runners are waited for so long; they join later all the same. */
@@ -158,9 +159,9 @@ export class Lane {
 
   /**
    * Switches every runner to what `app` says and returns when they have, and requests on versions not served any more have ended (or
-   * their time is up). A runner that does not switch is replaced. Throws when none can.
+   * their time is up); answers when that was. A runner that does not switch is replaced. Throws when none can.
    */
-  async serve(app: AppLane): Promise<void> {
+  async serve(app: AppLane): Promise<Switched> {
     const entry = this.entry(app);
     const before = entry.served;
     entry.served = app;
@@ -176,10 +177,15 @@ export class Lane {
       this.options.log.error('a runner does not switch and is replaced', { pid: runner.pid, app: toKey(app), error });
       runner.kill();
     }
+    const switchedAtMs = performance.now();
     // A request that was handed on to the heavy lane is still one of the shared lane.
-    if (this.options.kind === 'heavy') return;
+    if (this.options.kind === 'heavy') return { switchedAtMs, settledAtMs: switchedAtMs };
     const settled: RunnerCommand = { type: 'settled', app: { app: app.app, channel: app.channel }, timeoutMs: SETTLE_TIMEOUT_MS };
-    await Promise.all([...this.joined].map((runner) => runner.call(settled, SETTLE_TIMEOUT_MS * 2).catch(() => {})));
+    // With a runner that ends its requests have ended too.
+    const isSettled = (runner: RunnerProcess): Promise<boolean> =>
+      runner.call(settled, SETTLE_TIMEOUT_MS * 2).then((value) => value === 1, (error: unknown) => error instanceof RunnerGone);
+    const all = await Promise.all([...this.joined].map(isSettled));
+    return { switchedAtMs, settledAtMs: all.every(Boolean) ? performance.now() : null };
   }
 
   release(app: AppKey, version: VersionNumber): void {

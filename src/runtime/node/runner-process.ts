@@ -19,7 +19,7 @@ export class RunnerLate extends Error {
 }
 
 interface Call {
-  resolve(port: number | undefined): void;
+  resolve(value: number | undefined): void;
   reject(error: Error): void;
   timer: NodeJS.Timeout;
 }
@@ -92,7 +92,7 @@ export class RunnerProcess {
   }
 
   /**
-   * Sends a command and waits for its reply; of `listen`, the port. Throws a WhorlError when the runner reports one, RunnerGone when
+   * Sends a command and waits for its reply: what that has as `value`. Throws a WhorlError when the runner reports one, RunnerGone when
    * it ends first, RunnerLate when the time is up.
    */
   call(command: RunnerCommand, timeoutMs: number): Promise<number | undefined> {
@@ -122,12 +122,12 @@ export class RunnerProcess {
     await this.call({ type: 'mended', call, ...(failure && { failure }) }, BLOCKED_AFTER_MS).catch(() => {});
   }
 
-  private settle({ id, failure, port }: Extract<RunnerMessage, { type: 'reply' }>): void {
+  private settle({ id, failure, value }: Extract<RunnerMessage, { type: 'reply' }>): void {
     const call = this.calls.get(id);
     if (!call) return;
     this.calls.delete(id);
     clearTimeout(call.timer);
     if (failure) call.reject(new WhorlError(failure.code, failure.message));
-    else call.resolve(port);
+    else call.resolve(value);
   }
 }

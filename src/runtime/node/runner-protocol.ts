@@ -83,8 +83,8 @@ export type RunnerMessage =
   | { type: 'up' }
   /** `usage`: since the last one, for metrics. `samples`: since the last one, of channels that serve several versions; absent: there is none. */
   | { type: 'beat'; load?: RunnerLoad; usage?: UsageSum[]; samples?: SampledChannel[] }
-  /** `port`: of `listen` alone. */
-  | { type: 'reply'; id: number; failure?: CommandFailure; port?: number }
+  /** `value`: of `listen` the port; of `settled` 1, or 0 when the time was up before. */
+  | { type: 'reply'; id: number; failure?: CommandFailure; value?: number }
   /** An app struck the CPU bound of its lane, or used much of it. */
   | { type: 'heavy'; app: AppKey }
   /** Blobs of a version are missing or damaged: to be fetched again, then answered by `mended` with the same `call`. */

@@ -79,6 +79,7 @@ function listen(server: Server, target: ListenTarget): Promise<number | undefine
   });
 }
 
+/** What `reply` answers as `value`. */
 async function run(command: RunnerCommand): Promise<number | undefined> {
   if (command.type === 'init') return void (await init(command.config));
   if (!front) throw new Error(`${command.type} before init`);
@@ -86,7 +87,7 @@ async function run(command: RunnerCommand): Promise<number | undefined> {
     case 'know': return void front.know(command.channels);
     case 'prepare': return void (await front.prepare(command.app, command.version));
     case 'serve': return void (await front.serve(command.app));
-    case 'settled': return void (await front.settled(command.app.app, command.app.channel, command.timeoutMs));
+    case 'settled': return Number(await front.settled(command.app.app, command.app.channel, command.timeoutMs));
     case 'release': return void front.release(command.app.app, command.app.channel, command.version);
     case 'remove': return void front.remove(command.app.app, command.app.channel);
     case 'heavy': return void front.setHeavy(command.apps, command.socketPath);
@@ -114,7 +115,7 @@ function toFailure(error: unknown, { type }: RunnerCommand) {
 process.on('message', ({ id, command }: CommandMessage) => {
   const ending = command.type === 'drain';
   run(command).then(
-    (port) => say({ type: 'reply', id, ...(port !== undefined && { port }) }, () => ending && process.exit(0)),
+    (value) => say({ type: 'reply', id, ...(value !== undefined && { value }) }, () => ending && process.exit(0)),
     (error: unknown) => say({ type: 'reply', id, failure: toFailure(error, command) }, () => ending && process.exit(1)),
   );
 });

@@ -16,6 +16,7 @@ import { Lane } from './lane.js';
 import type { LaneState, NodeMetrics } from './node-metrics.js';
 import { RunnerProcess } from './runner-process.js';
 import type { CommandFailure, LaneKind, ListenTarget, RunnerCommand, RunnerConfig } from './runner-protocol.js';
+import type { Switched } from './switch-times.js';
 import { RUNNER_V8_FLAGS } from './runner-v8-flags.js';
 
 const HEAVY_RUNNERS = 2;
@@ -125,8 +126,10 @@ export class Supervisor {
   }
 
   /** Switches every runner; see `Lane.serve`. */
-  async serve(app: AppLane): Promise<void> {
-    await Promise.all([this.shared.serve(app), this.heavyApps.has(app) && this.heavy.desired.has(toKey(app)) && this.heavy.serve(app)]);
+  async serve(app: AppLane): Promise<Switched> {
+    const inHeavy = this.heavyApps.has(app) && this.heavy.desired.has(toKey(app));
+    const [shared, heavy] = await Promise.all([this.shared.serve(app), inHeavy ? this.heavy.serve(app) : undefined]);
+    return { ...shared, switchedAtMs: Math.max(shared.switchedAtMs, heavy?.switchedAtMs ?? 0) };
   }
 
   release(app: AppKey, version: VersionNumber): void {

@@ -192,18 +192,19 @@ export class Front implements ClientFront {
     return this.channels.find(app, channel)?.versions.get(version)?.isLoaded ?? false;
   }
 
-  /** Resolves when no request runs any more on a version that is not served, at the latest after `timeoutMs`. */
-  async settled(app: AppName, channel: ChannelName, timeoutMs: number): Promise<void> {
+  /** Resolves when no request runs any more on a version that is not served, at the latest after `timeoutMs`: then with false. */
+  async settled(app: AppName, channel: ChannelName, timeoutMs: number): Promise<boolean> {
     const found = this.channels.find(app, channel);
-    if (!found) return;
+    if (!found) return true;
     const served = new Set(found.choices.map(({ version }) => version));
     const replaced = [...found.versions.values()].filter((version) => !served.has(version));
     const late = new AbortController();
-    await Promise.race([
-      Promise.all(replaced.map((version) => version.settled())),
-      sleep(timeoutMs, undefined, { signal: late.signal }).catch(() => undefined),
+    const isSettled = await Promise.race([
+      Promise.all(replaced.map((version) => version.settled())).then(() => true),
+      sleep(timeoutMs, false, { signal: late.signal }).catch(() => false),
     ]);
     late.abort();
+    return isSettled;
   }
 
   release(app: AppName, channel: ChannelName, version: VersionNumber): void {

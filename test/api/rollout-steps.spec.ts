@@ -105,6 +105,23 @@ describe('a rollout by steps', () => {
     expect(await call('GET', `back/rollouts/${rollout}`)).toMatchObject({ body: { state: 'rolled_back', reason: { code: 'API_ROLLOUT_ROLLED_BACK', message: 'admin rolled back' } } });
   });
 
+  it.each(['rolled back', 'replaced by a later one'])('stays as it ended when somebody decides on it after it was %s', async (how) => {
+    const app = how === 'rolled back' ? 'decided-back' : 'decided-later';
+    await stored(app);
+    await push(app, 3, 'rollout=none');
+    await begin(app, 'steps:10@manual,50@manual');
+    const { rollout } = await reaches(app, { state: 'paused' });
+    await (how === 'rolled back' ? call('POST', `${app}/rollback`) : begin(app, 'now', UNJUDGED, 3));
+    const served = how === 'rolled back' ? 1 : 3;
+    await until(() => node.serving(app) === served && node.held.get(app)!.serve.length === 1);
+    const ended = (await fixture.call('GET', `/v1/apps/${app}/rollouts/${rollout}`)).body;
+    expect(ended).toMatchObject({ state: how === 'rolled back' ? 'rolled_back' : 'aborted' });
+    expect(await call('POST', `${app}/rollouts/${rollout}/approve`, { step: 0 })).toMatchObject({ status: 409, body: { code: 'API_ROLLOUT_DECIDED' } });
+    expect(await call('POST', `${app}/rollouts/${rollout}/abort`)).toMatchObject({ status: 409, body: { code: 'API_ROLLOUT_DECIDED' } });
+    expect((await fixture.call('GET', `/v1/apps/${app}/rollouts/${rollout}`)).body).toEqual(ended);
+    expect((await fixture.call('GET', `/v1/apps/${app}`)).body).toMatchObject({ live: [{ version: served, percent: 100 }] });
+  });
+
   it('gives way to a later one, which is beside the version that was served before', async () => {
     await stored('later');
     await begin('later', 'steps:25@manual');

@@ -84,6 +84,8 @@ export class AdvanceService implements OnApplicationBootstrap {
 
   /** What somebody says about a rollout under way. */
   private async tell(db: Db, channel: ChannelRecord, rollout: RolloutRecord, event: (atMs: number) => StepEvent): Promise<void> {
+    // One that another has ended stands in its record where it was then: its progress does not say so.
+    if (rollout.endedAt) throw new WhorlError('API_ROLLOUT_DECIDED', `the rollout is over: ${rollout.state}`);
     if (!rollout.progress) throw new WhorlError('API_ROLLOUT_DECIDED', 'the rollout has not begun its first step');
     const { now, nodes } = await this.fleet.of(channel, db);
     const said = event(now.getTime());

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Assignment, AssignmentStatus, NodeAssignments, NodeReportInput, SwitchTimes } from '#contract/assignment.js';
 import type { VersionNumber } from '#contract/ids.js';
 import type { JournalReceipt, JournalRecord } from '#contract/journal.js';
+import type { ComponentShadow } from '#contract/shadow.js';
 import { GROUPS, type NodeSamples, type VersionSample } from '#contract/samples.js';
 
 const HEARTBEAT_MS = 500;
@@ -75,9 +76,9 @@ export class SimulatedNode {
     return ((await response.json()) as JournalReceipt).nextSeq;
   }
 
-  /** A second of requests to versions of an app, some of which failed. Answers what can be sent again. */
-  async sample(app: string, counts: { version: number; requests: number; errors?: number }[]): Promise<NodeSamples> {
-    const report = { incarnation: this.incarnation, seq: ++this.samplesSeq, channels: [{ app, channel: 'production', samples: counts.map(toSample) }] } as NodeSamples;
+  /** A second of requests to versions of an app, some of which failed, and how answers to copies compare. Answers what can be sent again. */
+  async sample(app: string, counts: { version: number; requests: number; errors?: number }[], shadow?: { version: number; components: ComponentShadow[] }): Promise<NodeSamples> {
+    const report = { incarnation: this.incarnation, seq: ++this.samplesSeq, channels: [{ app, channel: 'production', samples: counts.map(toSample), ...(shadow && { shadow }) }] } as NodeSamples;
     await this.sendSamples(report);
     return report;
   }

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { TrafficShare } from '#contract/assignment.js';
 import { Registry } from '#contract/registry.js';
+import type { Shadow } from '#contract/shadow.js';
 import { Prisma } from '#platform/prisma/generated/client.js';
 import { type Db, notify, PrismaService } from '#platform/prisma/prisma.service.js';
 import type { ChannelRecord } from '../apps/app.js';
@@ -10,6 +11,7 @@ import type { AnalysisPolicy } from './analysis/policy.js';
 import type { Progress } from './analysis/steps.js';
 import type { Verdict } from './analysis/verdict.js';
 import type { Failure, RolloutPhase, RolloutState } from './rollout-state.js';
+import type { ShadowRecord } from './shadow/shadow-record.js';
 import type { StepRecord } from './step-record.js';
 
 /** Of the advisory lock that the replica holds which looks after the rollouts. */
@@ -36,6 +38,8 @@ export interface RolloutRecord {
   progress: Progress | null;
   steps: StepRecord[] | null;
   verdict: Verdict | null;
+  /** null: no copies of requests are made. */
+  shadow: ShadowRecord | null;
   generation: number | null;
   /** What is served again when it does not go well. */
   before: Stable | null;
@@ -50,15 +54,17 @@ export interface RolloutRecord {
   endedAt: Date | null;
 }
 
-export type RolloutUpdate = Partial<Pick<RolloutRecord, 'state' | 'phase' | 'progress' | 'steps' | 'verdict' | 'generation' | 'before' | 'failure' | 'asks' | 'decidedBy' | 'decidedAt' | 'deadlineAt'>> & { ended?: boolean };
+export type RolloutUpdate = Partial<Pick<RolloutRecord, 'state' | 'phase' | 'progress' | 'steps' | 'verdict' | 'shadow' | 'generation' | 'before' | 'failure' | 'asks' | 'decidedBy' | 'decidedAt' | 'deadlineAt'>> & { ended?: boolean };
 
-export type NewRollout = Pick<RolloutRecord, 'channelId' | 'version' | 'cause' | 'causedBy' | 'asks' | 'strategy' | 'keyHeader' | 'policy'>;
+export type NewRollout = Pick<RolloutRecord, 'channelId' | 'version' | 'cause' | 'causedBy' | 'asks' | 'strategy' | 'keyHeader' | 'policy' | 'shadow'>;
 
 export interface DeploymentCause {
   cause: string;
   causedBy: string;
   /** See `RolloutRecord`; undefined: as before. */
   keyHeader?: string | null;
+  /** The version that gets copies; undefined: none does. */
+  shadow?: Shadow;
 }
 
 /** Only who judges reads it, and it is large. */
@@ -105,13 +111,13 @@ export class RolloutRepository {
     const asks = rollout.asks && JSON.stringify(rollout.asks);
     // The database's clock, as in the nodes' reports that are compared with it; a transaction's now() would be its beginning.
     const [row] = await db.$queryRaw<{ id: bigint; created_at: Date }[]>`
-      INSERT INTO rollout (channel_id, version, cause, caused_by, state, phase, strategy, key_header, policy, asks, created_at)
+      INSERT INTO rollout (channel_id, version, cause, caused_by, state, phase, strategy, key_header, policy, shadow, asks, created_at)
       VALUES (${rollout.channelId}::uuid, ${rollout.version}, ${rollout.cause}, ${rollout.causedBy}, ${state}, ${phase}, ${rollout.strategy},
-        ${rollout.keyHeader}, ${JSON.stringify(rollout.policy)}::jsonb, ${asks}::jsonb, clock_timestamp()) RETURNING id, created_at`;
+        ${rollout.keyHeader}, ${JSON.stringify(rollout.policy)}::jsonb, ${rollout.shadow && JSON.stringify(rollout.shadow)}::jsonb, ${asks}::jsonb, clock_timestamp()) RETURNING id, created_at`;
     return { ...rollout, id: row!.id, createdAt: row!.created_at, state, phase, progress: null, steps: null, verdict: null, generation: null, before: null, failure: null, decidedBy: null, decidedAt: null, deadlineAt: null, endedAt: null };
   }
 
-  async update(db: Db, id: bigint, { ended, before, progress, steps, verdict, failure, asks, ...change }: RolloutUpdate): Promise<void> {
+  async update(db: Db, id: bigint, { ended, before, progress, steps, verdict, shadow, failure, asks, ...change }: RolloutUpdate): Promise<void> {
     await db.rollout.update({
       where: { id },
       data: {
@@ -120,6 +126,7 @@ export class RolloutRepository {
         ...(progress && { progress: progress as object }),
         ...(steps && { steps: steps as object }),
         ...(verdict && { verdict: verdict as object }),
+        ...(shadow && { shadow: shadow as object }),
         ...(failure && { failure: failure as object }),
         ...(asks && { asks }),
         ...(ended && { endedAt: new Date(), judgement: Prisma.DbNull }),
@@ -152,10 +159,10 @@ export class RolloutRepository {
   }
 
   /** Writes what the channel serves from now on, and remembers it in its history. */
-  async deploy(db: Db, channel: ChannelRecord, { cause, causedBy, keyHeader }: DeploymentCause): Promise<void> {
+  async deploy(db: Db, channel: ChannelRecord, { cause, causedBy, keyHeader, shadow }: DeploymentCause): Promise<void> {
     const { id, generation, previousVersion } = channel;
     const serve = channel.serve as unknown as Prisma.InputJsonValue;
-    await db.channel.update({ where: { id }, data: { generation, serve, previousVersion, ...(keyHeader !== undefined && { keyHeader }) } });
+    await db.channel.update({ where: { id }, data: { generation, serve, previousVersion, shadow: shadow ?? Prisma.DbNull, ...(keyHeader !== undefined && { keyHeader }) } });
     await db.deployment.create({ data: { channelId: id, generation, serve, cause, causedBy } });
   }
 

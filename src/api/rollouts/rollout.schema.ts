@@ -6,6 +6,7 @@ import { Capability } from '../diff/capability.schema.js';
 import { AnalysisPolicy } from './analysis/policy.js';
 import { Verdict } from './analysis/verdict.js';
 import { KeyHeader, RolloutSettings, StrategyText } from './settings.js';
+import { ShadowView } from './shadow/shadow-record.js';
 import { NodeSwitch, StepRecord } from './step-record.js';
 
 /** Nodes prepare and switch within this when nothing is wrong. */
@@ -25,6 +26,7 @@ export const RolloutRequest = z.strictObject({
   rollout: StrategyText.optional(),
   keyHeader: KeyHeader.optional(),
   analysis: RolloutSettings.shape.analysis,
+  shadow: RolloutSettings.shape.shadow,
 });
 
 export const RolloutView = z.object({
@@ -84,7 +86,8 @@ export const RolloutDetails = RolloutSummary.extend({
   analysis: AnalysisPolicy.nullable().describe('The policy that it began with.'),
   serving: z.array(TrafficShare).describe('What the channel serves now.'),
   steps: z.array(StepRecord).describe('Those that it has come to, the last one under way.'),
-  ahead: z.array(z.object({ step: z.int(), percent: z.number(), pause: z.string() })).describe('Those to come before it gets all requests.'),
+  ahead: z.array(z.object({ step: z.int(), percent: z.number(), shadow: z.boolean().optional(), pause: z.string() })).describe('Those to come before it gets all requests.'),
   verdict: Verdict.nullable().describe('The last one, with the figures of both versions at the same time.'),
+  shadow: ShadowView.nullable().describe('How answers to copies of requests compare with those that clients got; null: it makes none.'),
 });
 export type RolloutDetails = z.infer<typeof RolloutDetails>;

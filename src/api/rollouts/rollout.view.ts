@@ -3,6 +3,7 @@ import type { AppRecord } from '../apps/app.js';
 import { stepsOf } from './analysis/steps.js';
 import { formatStrategy, parseStrategy, type Strategy } from './analysis/strategy.js';
 import type { RolloutRecord } from './rollout.repository.js';
+import { toShadowRecord, toShadowView } from './shadow/shadow-record.js';
 import type { RolloutDetails, RolloutSummary } from './rollout.schema.js';
 
 export function toSummary({ name, channel }: AppRecord, rollout: RolloutRecord): RolloutSummary {
@@ -15,11 +16,12 @@ export function toSummary({ name, channel }: AppRecord, rollout: RolloutRecord):
 }
 
 export function toDetails(app: AppRecord, rollout: RolloutRecord): RolloutDetails {
-  const { progress, steps, verdict, policy, keyHeader, endedAt } = rollout;
+  const { progress, steps, verdict, policy, keyHeader, shadow, endedAt } = rollout;
+  const copies = toShadowRecord(shadow);
   const strategy = progress?.strategy ?? (parseStrategy(rollout.strategy) as Strategy);
   const from = (progress?.index ?? -1) + 1;
-  const ahead = endedAt === null ? stepsOf(strategy).slice(from).map((step, i) => ({ step: from + i, percent: step.percent, pause: pauseOf(step) })) : [];
-  return { ...toSummary(app, rollout), keyHeader, analysis: policy, serving: app.channel.serve, steps: steps ?? [], ahead, verdict };
+  const ahead = endedAt === null ? stepsOf(strategy).slice(from).map((step, i) => ({ step: from + i, percent: step.percent, ...(step.shadow && { shadow: true }), pause: pauseOf(step) })) : [];
+  return { ...toSummary(app, rollout), keyHeader, analysis: policy, serving: app.channel.serve, steps: steps ?? [], ahead, verdict, shadow: copies && toShadowView(copies) };
 }
 
 /** As it is written behind the @. */

@@ -53,8 +53,8 @@ export class RolloutsController {
   @Post('rollouts')
   @Endpoint(RollOut)
   async rollOut(@Input() { params, query, body, ifMatch }: InputOf<typeof RollOut>, @Req() request: ApiRequest, @Res({ passthrough: true }) response: Response): Promise<RolloutView> {
-    const { version, rollout: strategy, keyHeader, analysis } = body;
-    const settings = { ...(strategy !== undefined && { strategy }), ...(keyHeader !== undefined && { keyHeader }), ...(analysis && { analysis }) };
+    const { version, rollout: strategy, keyHeader, analysis, shadow } = body;
+    const settings = { ...(strategy !== undefined && { strategy }), ...(keyHeader !== undefined && { keyHeader }), ...(analysis && { analysis }), ...(shadow && { shadow }) };
     return accept(response, await this.rollouts.rollOut(params.app, version, callOf(request, response, { ifMatch, waitS: query.wait }), settings));
   }
 }

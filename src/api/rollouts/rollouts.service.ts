@@ -68,11 +68,11 @@ export class RolloutsService {
     const active = app.rollout ? await this.repository.active(db, app.channel.id) : [];
     const newest = active.at(-1);
     // A rollback is for when something is wrong: it waits for no steps.
-    const { strategy, keyHeader, policy } = await this.settings.of(db, app, version, why.cause === 'rollback' ? { strategy: 'now' } : said);
+    const { strategy, keyHeader, policy, shadow } = await this.settings.of(db, app, version, why.cause === 'rollback' ? { strategy: 'now' } : said);
     if (newest?.version === version && (said.strategy === undefined || newest.strategy === strategy)) return newest;
     if (!newest && servesOnly(app.channel, version)) return undefined;
     const asks = await this.policies.asksOf(db, app, version, why.cause);
-    const rollout = await this.repository.create(db, { channelId: app.channel.id, version, ...why, strategy, keyHeader, policy, asks });
+    const rollout = await this.repository.create(db, { channelId: app.channel.id, version, ...why, strategy, keyHeader, policy, shadow: strategy.startsWith('shadow') ? { settings: shadow, components: [] } : null, asks });
     const target = { app: app.name, channel: app.channel.channel, version };
     await this.operations.begin({ kind: KINDS[why.cause], target, causedBy: why.causedBy, appId: app.id, rolloutId: rollout.id, requestId }, db);
     for (const awaiting of active) {

@@ -11,7 +11,7 @@ export class SamplesService {
 
   /** Each report once. Throws API_INPUT_INVALID for counts that cannot be. */
   async take(node: string, { incarnation, seq, channels }: NodeSamples): Promise<void> {
-    const checked = channels.map(({ app, channel, samples }, c) => ({ app, channel, samples: samples.map((sample, s) => check(sample, `channels.${c}.samples.${s}`)) }));
+    const checked = channels.map(({ samples, ...rest }, c) => ({ ...rest, samples: samples.map((sample, s) => check(sample, `channels.${c}.samples.${s}`)) }));
     await this.repository.keep(`${node}/${incarnation}`, seq, checked);
   }
 }

@@ -16,9 +16,11 @@ describe(settingsOfManifest.name, () => {
 
   it.each([
     ['rollout = "tomorrow"', /line 5, application\.tool\.whorl\.rollout: "tomorrow" is no strategy/],
-    ['rollout = "shadow"', /copies of requests/],
+    ['rollout = "shadow:0"', /from 0\.1 to 100 percent/],
+    ['shadow = { max_different = 2 }', /shadow\.max_different: /],
+    ['shadow = { maxDifferent = 1 }', /shadow\.maxDifferent: unknown key; write max_different/],
     ['key_header = "x user"', /application\.tool\.whorl\.key_header: expected the name of a header field/],
-    ['rolout = "now"', /application\.tool\.whorl\.rolout: unknown key; known here: rollout, key_header, analysis/],
+    ['rolout = "now"', /application\.tool\.whorl\.rolout: unknown key; known here: rollout, key_header, analysis, shadow/],
     ['analysis = { minRequests = 7 }', /analysis\.minRequests: unknown key; write min_requests/],
     ['analysis = { on_insufficient_data = "probe" }', /analysis\.on_insufficient_data: probes cannot be sent/],
   ])('refuses %s, by line', (line, message) => {

@@ -3,8 +3,9 @@ import { isTable } from '#contract/bundle/schema.js';
 import { parseToml } from '#contract/bundle/toml.js';
 import { WhorlError } from '#contract/errors.js';
 import { AnalysisPolicy, DEFAULT_POLICY } from './analysis/policy.js';
-import { readPolicy } from './analysis/read-policy.js';
+import { readPolicy, readSnake } from './analysis/read-policy.js';
 import { parseStrategy } from './analysis/strategy.js';
+import { NO_SHADOW_SETTINGS, ShadowSettings } from './shadow/shadow-settings.js';
 
 const FIELD_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}$/;
 
@@ -16,7 +17,7 @@ export const StrategyText = z
     const problem = problemOf(text);
     if (problem !== undefined) context.addIssue({ code: 'custom', message: problem });
   })
-  .describe('`now`; or `steps:10@30s,50@30s`: the share of requests in percent, and how long until the next step, or `@manual`: until an approval that names the step. After the last one it has all requests.');
+  .describe('`now`; or `steps:10@30s,50@30s`: the share of requests in percent, and how long until the next step, or `@manual`: until an approval that names the step. After the last one it has all requests. `shadow:20@5m`: first copies of so many percent of the requests, whose answers nobody sees, then all requests; or `shadow:20@5m,steps:10@30s`: then shares.');
 
 /** Of a push. */
 export const PushStrategy = z
@@ -26,7 +27,7 @@ export const PushStrategy = z
     const problem = text === 'none' ? undefined : problemOf(text);
     if (problem !== undefined) context.addIssue({ code: 'custom', message: problem });
   })
-  .describe('`none` stores the version without serving it; `now` or `steps:10@30s,50@30s` serve it so. Without it as the channel or the manifest says, else at once.');
+  .describe('`none` stores the version without serving it; `now`, `steps:10@30s,50@30s` or `shadow:20@5m,steps:10@30s` serve it so. Without it as the channel or the manifest says, else at once.');
 
 export const KeyHeader = z
   .string()
@@ -43,6 +44,7 @@ export const RolloutSettings = z.strictObject({
   strategy: StrategyText.optional(),
   keyHeader: KeyHeader.optional(),
   analysis: Analysis.optional().describe('How a version with a share of the requests is judged beside the old one; what is left out has defaults.'),
+  shadow: ShadowSettings.optional().describe('How answers to copies of requests are compared.'),
 });
 export type RolloutSettings = z.infer<typeof RolloutSettings>;
 
@@ -50,16 +52,17 @@ export interface ResolvedSettings {
   strategy: string;
   keyHeader: string | null;
   policy: AnalysisPolicy;
+  shadow: ShadowSettings;
 }
 
 /** The first that says something counts. */
 export function resolveSettings(...layers: RolloutSettings[]): ResolvedSettings {
   const first = <K extends keyof RolloutSettings>(key: K): RolloutSettings[K] => layers.find((layer) => layer[key] !== undefined)?.[key];
-  return { strategy: first('strategy') ?? 'now', keyHeader: first('keyHeader') ?? null, policy: first('analysis') ?? DEFAULT_POLICY };
+  return { strategy: first('strategy') ?? 'now', keyHeader: first('keyHeader') ?? null, policy: first('analysis') ?? DEFAULT_POLICY, shadow: first('shadow') ?? NO_SHADOW_SETTINGS };
 }
 
 /**
- * `[application.tool.whorl]` of a manifest: `rollout`, `key_header`, and the table `analysis`. Throws BUNDLE_MANIFEST_INVALID with every problem. What is no
+ * `[application.tool.whorl]` of a manifest: `rollout`, `key_header`, and the tables `analysis` and `shadow`. Throws BUNDLE_MANIFEST_INVALID with every problem. What is no
  * TOML (a locked app that another tool has pushed) says nothing.
  */
 export function settingsOfManifest(text: string): RolloutSettings {
@@ -75,8 +78,8 @@ export function settingsOfManifest(text: string): RolloutSettings {
   return settings;
 }
 
-function readWhorl({ rollout, key_header: keyHeader, analysis, ...unknown }: Record<string, unknown>, note: (key: string, message: string) => void): RolloutSettings {
-  for (const key of Object.keys(unknown)) note(key, 'unknown key; known here: rollout, key_header, analysis');
+function readWhorl({ rollout, key_header: keyHeader, analysis, shadow, ...unknown }: Record<string, unknown>, note: (key: string, message: string) => void): RolloutSettings {
+  for (const key of Object.keys(unknown)) note(key, 'unknown key; known here: rollout, key_header, analysis, shadow');
   const settings: RolloutSettings = {};
   if (rollout !== undefined) {
     const parsed = StrategyText.safeParse(rollout);
@@ -87,6 +90,11 @@ function readWhorl({ rollout, key_header: keyHeader, analysis, ...unknown }: Rec
     const parsed = KeyHeader.safeParse(keyHeader);
     if (parsed.success) settings.keyHeader = parsed.data;
     else note('key_header', parsed.error.issues[0]!.message);
+  }
+  if (shadow !== undefined) {
+    const read = readSnake(ShadowSettings, shadow);
+    if (!('problems' in read)) settings.shadow = read.value;
+    else for (const { key, message } of read.problems) note(key === '' ? 'shadow' : `shadow.${key}`, message);
   }
   if (analysis === undefined) return settings;
   const policy = readPolicy(analysis);
@@ -101,8 +109,7 @@ function readWhorl({ rollout, key_header: keyHeader, analysis, ...unknown }: Rec
 
 function problemOf(text: string): string | undefined {
   const parsed = parseStrategy(text);
-  if ('problem' in parsed) return parsed.problem;
-  return parsed.kind === 'shadow' ? 'copies of requests (shadow) cannot be made; write now or steps:<percent>@<time>,…' : undefined;
+  return 'problem' in parsed ? parsed.problem : undefined;
 }
 
 function policyProblemOf({ onInsufficientData }: AnalysisPolicy): string | undefined {

@@ -13,6 +13,7 @@ export type NodeSwitch = z.infer<typeof NodeSwitch>;
 export const StepRecord = z.object({
   step: z.int().describe('Its index, from 0: what an approval names.'),
   percent: z.number(),
+  shadow: z.boolean().optional().describe('Its percentage is of copies of requests, whose answers nobody sees.'),
   generation: z.int().describe('Of the deployment that it made.'),
   askedAt: z.iso.datetime(),
   servedAt: z.iso.datetime().nullable().describe('Since when every live node serves it; its time counts from then.'),

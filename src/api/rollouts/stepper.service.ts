@@ -4,11 +4,12 @@ import type { VersionNumber } from '#contract/ids.js';
 import { Log } from '#platform/log.js';
 import type { Db } from '#platform/prisma/prisma.service.js';
 import { type ChannelRecord, servesOnly } from '../apps/app.js';
-import { beginSteps, next, stepsOf } from './analysis/steps.js';
+import { beginSteps, isCopying, next, stepsOf } from './analysis/steps.js';
 import { parseStrategy, type Strategy } from './analysis/strategy.js';
 import { JudgeService, policyOf } from './judge.service.js';
 import { type Failure, type NodeSituation, SWITCH_TIMEOUT_MS } from './rollout-state.js';
-import { RolloutRepository, type RolloutRecord, type RolloutUpdate, type Stable } from './rollout.repository.js';
+import { type DeploymentCause, RolloutRepository, type RolloutRecord, type RolloutUpdate, type Stable } from './rollout.repository.js';
+import { toShadowRecord } from './shadow/shadow-record.js';
 import { changeLast, type StepRecord } from './step-record.js';
 import { nodeSwitches } from './switch-times.js';
 
@@ -70,8 +71,10 @@ export class StepperService {
       case 'go-on':
       case 'promote': {
         const percent = decision.kind === 'promote' ? 100 : decision.percent;
-        await this.serveShare(db, situation, percent);
-        const step: StepRecord = { step: decision.index, percent, generation: channel.generation, askedAt: now.toISOString(), servedAt: null, approvedBy: null, verdict: null };
+        const shadow = decision.kind === 'go-on' && decision.shadow;
+        if (shadow) await this.serveCopies(db, situation, percent);
+        else await this.serveShare(db, situation, percent);
+        const step: StepRecord = { step: decision.index, percent, ...(shadow && { shadow }), generation: channel.generation, askedAt: now.toISOString(), servedAt: null, approvedBy: null, verdict: null };
         const deadlineAt = new Date(now.getTime() + SWITCH_TIMEOUT_MS);
         await this.change(db, rollout, { state: progress.state, phase: 'switching', progress, steps: [...(rollout.steps ?? []), step], generation: channel.generation, deadlineAt });
         return true;
@@ -134,7 +137,7 @@ export class StepperService {
   }
 
   /** The old version stands first: the share of the new one grows from the end of the order that clients stand in (runtime/trigger/split.ts). */
-  private async serveShare(db: Db, { channel, rollout }: Situation, percent: number): Promise<void> {
+  private async serveShare(db: Db, { channel, rollout, active }: Situation, percent: number): Promise<void> {
     const { cause, causedBy, keyHeader } = rollout;
     const version = rollout.version as VersionNumber;
     const { serve: stable, previousVersion } = rollout.before!;
@@ -143,12 +146,19 @@ export class StepperService {
       const serve: TrafficShare[] = [{ version: old!, percent: withoutNoise(100 - percent) }, { version, percent }];
       return this.serve(db, channel, { serve, previousVersion }, { cause, causedBy, keyHeader });
     }
-    if (servesOnly(channel, version)) return;
+    if (servesOnly(channel, version) && !active.some(({ progress }) => isCopying(progress))) return;
     await this.serve(db, channel, { serve: [{ version, percent: 100 }], previousVersion: old === undefined || old === version ? previousVersion : old }, { cause, causedBy });
   }
 
+  /** What was served before goes on, and the version gets copies. */
+  private async serveCopies(db: Db, { channel, rollout }: Situation, percent: number): Promise<void> {
+    const { cause, causedBy, version, before, shadow } = rollout;
+    const ignoredFields = toShadowRecord(shadow)?.settings.ignoredFields ?? [];
+    await this.serve(db, channel, before!, { cause, causedBy, shadow: { version: version as VersionNumber, percent, ignoredFields } });
+  }
+
   /** The next generation of the channel. */
-  private async serve(db: Db, channel: ChannelRecord, { serve, previousVersion }: Stable, why: { cause: string; causedBy: string; keyHeader?: string | null }): Promise<void> {
+  private async serve(db: Db, channel: ChannelRecord, { serve, previousVersion }: Stable, why: DeploymentCause): Promise<void> {
     Object.assign(channel, { serve, previousVersion, generation: channel.generation + 1 });
     await this.repository.deploy(db, channel, why);
   }

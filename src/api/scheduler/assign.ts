@@ -3,6 +3,7 @@ import type { VersionArtifact } from '#contract/artifact.js';
 import type { Assignment, NodeAssignments, RemovedChannel, TrafficShare } from '#contract/assignment.js';
 import { hostOf } from '#contract/hosts.js';
 import type { RuntimeGrant } from '#contract/runtime-grant.js';
+import type { Shadow } from '#contract/shadow.js';
 
 /** One channel of one app, as desired. */
 export interface DesiredChannel {
@@ -13,6 +14,8 @@ export interface DesiredChannel {
   serve: TrafficShare[];
   /** Chooses among them; null or absent: cookie or address. */
   keyHeader?: string | null;
+  /** Which version gets copies of requests; null or absent: none. */
+  shadow?: Shadow | null;
   /** Served before, kept warm for a rollback. */
   previousVersion: number | null;
   /** Versions of rollouts under way. */
@@ -50,6 +53,7 @@ function toAssignment(channel: DesiredChannel, domain: string): Assignment {
     hosts: [hostOf(channel.app, channel.channel, domain)],
     serve: channel.serve,
     ...(channel.keyHeader && channel.serve.length > 1 && { keyHeader: channel.keyHeader }),
+    ...(channel.shadow && { shadow: channel.shadow }),
     versions: heldVersions(channel).flatMap((number) => channel.artifacts.get(number) ?? []),
     variables: channel.variables,
     variablesRevision: channel.variablesRevision,

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { z } from 'zod';
 import { VersionArtifact } from '#contract/artifact.js';
 import { RemovedChannel, TrafficShare } from '#contract/assignment.js';
+import { Shadow } from '#contract/shadow.js';
 import { PrismaService } from '#platform/prisma/prisma.service.js';
 
 export interface ChannelState {
@@ -12,6 +13,7 @@ export interface ChannelState {
   generation: number;
   serve: TrafficShare[];
   keyHeader: string | null;
+  shadow: Shadow | null;
   previousVersion: number | null;
   candidates: number[];
   variablesRevision: number;
@@ -43,6 +45,7 @@ const Rows = z.array(
     generation: z.int(),
     serve: z.array(TrafficShare),
     keyHeader: z.string().nullable(),
+    shadow: Shadow.nullable(),
     previousVersion: z.int().nullable(),
     candidates: z.array(z.int()),
     variablesRevision: z.int(),
@@ -57,7 +60,7 @@ export class SchedulerRepository {
   async channels(): Promise<ChannelState[]> {
     return Rows.parse(
       await this.prisma.$queryRaw`
-        SELECT a.id AS "appId", o.name AS org, a.name AS app, c.name AS channel, c.generation, c.serve, c.key_header AS "keyHeader", c.previous_version AS "previousVersion",
+        SELECT a.id AS "appId", o.name AS org, a.name AS app, c.name AS channel, c.generation, c.serve, c.key_header AS "keyHeader", c.shadow, c.previous_version AS "previousVersion",
           a.variables_revision AS "variablesRevision",
           ARRAY(SELECT r.version FROM rollout r WHERE r.channel_id = c.id AND r.ended_at IS NULL AND r.phase <> 'awaiting-approval' ORDER BY r.version) AS candidates
         FROM channel c JOIN app a ON a.id = c.app_id JOIN org o ON o.id = a.org_id

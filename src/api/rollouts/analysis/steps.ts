@@ -47,7 +47,7 @@ export type StepEvent =
 
 export type Decision =
   | { kind: 'hold'; untilMs: number | null; reason: string }
-  /** Serve the step's share; `shadow`: copies only. */
+  /** Serve the step's share; `shadow`: copy it. */
   | { kind: 'go-on'; index: number; percent: number; shadow: boolean }
   | { kind: 'pause'; reason: string }
   | { kind: 'probe' }
@@ -65,11 +65,11 @@ interface Outcome {
   decision: Decision;
 }
 
-/** The steps of a strategy; `shadow` has one without a share. */
+/** The steps of a strategy; in one of copies nobody gets the version's own answers. */
 export function stepsOf(strategy: Strategy): { percent: number; pause: Pause; shadow: boolean }[] {
   if (strategy.kind === 'now') return [];
-  if (strategy.kind === 'shadow') return [{ percent: 0, pause: strategy.pause, shadow: true }];
-  return strategy.steps.map((step) => ({ ...step, shadow: false }));
+  const shares = strategy.steps.map((step) => ({ ...step, shadow: false }));
+  return strategy.kind === 'steps' ? shares : [{ percent: strategy.percent, pause: strategy.pause, shadow: true }, ...shares];
 }
 
 /** Every node has the version prepared: the first step, or all requests where there is none. */
@@ -95,6 +95,11 @@ export function next(before: Progress, event: StepEvent, policy: StepPolicy): Ou
       // A look that was taken before the last event may know less.
       return event.atMs < before.lastMs ? { progress, decision: hold(null, 'later news is known') } : look(progress, event, policy);
   }
+}
+
+/** Whether the version gets copies of requests now, or is going to. */
+export function isCopying(progress: Progress | null): boolean {
+  return progress !== null && stepsOf(progress.strategy)[progress.index]?.shadow === true;
 }
 
 export function isEnded({ state }: Progress): boolean {

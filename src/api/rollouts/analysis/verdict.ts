@@ -9,8 +9,8 @@ import type { AnalysisState } from './state.js';
 
 export const VerdictReason = z.object({
   code: z
-    .enum(['worse', 'sound', 'disabled', 'no-requests', 'no-reports', 'few-requests', 'warming-up', 'unproven', 'unanswered', 'both-failing', 'one-sided-nodes'])
-    .describe('Of a failure `worse`, of a pass `sound` or `disabled`, else why nothing can be said yet.'),
+    .enum(['worse', 'sound', 'disabled', 'no-requests', 'no-reports', 'few-requests', 'warming-up', 'unproven', 'unanswered', 'both-failing', 'one-sided-nodes', 'different', 'few-compared', 'refused'])
+    .describe('Of a failure `worse`, or `different` answers to copies, of a pass `sound` or `disabled`, else why nothing can be said yet.'),
   message: z.string(),
   component: z.string().nullable().optional(),
   signal: Signal.optional(),

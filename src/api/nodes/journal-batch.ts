@@ -1,4 +1,4 @@
-import type { JournalEntry, JournalRecord, UsageRecord } from '#contract/journal.js';
+import { isSynthetic, type JournalEntry, type JournalRecord, type UsageRecord } from '#contract/journal.js';
 
 const MINUTE_MS = 60_000;
 
@@ -78,12 +78,13 @@ export interface LimitRollup {
   count: number;
 }
 
-/** Adds limits up by minute and by whose they are. */
+/** Adds limits up by minute and by whose they are. Those that no client met are left out. */
 export function rollUpLimits(records: readonly { record: UsageRecord; identity: AppIdentity }[]): LimitRollup[] {
   const sums = new Map<string, LimitRollup>();
   for (const { record, identity } of records) {
     const minuteMs = Math.floor(record.at / MINUTE_MS) * MINUTE_MS;
     const { channel, version, component, limits = {} } = record;
+    if (isSynthetic(record.trigger)) continue;
     for (const [code, count] of Object.entries(limits)) {
       const key = JSON.stringify([identity.id, minuteMs, channel, version, component, code]);
       const sum = sums.get(key) ?? { minuteMs, orgId: identity.orgId, appId: identity.id, channel, version, component, code, count: 0 };

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import type { VersionNumber } from '#contract/ids.js';
+import type { SyntheticTrigger } from '#contract/journal.js';
 import { AppsService } from '../apps/apps.service.js';
 import { UsageRepository } from './usage.repository.js';
 import type { UsageQuery, UsageSums, UsageView } from './usage.schema.js';
@@ -20,13 +21,15 @@ export class UsageService {
     // The running minute counts, and a node's clock may be a little ahead.
     const last = new Date(Math.ceil((to?.getTime() ?? Date.now() + MINUTE_MS) / MINUTE_MS) * MINUTE_MS);
     const of = { appId: app.id, ...(channel !== undefined && { channel }) };
-    const [versions, limits] = await Promise.all([this.repository.byVersion(of, first, last), this.repository.limits(of, first, last)]);
+    const [versions, limits, apart] = await Promise.all([this.repository.byVersion(of, first, last), this.repository.limits(of, first, last), this.repository.apart(of, first, last)]);
+    const under = (trigger: SyntheticTrigger): UsageSums => addUp(apart.filter((each) => each.trigger === trigger).map(({ sums }) => sums));
     return {
       ...addUp(versions),
       from: first.toISOString(),
       to: last.toISOString(),
       byVersion: versions.map((sums) => ({ ...sums, version: sums.version as VersionNumber })),
       limits: limits.map((each) => ({ ...each, version: each.version as VersionNumber })),
+      apart: { shadow: under('whorl:shadow'), probe: under('whorl:probe') },
     };
   }
 }

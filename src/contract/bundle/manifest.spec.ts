@@ -212,6 +212,7 @@ describe(parseManifest.name, () => {
     ['a header name', `${HEAD}[[trigger.http]]\nroute = "/"\nstatic_response = { headers = { "a b" = "" } }\n`, /no name of a header/],
     ['a header value', `${HEAD}[[trigger.http]]\nroute = "/"\nstatic_response = { headers = { a = "x\\r\\ny" } }\n`, /characters that a header cannot hold/],
     ['a base path', WITH('', '', '[application.trigger.http]\nbase = "/api"\n'), /line 5, application.trigger.http.base: a base path/],
+    ['a trigger with a name of the platform\'s own', `${HEAD}${TRIGGER}id = "whorl:shadow"\n${HELLO}`, /names that begin with whorl: are the platform's own/],
     ['two triggers with one id', `${HEAD}${TRIGGER}id = "x"\n[[trigger.http]]\nid = "x"\nroute = "/b"\ncomponent = "hello"\n${HELLO}`, /two triggers with the id "x"/],
     ['a whole number out of range', WITH('[component.hello.tool.whorl]\ncpu_ms = 9223372036854775807\n'), /too large an integer|expected an integer/],
   ])('refuses %s, naming key and line', (_, text, message) => {

@@ -219,7 +219,7 @@ describe('a rollout by steps', () => {
     it.each([
       ['a share that shrinks', { strategy: 'steps:50@30s,10@30s' }],
       ['a time without a unit', { strategy: 'steps:50@30' }],
-      ['copies, which nobody can make', { strategy: 'shadow@30s' }],
+      ['copies of more requests than there are', { strategy: 'shadow:101@30s' }],
       ['probes, which nobody can send', { analysis: { onInsufficientData: 'probe' } }],
       ['a header field that is none', { keyHeader: 'x user' }],
       ['a policy that is none', { analysis: { falseAlarms: 2 } }],

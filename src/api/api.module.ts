@@ -29,6 +29,16 @@ import { TagPushRepository } from './deploy-on-push/tag-push.repository.js';
 import { HealthController } from './health/health.controller.js';
 import { HealthRepository } from './health/health.repository.js';
 import { HealthService } from './health/health.service.js';
+import { AuthorityRepository } from './identity/authority.repository.js';
+import { IdentitiesController } from './identity/identities.controller.js';
+import { IdentitiesService } from './identity/identities.service.js';
+import { IdentityRepository } from './identity/identity.repository.js';
+import { JoinTokenRepository } from './identity/join-token.repository.js';
+import { JoinTokensController } from './identity/join-tokens.controller.js';
+import { JoinTokensService } from './identity/join-tokens.service.js';
+import { KeyringService } from './identity/keyring.service.js';
+import { RotationService } from './identity/rotation.service.js';
+import { TrustService } from './identity/trust.service.js';
 import { LogRepository } from './logs/log.repository.js';
 import { LogsController } from './logs/logs.controller.js';
 import { LogsService } from './logs/logs.service.js';
@@ -115,6 +125,9 @@ const CONTROLLERS = [
   HealthController,
   KeepingController,
   LogsController,
+  // Before the routes of a node: `ca` and `join-tokens` are no nodes.
+  IdentitiesController,
+  JoinTokensController,
   NodeResourceController,
   NodesController,
   OperationsController,
@@ -133,12 +146,15 @@ const CONTROLLERS = [
 ];
 const REPOSITORIES = [
   AppRepository,
+  AuthorityRepository,
   CollectionRepository,
   DeployOnPushRepository,
   DrainRepository,
   HealthRepository,
   HoldingRepository,
   IdempotencyRepository,
+  IdentityRepository,
+  JoinTokenRepository,
   JournalRepository,
   JudgementRepository,
   LogRepository,
@@ -178,9 +194,12 @@ const SERVICES = [
   GrantsService,
   HealthService,
   HoldingsService,
+  IdentitiesService,
+  JoinTokensService,
   JournalService,
   JudgeService,
   KeepingService,
+  KeyringService,
   LogsService,
   NodeResourceService,
   NodesService,
@@ -192,6 +211,7 @@ const SERVICES = [
   RetentionService,
   RolloutCanceller,
   RolloutsService,
+  RotationService,
   RuntimeConfigService,
   SamplesService,
   SchedulerService,
@@ -201,6 +221,7 @@ const SERVICES = [
   StoreLinksService,
   StoreRequestsService,
   StoresService,
+  TrustService,
   UploadsService,
   UsageService,
   VariablesService,

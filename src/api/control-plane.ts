@@ -1,8 +1,9 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
-import type { Server } from 'node:http';
+import type { RequestListener, Server } from 'node:http';
 import { fileURLToPath } from 'node:url';
 import { type INestApplication, Module, type ModuleMetadata, type Type } from '@nestjs/common';
+import type { NestExpressApplication } from '@nestjs/platform-express';
 import type { ControlConfig } from '#platform/config.js';
 import { createHttpApp } from '#platform/http/http-app.js';
 import { MetricsServer, toMetricsAddress } from '#platform/http/metrics-server.js';
@@ -16,6 +17,8 @@ import { ApiModule } from './api.module.js';
 import { AuthService } from './auth/auth.service.js';
 import { ApiMetrics } from './metrics/api-metrics.js';
 import { PlatformCountsRepository } from './metrics/platform-counts.repository.js';
+import { KeyringService } from './identity/keyring.service.js';
+import { NodesPort } from './identity/nodes-port.js';
 
 /** What is under way when the process is told to end has this long. */
 const GRACE_MS = 10_000;
@@ -32,13 +35,15 @@ export interface ControlPlaneOptions {
 
 export interface ControlPlane {
   port: number;
+  /** Where nodes of other machines come, by mutual TLS; undefined: nowhere. */
+  nodesPort: number | undefined;
   /** One of its services, for whoever runs it in the same process. */
   get<T>(service: Type<T>): T;
   /** Lets what is under way come to its end, and lets go of everything. */
   close(): Promise<void>;
 }
 
-/** The control plane in one piece: migrates the database, registers the configured tokens, listens. */
+/** The control plane in one piece: migrates the database, registers the configured tokens, makes the platform's keys, listens. */
 export async function startControlPlane({ config, log, registry }: ControlPlaneOptions): Promise<ControlPlane> {
   const lifetime = new Lifetime();
   const wakeups = new Wakeups(config.DATABASE_URL, log, lifetime.signal);
@@ -48,13 +53,14 @@ export async function startControlPlane({ config, log, registry }: ControlPlaneO
 
   let app: INestApplication | undefined;
   let metricsServer: MetricsServer | undefined;
+  let nodesPort: NodesPort | undefined;
   const close = async () => {
     lifetime.end();
-    const stopClosing = app && closeConnections(app.getHttpServer() as Server);
+    const stopClosing = [...(app ? [app.getHttpServer() as Server] : []), ...(nodesPort ? [nodesPort.server] : [])].map(closeConnections);
     try {
-      await Promise.all([app?.close(), metricsServer?.close()]);
+      await Promise.all([app?.close(), nodesPort?.close(), metricsServer?.close()]);
     } finally {
-      stopClosing?.();
+      for (const stop of stopClosing) stop();
       await wakeups.stop();
     }
   };
@@ -64,12 +70,14 @@ export async function startControlPlane({ config, log, registry }: ControlPlaneO
     if (applied.length > 0) log.info('migrated the database', { applied });
     await made.get(AuthService).registerConfigured();
     metricsServer = await openMetrics(made, config, log);
+    await made.get(KeyringService).ensure();
     await made.init();
+    nodesPort = await openNodesPort(made, config, log);
     const server = made.getHttpServer() as Server;
     server.listen(config.WHORL_API_PORT, config.WHORL_LISTEN);
     await once(server, 'listening');
     const { port } = server.address() as AddressInfo;
-    return { port, get: (service) => made.get(service), close };
+    return { port, nodesPort: nodesPort?.port, get: (service) => made.get(service), close };
   } catch (error) {
     // What had begun is given back; why it failed is what counts.
     await close().catch((fault: unknown) => log.warn('could not close what had begun', { error: fault }));
@@ -90,6 +98,14 @@ async function openMetrics(app: INestApplication, { WHORL_API_METRICS_LISTEN: ad
   return server;
 }
 
+/** Where nodes of other machines come, if the operator wants one. */
+async function openNodesPort(app: NestExpressApplication, config: ControlConfig, log: Log): Promise<NodesPort | undefined> {
+  const { WHORL_NODES_PORT: port, WHORL_NODES_LISTEN: host = config.WHORL_LISTEN } = config;
+  if (port === undefined) return undefined;
+  const handler = app.getHttpAdapter().getInstance() as RequestListener;
+  return NodesPort.open({ host, port, handler, keyring: app.get(KeyringService), log });
+}
+
 /** As `Promise.all`, but waits for all of them when one fails, so that nothing begins after the failure was handled. */
 async function allOf<T extends readonly unknown[]>(works: T): Promise<{ -readonly [K in keyof T]: Awaited<T[K]> }> {
   await Promise.allSettled(works);
@@ -97,7 +113,7 @@ async function allOf<T extends readonly unknown[]>(works: T): Promise<{ -readonl
 }
 
 /** A connection that becomes idle after a server was told to close would keep it open until its keep-alive time is up. */
-function closeConnections(server: Server): () => void {
+function closeConnections(server: Pick<Server, 'closeIdleConnections' | 'closeAllConnections'>): () => void {
   const idle = setInterval(() => server.closeIdleConnections(), LOOK_MS);
   const all = setTimeout(() => server.closeAllConnections(), GRACE_MS);
   return () => {

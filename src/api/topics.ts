@@ -16,3 +16,5 @@ export const logsTopic = (appId: string): string => `logs:${appId}`;
 export const collectionTopic = (id: string): string => `collection:${id}`;
 /** An operation that is neither a rollout nor a collection. */
 export const operationTopic = (id: bigint): string => `operation:${id}`;
+/** What nodes believe: the platform's keys, and nodes that were removed. */
+export const TRUST_TOPIC = 'trust';

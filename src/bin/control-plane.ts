@@ -13,8 +13,8 @@ try {
   log = new Log({ process: 'control-plane' }, config.WHORL_LOG_LEVEL);
   const controlPlane = await startControlPlane({ config, log, registry: RegistryModule.with(config) });
   endWithSignals(controlPlane);
-  log.info('listening', { address: config.WHORL_LISTEN, port: controlPlane.port });
-  process.send?.({ type: 'listening', port: controlPlane.port });
+  log.info('listening', { address: config.WHORL_LISTEN, port: controlPlane.port, nodesPort: controlPlane.nodesPort });
+  process.send?.({ type: 'listening', port: controlPlane.port, nodesPort: controlPlane.nodesPort });
 } catch (error) {
   log.error(`cannot start: ${(error as Error).message}`, { error });
   process.exit(1);

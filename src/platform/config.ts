@@ -66,6 +66,14 @@ const control = {
   WHORL_ADMIN_TOKEN: secret.optional(),
   /** Token that nodes use, registered at start. */
   WHORL_NODE_TOKEN: secret.optional(),
+  /** Port where nodes of other machines reach the control plane, by mutual TLS; without it there is none. */
+  WHORL_NODES_PORT: z.coerce.number().int().min(0).max(65535).optional(),
+  /** Address that the nodes port listens on; without it WHORL_LISTEN. */
+  WHORL_NODES_LISTEN: z.string().optional(),
+  /** The nodes ports as nodes reach them, `https://host:port`, separated by commas; without it nodes keep the URL that they joined by. */
+  WHORL_NODES_URLS: list((text) => /^https:\/\/[^/?#@]+$/.test(text) && URL.canParse(text), 'https://host:port'),
+  /** Seconds that certificates of nodes and control planes are valid; they are renewed at half of it. */
+  WHORL_CERTIFICATE_SECONDS: z.coerce.number().int().min(5).max(7 * 86_400).default(86_400),
   /** Scheme of the apps' URLs as users see them. */
   WHORL_PUBLIC_SCHEME: z.enum(['http', 'https']).default('http'),
   /** Port of the apps' URLs as users see them; without it WHORL_HTTP_PORT. */

@@ -184,6 +184,8 @@ describe('the shell of the API', () => {
         'GET /v1/apps/{app}/variables', 'GET /v1/apps/{app}/versions', 'GET /v1/apps/{app}/versions/{version}', 'GET /v1/nodes/{node}/assignments', 'GET /version',
         'POST /v1/apps/{app}/rollback', 'POST /v1/apps/{app}/rollouts', 'POST /v1/apps/{app}/versions', 'POST /v1/nodes/{node}/journal',
         'PUT /v1/apps/{app}/variables', 'PUT /v1/nodes/{node}/report',
+        'GET /v1/nodes/ca', 'GET /v1/nodes/ca/rotation', 'POST /v1/nodes/ca/rotate', 'GET /v1/nodes/join-tokens', 'POST /v1/nodes/join-tokens', 'DELETE /v1/nodes/join-tokens/{joinToken}',
+        'POST /v1/nodes/{node}/certificate', 'GET /v1/nodes/{node}/trust', 'GET /v1/nodes/{node}/identity', 'DELETE /v1/nodes/{node}/identity',
         'POST /v1/nodes/{node}/heartbeat', 'GET /v1/nodes', 'GET /v1/nodes/{node}', 'POST /v1/nodes/{node}/cordon', 'POST /v1/nodes/{node}/uncordon',
         'POST /v1/nodes/{node}/drain', 'DELETE /v1/nodes/{node}',
       ].sort());

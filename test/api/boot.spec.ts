@@ -12,6 +12,9 @@ import { DatabaseFixture } from './database.fixture.js';
 const PROGRAM = join(import.meta.dirname, '../../dist/bin/control-plane.js');
 const TOKEN = 'token-of-the-operator';
 
+/** The same for every replica. */
+const SECRET_KEY = randomBytes(32).toString('base64url');
+
 describe('the control plane as a process', () => {
   let fixture: DatabaseFixture;
   let dir: string;
@@ -37,7 +40,7 @@ describe('the control plane as a process', () => {
       execArgv: [],
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       env: {
-        PATH: process.env['PATH'], DATABASE_URL: databaseUrl, WHORL_API_PORT: '0', WHORL_STORAGE_DIR: dir, WHORL_SECRET_KEY: randomBytes(32).toString('base64url'),
+        PATH: process.env['PATH'], DATABASE_URL: databaseUrl, WHORL_API_PORT: '0', WHORL_STORAGE_DIR: dir, WHORL_SECRET_KEY: SECRET_KEY,
         WHORL_ADMIN_TOKEN: TOKEN, ...env,
       },
     });
@@ -88,6 +91,14 @@ describe('the control plane as a process', () => {
     const { child, stderr } = start(await fixture.create(), env);
     expect(await once(child, 'exit')).toEqual([1, null]);
     expect(stderr()).toContain(reason);
+  });
+
+  it('ends with 1 and says why: another secret key than the one that the platform\'s keys are sealed with', async () => {
+    const url = await fixture.create();
+    await listening(start(url).child);
+    const { child, stderr } = start(url, { WHORL_SECRET_KEY: randomBytes(32).toString('base64url') });
+    expect(await once(child, 'exit')).toEqual([1, null]);
+    expect(stderr()).toContain('sealed with another WHORL_SECRET_KEY');
   });
 
   it('ends with 1 and says why: a port in use', async () => {

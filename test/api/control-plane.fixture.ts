@@ -38,14 +38,15 @@ export class ControlPlaneFixture {
   private dir!: string;
   private postgres: EmbeddedPostgres | undefined;
 
-  static async start(): Promise<ControlPlaneFixture> {
+  /** @param settings variables of the first replica */
+  static async start(settings: Record<string, string> = {}): Promise<ControlPlaneFixture> {
     const fixture = new ControlPlaneFixture();
     const dir = await mkdtemp(join(tmpdir(), 'whorl-api-'));
     fixture.cleanups.push(() => rm(dir, { recursive: true, force: true }));
     fixture.dir = dir;
     await fixture.startDatabase();
     fixture.cleanups.unshift(() => fixture.stopDatabase());
-    await fixture.startReplica();
+    await fixture.startReplica(settings);
     fixture.check = await OpenApiCheck.load(fixture.url());
     return fixture;
   }
@@ -94,6 +95,10 @@ export class ControlPlaneFixture {
   url(replica?: number): string {
     const plane = replica === undefined ? this.planes.find((candidate) => candidate !== undefined) : this.planes[replica];
     return `http://127.0.0.1:${plane!.port}`;
+  }
+
+  nodesPort(replica = 0): number {
+    return this.planes[replica]!.nodesPort!;
   }
 
   node(name?: string, replica?: number, engines?: string[]): SimulatedNode {

@@ -4,6 +4,7 @@ import { WhorlError } from '#contract/errors.js';
 import type { NodeWish } from '#contract/node-facts.js';
 import { type Page, readCursor, toPage } from '#platform/http/page.js';
 import { Wakeups } from '#platform/wakeups.js';
+import { IdentitiesService } from '../identity/identities.service.js';
 import { REPORTS_TOPIC } from '../topics.js';
 import { DrainService } from './drain.service.js';
 import { NodeResourceRepository, type NodeRecord } from './node-resource.repository.js';
@@ -21,6 +22,7 @@ export class NodeResourceService {
   constructor(
     private readonly repository: NodeResourceRepository,
     private readonly drains: DrainService,
+    private readonly identities: IdentitiesService,
     private readonly wakeups: Wakeups,
   ) {}
 
@@ -51,6 +53,7 @@ export class NodeResourceService {
   async want(name: string, wanted: Exclude<NodeWish, 'removed'>, { ifMatch, waitS = 0 }: { ifMatch: string[] | undefined; waitS?: number }): Promise<ShownNode> {
     const record = await this.require(name, ifMatch);
     if (record.wanted === 'removed' && wanted !== 'active') throw new WhorlError('API_NODE_REMOVED', `${name} was removed from the fleet`);
+    if (record.wanted === 'removed') await this.identities.readmit(name);
     await this.drains.want(name, wanted);
     return this.show(name, waitS);
   }
@@ -68,6 +71,7 @@ export class NodeResourceService {
       throw new WhorlError('API_NODE_IN_USE', reason, { fields: { state: [record.state], ...(lost.length > 0 && { lost }) } });
     }
     await this.drains.want(name, 'removed');
+    await this.identities.withdraw(name);
     return { node: toNodeView(await this.require(name)), lost };
   }
 

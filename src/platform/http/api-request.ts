@@ -7,6 +7,8 @@ export type Scope = 'admin' | 'node' | 'approve';
 export interface Principal {
   name: string;
   scopes: readonly string[];
+  /** Of a node that has shown its certificate: the one name that it may speak for. */
+  node?: string;
 }
 
 /** What the platform adds to an Express request. */

@@ -13,9 +13,9 @@ import { requestId } from './request-id.js';
 /** A node ships its journal in batches of about a megabyte. */
 const MAX_JSON_BYTES = 16 * 1024 * 1024;
 /** A hundred megabytes over a slow line take a while; Node's default of 5 minutes would cut them. */
-const REQUEST_TIMEOUT_MS = 30 * 60_000;
+export const REQUEST_TIMEOUT_MS = 30 * 60_000;
 /** Longer than the 60 s after which load balancers drop an idle connection: the side that reuses it must be the first to close. */
-const KEEP_ALIVE_TIMEOUT_MS = 65_000;
+export const KEEP_ALIVE_TIMEOUT_MS = 65_000;
 /** Whose bodies are left to their handlers, whatever their type. */
 const RAW_PATHS = '/v2/';
 

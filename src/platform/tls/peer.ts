@@ -5,7 +5,7 @@ import { CONTROL_PLANE_URI, type NodeCredentials, nodeOfUri } from '#contract/no
 import { keyHash } from './key-hash.js';
 
 /** Nothing older: every process here is ours. */
-const MIN_VERSION = 'TLSv1.3';
+export const MIN_TLS_VERSION = 'TLSv1.3';
 const URI = 'URI:';
 
 /** Why the other end of a connection is not believed. */
@@ -50,7 +50,7 @@ export function peerOf(socket: TLSSocket, denied: NodeCredentials['denied'], now
 
 /** For both sides of connections between nodes: for `tls.createSecureContext`, `https.createServer` and `server.setSecureContext`. */
 export function contextOf({ key, certificate, authorities }: NodeCredentials): SecureContextOptions {
-  return { key, cert: certificate, ca: authorities, minVersion: MIN_VERSION };
+  return { key, cert: certificate, ca: authorities, minVersion: MIN_TLS_VERSION };
 }
 
 /**
@@ -74,7 +74,7 @@ export function toControlPlane(credentials: Pick<NodeCredentials, 'authorities'>
   return {
     ca: authorities,
     ...(key !== undefined && certificate !== undefined && { key, cert: certificate }),
-    minVersion: MIN_VERSION,
+    minVersion: MIN_TLS_VERSION,
     rejectUnauthorized: true,
     checkServerIdentity: (_host, { raw }) => refusal(() => {
       if (uriOf(x509(raw)) !== CONTROL_PLANE_URI) throw new PeerRefused('what answered is not a control plane');

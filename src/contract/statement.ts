@@ -1,0 +1,38 @@
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import { KeyHash } from './node-identity.js';
+
+/**
+ * What the control plane says and nodes keep: signed, so that a node serves what a control plane said and nothing else, also from its disk.
+ * A signature is over the value itself, in a form that does not depend on how it was written, and over what kind of thing it is; it names
+ * no node, so that nodes share it.
+ *
+ *     Ed25519( "whorl-statement-v1" LF kind LF sha256-hex( canonical JSON ) )
+ */
+export type StatementKind = 'assignment' | 'removed-channel' | 'route-table';
+
+export const Signature = z.base64url().length(86).brand<'Signature'>();
+export type Signature = z.infer<typeof Signature>;
+
+/** A signature, and which key it is by. */
+export const SignedBy = z.object({ key: KeyHash, signature: Signature });
+export type SignedBy = z.infer<typeof SignedBy>;
+
+/**
+ * JSON whose text is the same for the same value (RFC 8785): members by the UTF-16 units of their names, no white space, numbers and texts
+ * as ECMAScript writes them. Members that are `undefined` are left out, as JSON.stringify does.
+ */
+export function canonicalJson(value: unknown): string {
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null';
+  if (Array.isArray(value)) return `[${value.map(canonicalJson).join()}]`;
+  const members = Object.keys(value).sort().flatMap((name) => {
+    const member = (value as Record<string, unknown>)[name];
+    return member === undefined ? [] : [`${JSON.stringify(name)}:${canonicalJson(member)}`];
+  });
+  return `{${members.join()}}`;
+}
+
+/** What is signed, as bytes. */
+export function statementBytes(kind: StatementKind, value: unknown): Buffer {
+  return Buffer.from(`whorl-statement-v1\n${kind}\n${createHash('sha256').update(canonicalJson(value)).digest('hex')}`);
+}

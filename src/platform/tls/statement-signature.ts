@@ -1,0 +1,23 @@
+import { createPublicKey, type KeyObject, sign, verify } from 'node:crypto';
+import { promisify } from 'node:util';
+import { type Signature, type StatementKind, statementBytes } from '#contract/statement.js';
+
+/** Off the event loop: a node verifies thousands when it starts. */
+const verifyAside = promisify<null, Buffer, KeyObject, Buffer, boolean>(verify);
+
+/** @param key Ed25519, the private half */
+export function signStatement(key: KeyObject, kind: StatementKind, value: unknown): Signature {
+  return sign(null, statementBytes(kind, value), key).toString('base64url') as Signature;
+}
+
+/** Whether it is the signature of this statement by the other half of the key. */
+export function verifyStatement(key: KeyObject, kind: StatementKind, value: unknown, signature: Signature): Promise<boolean> {
+  return verifyAside(null, statementBytes(kind, value), key, Buffer.from(signature, 'base64url'));
+}
+
+/** @param spki SubjectPublicKeyInfo as base64. Throws for what is no Ed25519 key */
+export function readStatementKey(spki: string): KeyObject {
+  const key = createPublicKey({ key: Buffer.from(spki, 'base64'), format: 'der', type: 'spki' });
+  if (key.asymmetricKeyType !== 'ed25519') throw new Error('not an Ed25519 key');
+  return key;
+}

@@ -128,6 +128,43 @@ describe('rollouts', () => {
     });
   });
 
+  describe('a call whose process died before it could answer', () => {
+    const die = (): Promise<unknown> => fixture.sql(`UPDATE idempotency_key SET status = NULL, body = NULL, claimed_until = now() - interval '1 second'`);
+
+    it('goes on with what it had begun when it comes again with its key', async () => {
+      await push('died', 1);
+      await push('died', 2);
+      const headers = { 'idempotency-key': 'died-1' };
+      const first = await rollback('died', {}, headers);
+      await die();
+      // A second rollback without `to` would lead forward again.
+      const second = await rollback('died', {}, headers);
+      expect(second).toMatchObject({ status: 200, body: first.body });
+      expect(second.headers.get('idempotency-replayed')).toBeNull();
+      expect(node.serving('died')).toBe(1);
+    });
+
+    it('is refused with another body', async () => {
+      const headers = { 'idempotency-key': 'died-2' };
+      await push('died-2', 1);
+      await fixture.push('died-2', makeBundle({ ...makeApp(), seed: '2' }), 'wait=20', headers);
+      await die();
+      expect(await fixture.push('died-2', makeBundle({ ...makeApp(), seed: '3' }), 'wait=20', headers)).toMatchObject({ status: 422, body: { code: 'API_IDEMPOTENCY_KEY_REUSED' } });
+      expect(await fixture.push('died-2', makeBundle({ ...makeApp(), seed: '2' }), 'wait=20', headers)).toMatchObject({ status: 200, body: { version: 2 } });
+    });
+
+    it('is waited for while it lives, and its answer has its headers again', async () => {
+      await push('lives', 1);
+      await push('lives', 2);
+      const headers = { 'idempotency-key': 'lives-1', prefer: 'respond-async' };
+      const first = await rollback('lives', {}, headers);
+      const again = await rollback('lives', {}, headers);
+      expect([again.status, again.headers.get('location'), again.headers.get('idempotency-replayed')]).toEqual([202, first.headers.get('location'), 'true']);
+      await fixture.sql(`UPDATE idempotency_key SET status = NULL, claimed_until = now() + interval '1 minute'`);
+      expect(await rollback('lives', {}, headers)).toMatchObject({ status: 409, body: { code: 'API_IDEMPOTENCY_KEY_IN_USE' } });
+    });
+  });
+
   describe('If-Match', () => {
     it('lets the call through while the app is as it was seen', async () => {
       await push('match', 1);

@@ -17,6 +17,7 @@ const StartCollection = endpoint({
   query: CollectionQuery,
   body: CollectionRequest,
   idempotent: true,
+  respondsAsync: true,
   responses: {
     202: { description: 'It runs.', body: CollectionView },
     200: { description: 'It is done, or has failed.', body: CollectionView },

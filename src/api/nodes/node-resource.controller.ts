@@ -10,7 +10,7 @@ import { NodeListQuery, NodeParams, NodeRemoval, NodeSummary, NodeView } from '.
 const MAX_WAIT_S = 120;
 const WaitQuery = z.object({ wait: z.coerce.number().int().min(0).max(MAX_WAIT_S).default(0).describe('Seconds to wait for the end of the drain.') });
 const ofNode = { tag: 'nodes', params: NodeParams } as const;
-const changes = { ...ofNode, conditional: true, errors: ['API_NODE_NOT_FOUND', 'API_NODE_REMOVED', 'API_STATE_CHANGED'] } as const;
+const changes = { ...ofNode, idempotent: true, conditional: true, errors: ['API_NODE_NOT_FOUND', 'API_NODE_REMOVED', 'API_STATE_CHANGED'] } as const;
 const answersNode = { 200: { description: 'The node.', body: NodeView } };
 
 const ListNodes = endpoint({

@@ -61,6 +61,7 @@ const ApproveRollout = endpoint({
   body: Approval,
   scopes: ['approve'],
   idempotent: true,
+  respondsAsync: true,
   conditional: true,
   responses: {
     200: { description: 'Every live node serves the version.', body: RolloutView },

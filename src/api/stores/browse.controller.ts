@@ -54,6 +54,7 @@ const DeleteKey = endpoint({
 });
 
 const RunSql = endpoint({
+  idempotent: true,
   summary: 'Run a statement against a database',
   description: 'In a connection of its own. What it may change is nothing unless `readOnly` is false; one that takes longer than it may is stopped.',
   tag,

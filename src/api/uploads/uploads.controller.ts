@@ -71,6 +71,7 @@ const FinishUpload = endpoint({
   params: UploadParams,
   query: PushQuery,
   idempotent: true,
+  respondsAsync: true,
   responses: {
     201: { description: 'A new version.', body: PushView },
     200: { description: 'These files are a version already.', body: PushView },

@@ -30,6 +30,7 @@ const PushVersion = endpoint({
   streamedBody: { contentTypes: BUNDLE_TYPES, description: 'The bundle, or JSON that names an image.' },
   body: ImagePush,
   idempotent: true,
+  respondsAsync: true,
   responses: {
     201: { description: 'A new version.', body: PushView },
     200: { description: 'These bytes, or this image, are a version already.', body: PushView },

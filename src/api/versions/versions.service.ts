@@ -114,6 +114,7 @@ export class VersionsService {
     await this.stores.noteDefaults(db, locked, [number]);
     const settings = rollout === undefined ? {} : { strategy: rollout };
     const before = await this.rollouts.begunBy(db, requestId);
+    if (before && before.version !== number) throw new WhorlError('API_IDEMPOTENCY_KEY_REUSED', 'the key was used for a request with another body');
     const begun = before ?? (rollout === 'none' ? undefined : await this.rollouts.start(db, locked, number, { cause: 'push', causedBy: pushedBy, settings, requestId }));
     return { number, created: known === undefined, rollout: begun };
   }

@@ -34,6 +34,8 @@ export interface EndpointSpec {
   scopes?: readonly Scope[];
   /** Takes an Idempotency-Key. */
   idempotent?: boolean;
+  /** Takes `Prefer: respond-async`: what takes long is answered by an operation. */
+  respondsAsync?: boolean;
   /** Takes If-Match. */
   conditional?: boolean;
 }

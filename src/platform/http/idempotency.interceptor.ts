@@ -6,13 +6,15 @@ import { WhorlError } from '#contract/errors.js';
 import type { ApiRequest } from './api-request.js';
 import { ENDPOINT } from './endpoint.decorator.js';
 import type { EndpointSpec } from './endpoint.js';
-import { IdempotencyRepository, type StoredAnswer } from './idempotency.repository.js';
+import { IdempotencyRepository, RENEW_MS, type StoredAnswer } from './idempotency.repository.js';
 
+const KEPT_HEADERS = ['Location', 'ETag', 'Preference-Applied'];
 const KEY = /^[\x21-\x7e]{1,255}$/;
 
 /**
  * Idempotency-Key (draft-ietf-httpapi-idempotency-key-header): the first successful answer to a key is given again, with
- * `Idempotency-Replayed: true`; a failed request lets go of its key. A key belongs to one token, method, path and request.
+ * `Idempotency-Replayed: true`; a failed request lets go of its key. A key belongs to one token, method, path and request. One whose
+ * process died is let go of a moment later: what the request has begun knows its key (`ApiRequest.idempotencyId`), and is gone on with.
  */
 @Injectable()
 export class IdempotencyInterceptor implements NestInterceptor {
@@ -35,13 +37,17 @@ export class IdempotencyInterceptor implements NestInterceptor {
   }
 
   private async run(id: string, next: CallHandler, { request, response }: { request: ApiRequest; response: Response }): Promise<unknown> {
+    // Without a word for a while it counts as gone with its process. What cannot be said now is said the next time.
+    const renewal = setInterval(() => void this.answers.renew(id).catch(() => {}), RENEW_MS);
     try {
       const body: unknown = await lastValueFrom(next.handle(), { defaultValue: null });
-      await this.answers.save(id, { status: response.statusCode, body, bodyDigest: request.bodyDigest ?? null });
+      await this.answers.save(id, { status: response.statusCode, headers: headersOf(response), body, bodyDigest: request.bodyDigest ?? null });
       return body;
     } catch (error) {
       await this.answers.release(id);
       throw error;
+    } finally {
+      clearInterval(renewal);
     }
   }
 }
@@ -59,8 +65,16 @@ async function replay(known: StoredAnswer, { key, fingerprint, request, response
   if (known.bodyDigest !== null && (await digestOf(request)) !== known.bodyDigest) {
     throw new WhorlError('API_IDEMPOTENCY_KEY_REUSED', `the key ${key} was used for a request with another body`);
   }
-  response.status(known.status).setHeader('Idempotency-Replayed', 'true');
+  response.status(known.status).set((known.headers ?? {}) as Record<string, string>).setHeader('Idempotency-Replayed', 'true');
   return known.body;
+}
+
+/** Of those that belong to the answer. */
+function headersOf(response: Response): Record<string, string> {
+  return Object.fromEntries(KEPT_HEADERS.flatMap((name) => {
+    const value = response.getHeader(name);
+    return typeof value === 'string' ? [[name, value]] : [];
+  }));
 }
 
 async function digestOf(request: ApiRequest): Promise<string> {

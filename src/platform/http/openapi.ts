@@ -93,6 +93,7 @@ function parameters(spec: EndpointSpec): Json[] {
     ...of(spec.params, 'path'),
     ...of(spec.query, 'query'),
     ...(spec.idempotent ? [header('Idempotency-Key', 'Repeating a request with the same key gives the first successful answer again.')] : []),
+    ...(spec.respondsAsync ? [header('Prefer', 'respond-async: answers at once with 202, and an operation to look at (RFC 7240).')] : []),
     ...(spec.conditional ? [header('If-Match', 'The ETag of the app: refused with 412 when the app has changed since.')] : []),
     ...(Object.values(spec.responses).some((response) => response.events) ? [header('Last-Event-ID', 'Goes on after this event.')] : []),
   ];

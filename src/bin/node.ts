@@ -38,7 +38,7 @@ const close = (reason: string): void => {
   closing = true;
   log.info('shutting down', { reason });
   starting
-    .then(({ agent }) => agent.stop())
+    .then(({ agent }) => agent.drain())
     .then(
       () => process.exit(0),
       (error: unknown) => {

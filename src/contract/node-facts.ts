@@ -109,6 +109,8 @@ export const NodeReceipt = z.object({
   wants: z.enum(['nothing', 'report']),
   /** To a node that is leaving: nothing is to be waited for any more. */
   mayGo: z.boolean(),
+  /** Another live node could take over what this one has. */
+  others: z.boolean(),
   /** Its clock, ms since the epoch. */
   nowMs: z.number(),
 });

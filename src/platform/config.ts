@@ -1,5 +1,6 @@
 import { isAbsolute } from 'node:path';
 import { z } from 'zod';
+import { LabelText, NodeLabels, NodeTaint } from '#contract/node-facts.js';
 
 /**
  * The only reader of the environment. Each variable has one line here, one in .env.example and is checked at start: an unknown
@@ -15,6 +16,19 @@ const address = z.string().regex(/^(\[[0-9a-fA-F:.]+\]|[^\s:[\]]+):\d{1,5}$/, 'e
 const list = (passes: (text: string) => boolean, expected: string) =>
   z.string().transform((text) => text.split(',').map((each) => each.trim()).filter((each) => each !== ''))
     .refine((all) => all.every(passes), `expected ${expected}, separated by commas`).optional();
+/** `key=value`, with commas between several; the last of one key counts. */
+const labels = z.string().default('').transform((text) => Object.fromEntries(parts(text).map((part) => split(part, '=')))).pipe(NodeLabels);
+/** `key=value:effect`, with commas between several. */
+const taints = z.string().default('').transform((text) => parts(text).map((part) => {
+  const [rule, effect] = split(part, ':');
+  const [key, value] = split(rule, '=');
+  return { key, value, effect };
+})).pipe(z.array(NodeTaint));
+const parts = (text: string): string[] => text.split(',').map((each) => each.trim()).filter((each) => each !== '');
+const split = (text: string, separator: string): [string, string] => {
+  const at = text.indexOf(separator);
+  return at < 0 ? [text, ''] : [text.slice(0, at), text.slice(at + 1)];
+};
 const isOrigin = (text: string): boolean => /^https?:\/\/[^/?#@]+$/.test(text) && URL.canParse(text);
 const isHost = (text: string): boolean => /^[^/?#@]+$/.test(text) && URL.canParse(`https://${text}`);
 
@@ -132,6 +146,18 @@ const node = {
   WHORL_NODE_NAME: z.string().regex(/^[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?$/),
   /** Absolute path of the node's state: snapshot, artifact cache, journals, data of apps. */
   WHORL_NODE_DIR: z.string().refine(isAbsolute, 'expected an absolute path'),
+  /** What fails together with this node, such as a data centre or a rack: replicas are spread over zones. */
+  WHORL_NODE_ZONE: LabelText.default('default'),
+  /** Labels of this node that channels may ask for, as `key=value`, separated by commas. */
+  WHORL_NODE_LABELS: labels,
+  /** What keeps channels off this node that do not tolerate it, as `key=value:effect`, separated by commas; the effect is no-new, or move for those that are here too. */
+  WHORL_NODE_TAINTS: taints,
+  /** Memory for apps; without it what the machine has beside the node's own processes. */
+  WHORL_NODE_MEMORY_BYTES: z.coerce.number().int().positive().optional(),
+  /** Thousandths of a core for apps; without it all cores of the machine. */
+  WHORL_NODE_MILLICORES: z.coerce.number().int().positive().optional(),
+  /** A node that is told to stop goes on answering until others serve its channels, so long at most; with no other node it does not wait. */
+  WHORL_DRAIN_MS: z.coerce.number().int().min(0).default(20_000),
   /** Runner processes; without it one for each core, at least two. */
   WHORL_RUNNERS: z.coerce.number().int().min(1).max(256).optional(),
   /** CPU time of one invocation; an app may lower it for a component. */

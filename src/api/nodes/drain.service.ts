@@ -23,13 +23,16 @@ export class DrainService {
     }
   }
 
-  /** Whether a node that leaves by itself has nothing to wait for: nobody could take over, or others serve what it serves, but for what is bound to it. */
-  async mayGo(name: string): Promise<boolean> {
+  /**
+   * Of a node that leaves by itself: whether there are others that could take over, and whether it has nothing to wait for, since there are none or
+   * they serve what it serves, but for what is bound to it.
+   */
+  async departure(name: string): Promise<{ mayGo: boolean; others: boolean }> {
     return this.prisma.transaction(async (db) => {
       const row = await this.repository.lock(db, name);
-      if (!row || !(await this.repository.hasSuccessors(db, name))) return true;
+      if (!row || !(await this.repository.hasSuccessors(db, name))) return { mayGo: true, others: false };
       const next = advanceDrain(isOpen(row.drain) ? row.drain : beginDrain('node', row, row.now.getTime()), row, await this.surroundings(db, row), row.now.getTime());
-      return !Object.values(next.channels).some(({ state }) => state === 'waiting');
+      return { mayGo: !Object.values(next.channels).some(({ state }) => state === 'waiting'), others: true };
     });
   }
 

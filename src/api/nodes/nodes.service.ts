@@ -56,11 +56,13 @@ export class NodesService {
 
   private async receipt(node: string, standing: NodeStanding | undefined, { isTaken, startCount, wants }: { isTaken: boolean; startCount: number; wants: NodeReceipt['wants'] }): Promise<NodeReceipt> {
     const isSuperseded = !isTaken && (standing?.startCount ?? 0) > startCount;
+    const { mayGo, others } = standing?.farewell === 'leaving' ? await this.drains.departure(node) : { mayGo: false, others: false };
     return {
       taken: isTaken ? 'taken' : isSuperseded ? 'superseded' : 'old',
       startCount: standing?.startCount ?? 0,
       wants,
-      mayGo: standing?.farewell === 'leaving' && (await this.drains.mayGo(node)),
+      mayGo,
+      others,
       nowMs: Date.now(),
     };
   }

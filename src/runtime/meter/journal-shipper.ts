@@ -1,4 +1,4 @@
-import { readdir, unlink } from 'node:fs/promises';
+import { readdir, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { JournalBatch, JournalReceipt } from '#contract/journal.js';
@@ -59,6 +59,15 @@ export class JournalShipper {
       await this.ship(file);
       if (this.isFinished(file, present)) await this.retire(file);
     }
+  }
+
+  /** Bytes of all journals that are not shipped. */
+  async remainingBytes(): Promise<number> {
+    let sum = 0;
+    for (const file of (await readdir(this.options.dir)).filter((name) => parseJournalFile(name))) {
+      sum += (await this.journals.get(file)?.reader.remainingBytes()) ?? (await stat(join(this.options.dir, file))).size;
+    }
+    return sum;
   }
 
   async close(): Promise<void> {

@@ -2,7 +2,7 @@ import { setMaxListeners } from 'node:events';
 import { randomBytes } from 'node:crypto';
 import { totalmem } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { NodeAssignments, NodeReportInput } from '#contract/assignment.js';
+import type { NodeAssignments } from '#contract/assignment.js';
 import { WhorlError } from '#contract/errors.js';
 import type { Digest } from '#contract/ids.js';
 import { ENGINE_VERSION } from '#engine/plan.js';
@@ -23,12 +23,14 @@ import { ControlPlaneClient } from './control-plane.client.js';
 import { checkEngine, isRunnable, RUNNABLE_ENGINES } from './engines.js';
 import { NodeDir } from './node-dir.js';
 import { NodeMetrics } from './node-metrics.js';
+import { NodeSelf } from './node-self.js';
 import { checkPort } from './port-check.js';
 import type { ProviderEnvironment } from './provider-environment.js';
-import { Reporter } from './reporter.js';
+import { Reporter, type Said } from './reporter.js';
 import type { CommandFailure } from './runner-protocol.js';
 import { SampleReporter } from './sample-reporter.js';
 import { Snapshot } from './snapshot.js';
+import { StartCount } from './start-count.js';
 import { StoreProcess } from './store-process.js';
 import { StoreRequests } from './store-requests.js';
 import { storedOf } from './stored-versions.js';
@@ -46,6 +48,7 @@ const DRAIN_MS = 10_000;
 /** Runners together may have this part of the machine's memory for versions that nobody uses at the moment: a half. */
 const MEMORY_SHARE = 2;
 const LAST_SHIPPING_MS = 5_000;
+const GOODBYE_MS = 2_000;
 const LOCK_PATIENCE_MS = 5_000;
 const SWEEP_EVERY_MS = 10 * 60_000;
 /** Versions prepared at a time: a node that gets all its apps at once stays able to serve. */
@@ -70,6 +73,7 @@ export class Agent {
   private readonly stopping = new AbortController();
   private readonly loops: Promise<void>[] = [];
   private readonly client: ControlPlaneClient;
+  private readonly self: NodeSelf;
   private readonly reporter: Reporter;
   private readonly samples: SampleReporter;
   private readonly snapshot: Snapshot;
@@ -83,14 +87,23 @@ export class Agent {
   private held: NodeAssignments | undefined;
   private readonly firstAnswer = Promise.withResolvers<void>();
 
-  private constructor(private readonly options: AgentOptions, private readonly dir: NodeDir, private readonly blobs: BlobCache, client: ControlPlaneClient) {
+  private constructor(private readonly options: AgentOptions, private readonly dir: NodeDir, private readonly blobs: BlobCache, client: ControlPlaneClient, start: StartCount) {
     const { config, log } = options;
     setMaxListeners(0, this.stopping.signal);
     const turnstile = new Turnstile(PREPARED_AT_A_TIME);
     const switches = new Turnstile(SWITCHED_AT_A_TIME);
     this.client = client;
     this.snapshot = new Snapshot(dir.snapshot, `${VERSION}/${ENGINE_VERSION}/${process.version}/${config.WHORL_LIMIT_MEMORY_BYTES}/${config.WHORL_LIMIT_CPU_MS}`, log);
-    this.reporter = new Reporter(() => this.report(), (report, signal) => client.report(report, signal), log);
+    this.self = new NodeSelf({ config, runners: options.runners, dir: dir.path, announce: () => this.supervisor.leave(), onChange: () => this.reporter.change(), log });
+    this.reporter = new Reporter({
+      said: () => this.report(),
+      countLoad: () => this.self.load.count(),
+      start,
+      report: (report, signal) => client.report(report, signal),
+      heartbeat: (heartbeat, signal) => client.heartbeat(heartbeat, signal),
+      onReceipt: (receipt, sentAtMs) => this.self.heard(receipt, sentAtMs),
+      log,
+    });
     this.samples = new SampleReporter(this.incarnation, (report, signal) => client.sendSamples(report, signal), log);
     this.metrics = config.WHORL_METRICS_LISTEN === undefined ? null : new NodeMetrics({ lanes: () => this.supervisor.lanes(), apps: () => this.holders.size });
     this.supervisor = new Supervisor({
@@ -123,7 +136,16 @@ export class Agent {
       onMend: (app, stored) => this.mend(app, stored),
       onUnloadable: (app, stored, failure) => this.unloadable(app, stored, failure),
       onSampled: (writer, channels) => this.samples.add(writer, channels),
-      onRunnerGone: (writer) => this.samples.lost(writer),
+      onUsed: (usage, requests) => {
+        this.self.load.used(usage);
+        this.self.load.seen(requests);
+      },
+      onLetGo: (writer, counts) => this.self.letGo.take(writer, counts) && this.reporter.change(),
+      onRunnerGone: (writer) => {
+        this.samples.lost(writer);
+        this.self.letGo.lost(writer);
+      },
+      onRunnerDeath: () => this.self.health.died(),
       onChange: () => this.reporter.change(),
       metrics: this.metrics,
     });
@@ -151,7 +173,10 @@ export class Agent {
       }),
       serve: (app) => switches.run(() => this.supervisor.serve(app)),
       release: (app, version) => this.supervisor.release(app, version),
-      remove: (app) => this.supervisor.remove(app),
+      remove: (app) => {
+        this.self.letGo.addChannels(1);
+        this.supervisor.remove(app);
+      },
     };
   }
 
@@ -164,9 +189,10 @@ export class Agent {
     const target = { host: config.WHORL_LISTEN, port: config.WHORL_HTTP_PORT };
     await checkPort(target);
     const dir = await NodeDir.open(config.WHORL_NODE_DIR, LOCK_PATIENCE_MS);
+    const start = await StartCount.next(dir.startCount);
     const client = new ControlPlaneClient({ url: config.WHORL_API_URL, token: config.WHORL_NODE_TOKEN, node: config.WHORL_NODE_NAME });
     const blobs = await BlobCache.open({ dir: dir.blobs, fetch: (digest) => client.blob(digest), log });
-    const agent = new Agent(options, dir, blobs, client);
+    const agent = new Agent(options, dir, blobs, client, start);
     try {
       await agent.openMetrics();
       await agent.begin();
@@ -177,19 +203,36 @@ export class Agent {
     }
   }
 
-  /** Drains: what is under way ends, what was counted is shipped when the control plane takes it. */
-  async stop(): Promise<void> {
+  /** A drain: others take over what this node has, what is under way ends, what was counted is shipped when the control plane takes it. */
+  async drain(): Promise<void> {
+    await this.self.departure.leave();
+    await this.stop();
+  }
+
+  /** What is under way ends; nobody is waited for. */
+  private async stop(): Promise<void> {
     clearInterval(this.sweeper);
+    this.self.health.stop();
     this.stopping.abort();
     for (const holder of this.holders.values()) holder.stop();
     await this.supervisor.stop();
     await Promise.all(this.loops);
     const late = sleep(LAST_SHIPPING_MS, undefined, { ref: false });
     await Promise.race([this.shipper.pass().catch((error: unknown) => this.options.log.warn('journals are left for the next start', { error })), late]);
+    await this.sayGoodbye();
     await this.metricsServer?.close();
     await this.client.close();
     await this.shipper.close();
     this.dir.close();
+  }
+
+  /** The last word: it is not lost, it has stopped, and this is what became of its requests. */
+  private async sayGoodbye(): Promise<void> {
+    if (this.self.departure.farewell === null) return;
+    this.self.departure.farewell = 'gone';
+    this.self.letGo.addChannels(this.holders.size);
+    this.self.unshippedBytes = await this.shipper.remainingBytes().catch(() => 0);
+    await this.reporter.send(AbortSignal.timeout(GOODBYE_MS)).catch((error: unknown) => this.options.log.warn('nobody heard the goodbye', reasonOf(error)));
   }
 
   private async openMetrics(): Promise<void> {
@@ -210,6 +253,7 @@ export class Agent {
       log.info('starting from the snapshot', { apps: held.assignments.length });
       await this.resume(held);
     }
+    this.self.health.start();
     this.loops.push(this.poll(signal), this.reporter.run(signal), this.samples.run(signal), this.shipper.run(signal), this.stores.run(signal));
     // After an upgrade of the engine the snapshot holds builds for the one before.
     const lacks = !held || held.assignments.some(({ versions }) => !versions.every(isRunnable));
@@ -273,11 +317,11 @@ export class Agent {
     this.reporter.change();
   }
 
-  private report(): NodeReportInput {
+  private report(): Said {
     const statuses = [...this.holders].sort(([a], [b]) => (a < b ? -1 : 1)).flatMap(([, holder]) => holder.status() ?? []);
     const { config } = this.options;
     const { runnerInvocations: _ofTheRunner, ...limits } = toPlatformLimits(config);
-    return { node: config.WHORL_NODE_NAME, incarnation: this.incarnation, runners: this.supervisor.count, engines: RUNNABLE_ENGINES, limits, statuses };
+    return { ...this.self.facts(), node: config.WHORL_NODE_NAME, incarnation: this.incarnation, runners: this.supervisor.count, engines: RUNNABLE_ENGINES, limits, statuses };
   }
 
   /** A runner met blobs that are missing or damaged: what a start from the snapshot does not look through. */

@@ -5,6 +5,7 @@ import { WhorlError } from '#contract/errors.js';
 import type { Digest } from '#contract/ids.js';
 import { RUNNABLE_ENGINES } from './engines.js';
 import { type JournalBatch, JournalReceipt } from '#contract/journal.js';
+import { type NodeHeartbeat, NodeReceipt } from '#contract/node-facts.js';
 import { NODE_ROUTES } from '#contract/node-routes.js';
 import type { NodeSamples } from '#contract/samples.js';
 import { type StoreAnswer, type StoreRequest, StoreRequests } from '#contract/store-request.js';
@@ -51,8 +52,14 @@ export class ControlPlaneClient {
     return NodeAssignments.parse(await this.json({ path, timeoutMs: waitS * 1_000 + TIMEOUT_MS, signal }));
   }
 
-  async report(report: NodeReportInput, signal?: AbortSignal): Promise<void> {
-    await this.json({ path: this.path('report'), method: 'PUT', body: report, ...(signal && { signal }) });
+  /** undefined: it is of an older release, and says nothing. */
+  async report(report: NodeReportInput, signal?: AbortSignal): Promise<NodeReceipt | undefined> {
+    const answer = await this.json({ path: this.path('report'), method: 'PUT', body: report, ...(signal && { signal }) });
+    return answer === undefined ? undefined : NodeReceipt.parse(answer);
+  }
+
+  async heartbeat(heartbeat: NodeHeartbeat, signal?: AbortSignal): Promise<NodeReceipt> {
+    return NodeReceipt.parse(await this.json({ path: this.path('heartbeat'), method: 'POST', body: heartbeat, ...(signal && { signal }) }));
   }
 
   async sendSamples(samples: NodeSamples, signal?: AbortSignal): Promise<void> {

@@ -203,6 +203,11 @@ export class Lane {
     this.tell(this.heavy);
   }
 
+  /** Has clients go elsewhere, while everything is still answered. */
+  leave(): void {
+    this.tell({ type: 'leave' });
+  }
+
   /** Ends every runner after what it has under way; by force when the time is up. */
   async stop(drainMs: number): Promise<void> {
     await Promise.all(this.slots.splice(0).map((slot) => this.retire(slot, drainMs)));

@@ -8,6 +8,7 @@ import { FileLock } from '#platform/file-lock.js';
  *
  *   <dir>/
  *   ├── lock
+ *   ├── start-count      how often the node was started
  *   ├── snapshot.json    the newest assignments
  *   ├── blobs/           artifacts by digest: can be fetched again
  *   ├── journals/        usage and logs not shipped yet
@@ -15,13 +16,16 @@ import { FileLock } from '#platform/file-lock.js';
  *   └── run/             sockets of the running node
  */
 export class NodeDir {
+  readonly startCount: string;
   readonly snapshot: string;
   readonly blobs: string;
   readonly journals: string;
   readonly state: string;
   readonly sockets: string;
 
-  private constructor(dir: string, private readonly lock: FileLock) {
+  private constructor(readonly path: string, private readonly lock: FileLock) {
+    const dir = path;
+    this.startCount = join(dir, 'start-count');
     this.snapshot = join(dir, 'snapshot.json');
     this.blobs = join(dir, 'blobs');
     this.journals = join(dir, 'journals');

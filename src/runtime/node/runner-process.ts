@@ -3,6 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { WhorlError } from '#contract/errors.js';
 import type { SampledChannel } from '#runtime/meter/version-samples.js';
 import type { UsageSum } from '#runtime/meter/usage-tally.js';
+import type { ChannelRequests } from '#runtime/trigger/channel-table.js';
+import type { LetGoCounts } from '#runtime/trigger/let-go-tally.js';
 import type { StoredVersion } from '#runtime/trigger/stored-version.js';
 import type { AppKey } from './app-lane.js';
 import { toFailure } from './command-failure.js';
@@ -30,8 +32,10 @@ export interface RunnerEvents {
   /** Rejects with a WhorlError. */
   mend(app: AppKey, stored: StoredVersion): Promise<void>;
   unloadable(app: AppKey, stored: StoredVersion, failure: CommandFailure): void;
-  /** What its guests used since it last said so. */
-  used(usage: readonly UsageSum[]): void;
+  /** What its guests used since it last said so, and the channels that have requests now. */
+  used(usage: readonly UsageSum[], requests: readonly ChannelRequests[]): void;
+  /** Requests that were under way when their channel was let go of, since its start. */
+  letGo(counts: LetGoCounts): void;
   /** What became of requests to channels that serve several versions since it last said so. */
   sampled(channels: readonly SampledChannel[]): void;
 }
@@ -60,7 +64,8 @@ export class RunnerProcess {
       if (message.type === 'reply') this.settle(message);
       else if (message.type === 'beat') {
         this.load = message.load;
-        if (message.usage) on.used(message.usage);
+        on.used(message.usage ?? [], message.requests ?? []);
+        if (message.letGo) on.letGo(message.letGo);
         on.sampled(message.samples ?? []);
       } else if (message.type === 'heavy') on.heavy(message.app);
       else if (message.type === 'unloadable') on.unloadable(message.app, message.stored, message.failure);

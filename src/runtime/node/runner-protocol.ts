@@ -5,7 +5,9 @@ import type { GuestSettings } from '#runtime/capability/guest-settings.js';
 import type { PlatformLimits } from '#runtime/component/limits.js';
 import type { UsageSum } from '#runtime/meter/usage-tally.js';
 import type { SampledChannel } from '#runtime/meter/version-samples.js';
+import type { ChannelRequests } from '#runtime/trigger/channel-table.js';
 import type { FrontLoad, KnownChannel } from '#runtime/trigger/front.js';
+import type { LetGoCounts } from '#runtime/trigger/let-go-tally.js';
 import type { LoadedBounds } from '#runtime/trigger/loaded-versions.js';
 import type { StoredVersion } from '#runtime/trigger/stored-version.js';
 import type { AppLane } from '#runtime/trigger/version-host.js';
@@ -60,6 +62,8 @@ export type RunnerCommand =
   | { type: 'mended'; call: number; failure?: CommandFailure }
   /** `relayPath`: where the gateway hands over what came in by other nodes; null: it does not. */
   | { type: 'listen'; target: ListenTarget; relayPath: string | null }
+  /** From now on answers say that the connection is to be closed: clients go elsewhere while the port still answers. */
+  | { type: 'leave' }
   | { type: 'drain'; timeoutMs: number };
 
 /** How a runner is doing. */
@@ -81,8 +85,11 @@ export interface CommandFailure {
 
 export type RunnerMessage =
   | { type: 'up' }
-  /** `usage`: since the last one, for metrics. `samples`: since the last one, of channels that serve several versions; absent: there is none. */
-  | { type: 'beat'; load?: RunnerLoad; usage?: UsageSum[]; samples?: SampledChannel[] }
+  /**
+   * `usage`: since the last one. `requests`: of channels that have any now. `samples`: since the last one, of channels that serve several
+   * versions. What is absent is empty. `letGo`: since the runner's start.
+   */
+  | { type: 'beat'; load?: RunnerLoad; usage?: UsageSum[]; requests?: ChannelRequests[]; samples?: SampledChannel[]; letGo?: LetGoCounts }
   /** `value`: of `listen` the port; of `settled` 1, or 0 when the time was up before. */
   | { type: 'reply'; id: number; failure?: CommandFailure; value?: number }
   /** An app struck the CPU bound of its lane, or used much of it. */

@@ -14,7 +14,7 @@ import { readWarmUpApp } from '#runtime/trigger/warm-up.js';
 import { toBlobPath } from './blob-path.js';
 import { Mending } from './mending.js';
 import { RunnerMemory } from './runner-memory.js';
-import { BEAT_MS, type CommandMessage, type ListenTarget, type RunnerCommand, type RunnerConfig, type RunnerMessage } from './runner-protocol.js';
+import { BEAT_MS, type CommandMessage, type ListenTarget, type RunnerCommand, type RunnerConfig, type RunnerLoad, type RunnerMessage } from './runner-protocol.js';
 
 /** The process that runs guests: a front, driven by the supervisor's commands. It holds no secret of the node and decides nothing. */
 
@@ -23,7 +23,9 @@ const mending = new Mending();
 const WARM_UP_DIR = fileURLToPath(new URL('../trigger/warm-up/', import.meta.url));
 let front: Front | undefined;
 let meter: Meter | undefined;
-let tally: UsageTally | undefined;
+const tally = new UsageTally();
+/** Somebody wants to know how it is doing. */
+let isMeasured = false;
 let log = new Log({ process: 'runner', pid: process.pid });
 
 const say = (message: RunnerMessage, then?: () => void): void => {
@@ -33,7 +35,7 @@ const say = (message: RunnerMessage, then?: () => void): void => {
 
 async function init(config: RunnerConfig): Promise<void> {
   log = new Log({ process: 'runner', lane: config.lane, pid: process.pid }, config.logLevel);
-  tally = config.metrics ? new UsageTally() : undefined;
+  isMeasured = config.metrics;
   meter = new Meter(new Journal({ dir: config.journalsDir, writer: config.writer, onError: (error) => log.error('the journal is not written', { error }) }), tally);
   front = new Front({
     lane: config.lane,
@@ -95,6 +97,7 @@ async function run(command: RunnerCommand): Promise<number | undefined> {
     case 'listen':
       if (command.relayPath !== null) await listen(front.relayServer, { path: command.relayPath });
       return listen(front.server, command.target);
+    case 'leave': return void (front.draining = true);
     case 'drain':
       await front.drain(command.timeoutMs);
       beat();
@@ -133,11 +136,17 @@ process.on('uncaughtException', (error) => {
 });
 
 function beat(): void {
-  const taken = front?.takeSamples() ?? [];
-  const samples = taken.length > 0 ? { samples: taken } : {};
-  if (!tally || !front) return say({ type: 'beat', ...samples });
+  if (!front) return say({ type: 'beat' });
+  const filled = <K extends string, T>(key: K, values: T[]) => (values.length > 0 ? { [key]: values } as Record<K, T[]> : {});
+  say({
+    type: 'beat', letGo: front.letGo.counts(), ...(isMeasured && { load: measure(front) }),
+    ...filled('usage', tally.take()), ...filled('requests', front.requests()), ...filled('samples', front.takeSamples()),
+  });
+}
+
+function measure(measured: Front): RunnerLoad {
   const { user, system } = process.cpuUsage();
-  say({ type: 'beat', load: { ...front.load(), residentBytes: process.memoryUsage.rss(), cpuSeconds: (user + system) / 1e6 }, usage: tally.take(), ...samples });
+  return { ...measured.load(), residentBytes: process.memoryUsage.rss(), cpuSeconds: (user + system) / 1e6 };
 }
 setInterval(beat, BEAT_MS);
 say({ type: 'up' });

@@ -7,7 +7,10 @@ import type { WhorlError } from '#contract/errors.js';
 import type { VersionNumber } from '#contract/ids.js';
 import type { Log } from '#platform/log.js';
 import type { SampledChannel } from '#runtime/meter/version-samples.js';
+import type { UsageSum } from '#runtime/meter/usage-tally.js';
+import type { ChannelRequests } from '#runtime/trigger/channel-table.js';
 import type { KnownChannel } from '#runtime/trigger/front.js';
+import type { LetGoCounts } from '#runtime/trigger/let-go-tally.js';
 import type { StoredVersion } from '#runtime/trigger/stored-version.js';
 import type { AppLane } from '#runtime/trigger/version-host.js';
 import { toKey, type AppKey } from './app-lane.js';
@@ -51,8 +54,14 @@ export interface SupervisorOptions {
   onUnloadable(app: AppKey, stored: StoredVersion, failure: CommandFailure): void;
   /** What became of requests in one runner, to channels that serve several versions. */
   onSampled(writer: string, channels: readonly SampledChannel[]): void;
+  /** What guests of a runner used since it last said so, and the requests of apps that it has now; those of the heavy lane are the shared one's. */
+  onUsed(usage: readonly UsageSum[], requests: readonly ChannelRequests[]): void;
+  /** What became of requests whose channel a runner of the shared lane has let go of. */
+  onLetGo(writer: string, counts: LetGoCounts): void;
   /** A runner has ended. */
   onRunnerGone(writer: string): void;
+  /** A runner has ended that was not to end. */
+  onRunnerDeath(): void;
   /** The number of runners has changed. */
   onChange(): void;
   metrics: NodeMetrics | null;
@@ -142,6 +151,11 @@ export class Supervisor {
     if (this.heavyApps.has(app)) this.leaveHeavy([app]);
   }
 
+  /** Has clients go elsewhere, while everything is still answered. */
+  leave(): void {
+    this.shared.leave();
+  }
+
   async stop(): Promise<void> {
     clearInterval(this.watch);
     await this.shared.stop(this.options.drainMs);
@@ -158,7 +172,10 @@ export class Supervisor {
       log: this.options.log,
       spawn: () => this.spawn(kind),
       onRefused: (app, version, failure) => this.options.onRefused(app, version, failure),
-      onDeath: () => this.options.metrics?.died(kind),
+      onDeath: () => {
+        this.options.metrics?.died(kind);
+        this.options.onRunnerDeath();
+      },
       onAccepting,
     });
   }
@@ -170,7 +187,11 @@ export class Supervisor {
       heavy: (app) => void this.onHeavy(app),
       mend: (app, stored) => this.options.onMend(app, stored),
       unloadable: (app, stored, failure) => this.options.onUnloadable(app, stored, failure),
-      used: (usage) => this.options.metrics?.add(usage),
+      used: (usage, requests) => {
+        this.options.metrics?.add(usage);
+        this.options.onUsed(usage, lane === 'shared' ? requests : []);
+      },
+      letGo: (counts) => lane === 'shared' && this.options.onLetGo(writer, counts),
       sampled: (channels) => this.options.onSampled(writer, channels),
     });
     void runner.exited.then(() => {

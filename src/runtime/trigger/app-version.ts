@@ -27,7 +27,7 @@ export class AppVersion implements Unloadable {
   /** Requests that wait until it is loaded. */
   arriving = 0;
   /** Requests that run. */
-  private running = 0;
+  running = 0;
   private waiting: (() => void)[] = [];
   private loaded: LoadedVersion | null = null;
   private loading: Promise<void> | null = null;

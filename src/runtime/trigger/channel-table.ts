@@ -18,6 +18,13 @@ export interface ServedChannel {
   shadow: Shadow | null;
 }
 
+/** Requests of a channel at one moment. */
+export interface ChannelRequests {
+  app: AppName;
+  channel: ChannelName;
+  requests: number;
+}
+
 export function toChannelKey(app: AppName, channel: ChannelName): string {
   return `${app}/${channel}`;
 }
@@ -49,6 +56,20 @@ export class ChannelTable {
   /** Those whose versions are compared. */
   underComparison(): Iterable<ServedChannel> {
     return this.compared;
+  }
+
+  /** Every version that is held. */
+  *versions(): Iterable<AppVersion> {
+    for (const { versions } of this.channels.values()) yield* versions.values();
+  }
+
+  /** Channels with requests, waiting ones included. */
+  busy(): ChannelRequests[] {
+    return [...this.channels.values()].flatMap(({ lane: { app, channel }, versions }) => {
+      let requests = 0;
+      for (const version of versions.values()) requests += version.running + version.arriving;
+      return requests > 0 ? [{ app, channel, requests }] : [];
+    });
   }
 
   /** Puts a version in; it answers nothing yet, unless it takes the place of one of the same number that does. */

@@ -13,7 +13,7 @@ import { AppVersion } from './app-version.js';
 import { Arrivals } from './arrivals.js';
 import { AnswerBatch } from './answer-batch.js';
 import { readTarget, type RequestTarget, toHostName } from './authority.js';
-import { ChannelTable, pickVersion, type ServedChannel, toChannelKey } from './channel-table.js';
+import { type ChannelRequests, ChannelTable, pickVersion, type ServedChannel, toChannelKey } from './channel-table.js';
 import type { ClientCall, ClientFront } from './client-call.js';
 import type { FrontOptions } from './front-options.js';
 import { GatewayProxy } from './gateway-proxy.js';
@@ -21,6 +21,7 @@ import { GenerationWait } from './generation-wait.js';
 import { answerBusy, HeavyProxy } from './heavy-proxy.js';
 import { clientBounds, drainServer, makeHttpServer, NO_CLIENT_BOUNDS } from './http-server.js';
 import { readLaneHeaders } from './lane-headers.js';
+import { LetGoTally } from './let-go-tally.js';
 import { answerStatic } from './loaded-version.js';
 import { LoadedVersions } from './loaded-versions.js';
 import { answerBadHost, answerMisdirected, answerNotFound, answerNotReady, answerUnknownHost, answerWellKnown, WELL_KNOWN } from './platform-answers.js';
@@ -83,8 +84,10 @@ export class Front implements ClientFront {
     throw new Error('the thread that keeps the clock of guests has ended', { cause });
   });
   private readonly turns = new TurnQueue();
+  readonly letGo = new LetGoTally();
   private arrived: ClientCall[] = [];
   readonly answers = new AnswerBatch();
+  /** Answers say that the connection is to be closed: clients go elsewhere while this still answers. */
   draining = false;
 
   constructor(private readonly options: FrontOptions) {
@@ -214,6 +217,7 @@ export class Front implements ClientFront {
   }
 
   remove(app: AppName, channel: ChannelName): void {
+    for (const version of this.channels.find(app, channel)?.versions.values() ?? []) this.letGo.follow(version);
     this.channels.remove(app, channel);
   }
 
@@ -228,6 +232,11 @@ export class Front implements ClientFront {
     return { running, queued, loaded: this.loaded.size };
   }
 
+  /** Channels with requests at this moment. */
+  requests(): ChannelRequests[] {
+    return this.channels.busy();
+  }
+
   /** What became of requests to channels whose versions are compared, since it was last asked for. */
   takeSamples(): SampledChannel[] {
     return Array.from(this.channels.underComparison(), ({ lane: { app, channel }, split, shadow }) => {
@@ -240,7 +249,8 @@ export class Front implements ClientFront {
   async drain(timeoutMs: number): Promise<void> {
     this.draining = true;
     clearInterval(this.sweeper);
-    await Promise.all([drainServer(this.server, timeoutMs), drainServer(this.relayServer, timeoutMs)]);
+    for (const version of this.channels.versions()) this.letGo.follow(version);
+    await Promise.all([this.server, this.relayServer].map((server) => drainServer(server, timeoutMs, () => this.letGo.cut())));
     await this.clock.close();
   }
 

@@ -55,8 +55,9 @@ export function makeHttpServer({ headersTimeoutMs, requestTimeoutMs }: ClientBou
  * Stops accepting and waits for what runs, `timeoutMs` at most; then closes what is left. A connection is closed only after an answer
  * that says so, or when no request came on any for a moment: closing one while its client has requests would race a request that is on its
  * way, and clients that keep many take each of them up sooner or later.
+ * @param onCut the time is up, and what is left is about to be closed
  */
-export async function drainServer(server: Server, timeoutMs: number): Promise<void> {
+export async function drainServer(server: Server, timeoutMs: number, onCut: () => void = () => undefined): Promise<void> {
   const until = performance.now() + timeoutMs;
   let lastMs = performance.now();
   const note = (): void => { lastMs = performance.now(); };
@@ -69,6 +70,7 @@ export async function drainServer(server: Server, timeoutMs: number): Promise<vo
       if (performance.now() - lastMs >= DRAIN_QUIET_MS) server.closeIdleConnections();
       await sleep(Math.min(DRAIN_LOOK_MS, timeoutMs), undefined, { signal: done.signal });
     }
+    onCut();
     server.closeAllConnections();
   };
   await Promise.race([closed, watch().catch(() => undefined)]);

@@ -7,7 +7,8 @@ import type { StoredVersion } from '#runtime/trigger/stored-version.js';
 import type { AppLane } from '#runtime/trigger/version-host.js';
 import { type AppKey, toKey } from './app-lane.js';
 import { Backoff } from './backoff.js';
-import { catchUp, type DesiredApp, type DesiredVersion, type Held, inMessages, note } from './catch-up.js';
+import { catchUp, type Held, inMessages, note } from './catch-up.js';
+import { type LaneApp, type Prepared, toPrepared } from './lane-app.js';
 import { RunnerGone, RunnerLate, type RunnerProcess } from './runner-process.js';
 import type { LaneKind, ListenTarget, RunnerCommand } from './runner-protocol.js';
 import type { Switched } from './switch-times.js';
@@ -35,17 +36,6 @@ interface Slot {
   /** Fulfilled when the runner is given up and another is to take its place. */
   replaced: PromiseWithResolvers<string>;
   done: Promise<void>;
-}
-
-/** A version that runners prepare or have prepared. */
-interface Prepared extends DesiredVersion {
-  deaths: number;
-  /** Rejected when it kills runners. */
-  readonly refused: PromiseWithResolvers<never>;
-}
-
-interface LaneApp extends DesiredApp {
-  versions: Map<VersionNumber, Prepared>;
 }
 
 export interface LaneOptions {
@@ -398,10 +388,4 @@ export class Lane {
     await Promise.race([runner.exited, sleep(DRAIN_EXTRA_MS, undefined, { ref: false })]);
     runner.kill();
   }
-}
-
-function toPrepared(stored: StoredVersion, proved: boolean): Prepared {
-  const refused = Promise.withResolvers<never>();
-  refused.promise.catch(() => {});
-  return { stored, proved, deaths: 0, refused };
 }

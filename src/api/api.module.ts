@@ -9,6 +9,11 @@ import { AppsController } from './apps/apps.controller.js';
 import { AppsService } from './apps/apps.service.js';
 import { AuthModule } from './auth/auth.module.js';
 import { TokenGuard } from './auth/token.guard.js';
+import { ChannelRepository } from './channels/channel.repository.js';
+import { ChannelsController } from './channels/channels.controller.js';
+import { ChannelsService } from './channels/channels.service.js';
+import { GatesService } from './channels/gates.service.js';
+import { RulesService } from './channels/rules.service.js';
 import { DiffController } from './diff/diff.controller.js';
 import { DiffService } from './diff/diff.service.js';
 import { VersionContentsRepository } from './diff/version-contents.repository.js';
@@ -119,6 +124,7 @@ const CONTROLLERS = [
   ApprovalsController,
   AppsController,
   BrowseController,
+  ChannelsController,
   CollectionsController,
   DeployOnPushController,
   DiffController,
@@ -147,6 +153,7 @@ const CONTROLLERS = [
 const REPOSITORIES = [
   AppRepository,
   AuthorityRepository,
+  ChannelRepository,
   CollectionRepository,
   DeployOnPushRepository,
   DrainRepository,
@@ -185,6 +192,9 @@ const SERVICES = [
   ApprovalsService,
   AppsService,
   BrowseService,
+  ChannelsService,
+  GatesService,
+  RulesService,
   CollectionsService,
   DeployOnPushService,
   DeployerService,

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Assignment, AssignmentStatus, NodeAssignments, NodeReportInput, SwitchTimes } from '#contract/assignment.js';
-import type { VersionNumber } from '#contract/ids.js';
+import { DEFAULT_CHANNEL, type VersionNumber } from '#contract/ids.js';
 import type { JournalReceipt, JournalRecord } from '#contract/journal.js';
 import type { ComponentShadow } from '#contract/shadow.js';
 import { GROUPS, type NodeSamples, type VersionSample } from '#contract/samples.js';
@@ -10,7 +10,7 @@ const HEARTBEAT_MS = 500;
 
 /** A node as the control plane sees it: it polls, prepares, switches and reports over HTTP; what it runs is left out. */
 export class SimulatedNode {
-  /** What it holds, by app. */
+  /** What it holds, by app, and by `app/channel` where that is not `production`. */
   readonly held = new Map<string, Assignment>();
   /** Generation and revision that its data plane has switched to, by app. */
   readonly switched = new Map<string, { generation: number; variablesRevision: number }>();
@@ -122,11 +122,11 @@ export class SimulatedNode {
 
   private take(state: NodeAssignments): void {
     // What is not named has not changed.
-    for (const assignment of state.assignments) this.held.set(assignment.app, assignment);
-    const gone = [...(state.removed ?? []), ...(state.released ?? []).filter(({ app, placement }) => (this.held.get(app)?.placement ?? 0) < placement), ...state.assignments.filter(({ serve, versions }) => serve.length + versions.length === 0)];
-    for (const { app } of gone) {
-      this.held.delete(app);
-      this.switched.delete(app);
+    for (const assignment of state.assignments) this.held.set(nameOf(assignment), assignment);
+    const gone = [...(state.removed ?? []), ...(state.released ?? []).filter((each) => (this.held.get(nameOf(each))?.placement ?? 0) < each.placement), ...state.assignments.filter(({ serve, versions }) => serve.length + versions.length === 0)];
+    for (const lane of gone) {
+      this.held.delete(nameOf(lane));
+      this.switched.delete(nameOf(lane));
     }
   }
 
@@ -139,8 +139,8 @@ export class SimulatedNode {
     return [...this.held.values()].map((assignment) => ({
       app: assignment.app,
       channel: assignment.channel,
-      ...(this.switched.get(assignment.app) ?? { generation: 0, variablesRevision: 0 }),
-      ...(this.switchTimes.has(assignment.app) && { switched: this.switchTimes.get(assignment.app)! }),
+      ...(this.switched.get(nameOf(assignment)) ?? { generation: 0, variablesRevision: 0 }),
+      ...(this.switchTimes.has(nameOf(assignment)) && { switched: this.switchTimes.get(nameOf(assignment))! }),
       ...(assignment.placement !== undefined && { placement: assignment.placement }),
       prepared: this.preparedOf(assignment),
       failed: assignment.versions.flatMap(({ version }) => {
@@ -156,6 +156,8 @@ export class SimulatedNode {
     if (!response.ok) throw new Error(`report: ${response.status} ${await response.text()}`);
   }
 }
+
+const nameOf = ({ app, channel }: { app: string; channel: string }): string => (channel === DEFAULT_CHANNEL ? app : `${app}/${channel}`);
 
 /** Requests that took a millisecond each, spread over the groups. */
 function toSample({ version, requests, errors = 0 }: { version: number; requests: number; errors?: number }): VersionSample {

@@ -56,6 +56,11 @@ export class DeployOnPushRepository {
         seen_until = EXCLUDED.seen_until, revision = deploy_on_push.revision + 1, newest_tag = NULL, claimed_by = NULL, claimed_until = NULL`;
   }
 
+  /** A rule of another kind, in the channel's settings. */
+  async removeOther(db: Db, channelId: string): Promise<void> {
+    await db.$executeRaw`UPDATE channel SET rule = NULL, decision = NULL, revision = revision + 1 WHERE id = ${channelId}::uuid AND rule IS NOT NULL`;
+  }
+
   async remove(db: Db, channelId: string): Promise<void> {
     await db.deployOnPush.deleteMany({ where: { channelId } });
   }

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { WhorlError } from '#contract/errors.js';
 import type { AppName, VersionNumber } from '#contract/ids.js';
+import type { Db } from '#platform/prisma/prisma.service.js';
 import type { AppRecord } from '../apps/app.js';
 import { AppsService } from '../apps/apps.service.js';
 import { DeployOnPushRepository, type RuleRecord } from './deploy-on-push.repository.js';
@@ -41,17 +42,28 @@ export class DeployOnPushService {
    */
   async set({ app: name, channel, ifMatch, setBy }: RuleCall, rule: TagRule | null): Promise<ShownRule> {
     const app = await this.apps.change(name, { channel, create: rule !== null }, async (db, locked) => {
-      const { id } = locked.channel;
-      const before = await this.rules.find(id, db);
+      const before = await this.rules.find(locked.channel.id, db);
       const etag = etagOfRule(before);
       if (ifMatch !== undefined && !ifMatch.includes(etag)) throw new WhorlError('API_STATE_CHANGED', `what ${name} deploys on push is at ${etag}: ${before ? `${before.rule.kind} "${before.rule.pattern}"` : 'nothing'}`);
-      if (before?.rule.kind === rule?.kind && before?.rule.pattern === rule?.pattern) return locked;
-      await this.pushes.skipAll(db, id, { code: 'API_PUSH_SUPERSEDED', message: 'the rule was changed before it was deployed' });
-      if (rule) await this.rules.put(db, id, rule, setBy);
-      else await this.rules.remove(db, id);
+      await this.setIn(db, locked, rule, setBy);
       return locked;
     });
     return this.show(app);
+  }
+
+  /** The same in a transaction that has locked the app. A channel has one rule: whatever else led to a version there leads nowhere any more. */
+  async setIn(db: Db, { channel: { id } }: AppRecord, rule: TagRule | null, setBy: string): Promise<void> {
+    const before = (await this.rules.find(id, db))?.rule;
+    if (rule) await this.rules.removeOther(db, id);
+    if (before?.kind === rule?.kind && before?.pattern === rule?.pattern) return;
+    await this.pushes.skipAll(db, id, { code: 'API_PUSH_SUPERSEDED', message: 'the rule was changed before it was deployed' });
+    if (rule) await this.rules.put(db, id, rule, setBy);
+    else await this.rules.remove(db, id);
+  }
+
+  /** What pushes deploy in a channel; null: nothing. */
+  async ruleOf(channelId: string, db?: Db): Promise<TagRule | null> {
+    return (await this.rules.find(channelId, db))?.rule ?? null;
   }
 
   private async show(app: AppRecord): Promise<ShownRule> {

@@ -105,10 +105,14 @@ export class DeployerService implements OnApplicationBootstrap, OnApplicationShu
     }
   }
 
-  /** Deploys what is to be deployed of an app, one push after the other. */
+  /** Deploys what is to be deployed of an app, one channel and one push after the other. */
   private async deployAll(name: string, signal: AbortSignal): Promise<void> {
-    const app = await this.apps.find(name);
-    if (!app || !(await this.rules.find(app.channel.id))) return;
+    if (!(await this.apps.find(name))) return;
+    for (const app of await this.apps.lanes(name)) if (await this.rules.find(app.channel.id)) await this.deployIn(app, signal);
+  }
+
+  private async deployIn(app: AppRecord, signal: AbortSignal): Promise<void> {
+    const { name } = app;
     const claim = randomUUID();
     if (!(await this.rules.claim(app.channel.id, claim, LEASE_MS))) return;
     const renewal = setInterval(() => {
@@ -127,15 +131,15 @@ export class DeployerService implements OnApplicationBootstrap, OnApplicationShu
   }
 
   private async deploy(app: AppRecord, push: TagPushRecord, claim: string, signal: AbortSignal): Promise<void> {
-    const what = { app: app.name, tag: push.tag, digest: push.digest };
+    const what = { app: app.name, channel: app.channel.channel, tag: push.tag, digest: push.digest };
     try {
       // The digest that was pushed, whatever the tag means by now.
       const image = await this.registry.ingestImage(`${app.name}:${push.tag}@${push.digest}`, { app: app.name, hosts: [] }, signal);
       await this.holdings.requireRoom(image.app);
-      const version = await this.apps.change(app.name, {}, async (db, locked) => {
+      const version = await this.apps.change(app.name, { channel: { id: app.channel.id } }, async (db, locked) => {
         // Deleted and made again, or the rule is another one by now.
         if (locked.id !== app.id || !(await this.rules.holds(db, app.channel.id, claim))) return undefined;
-        const { number } = await this.versions.make(db, locked, image, { pushedBy: push.pushedBy ?? CAUSED_BY });
+        const { number } = await this.versions.make(db, locked, image, { channel: app.channel.channel, pushedBy: push.pushedBy ?? CAUSED_BY });
         await this.ledger.deployed(db, push, number);
         return number;
       });

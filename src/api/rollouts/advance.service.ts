@@ -1,10 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { WhorlError } from '#contract/errors.js';
 import { Lifetime } from '#platform/lifetime.js';
 import { Log } from '#platform/log.js';
 import { type Db, PrismaService } from '#platform/prisma/prisma.service.js';
 import type { ChannelRecord } from '../apps/app.js';
+import type { Held } from '../channels/gate.js';
+import { GatesService } from '../channels/gates.service.js';
 import { FleetService } from '../nodes/fleet.service.js';
 import { next, type StepEvent } from './analysis/steps.js';
 import { JudgeService, policyOf } from './judge.service.js';
@@ -28,6 +31,7 @@ export class AdvanceService implements OnApplicationBootstrap {
     private readonly prisma: PrismaService,
     private readonly lifetime: Lifetime,
     private readonly log: Log,
+    private readonly gates: GatesService,
   ) {}
 
   onApplicationBootstrap(): void {
@@ -92,20 +96,32 @@ export class AdvanceService implements OnApplicationBootstrap {
     const outcome = next(rollout.progress, said, policyOf(rollout));
     if (outcome.decision.kind === 'refuse') throw new WhorlError('API_ROLLOUT_DECIDED', outcome.decision.reason);
     if (said.kind === 'approve') await this.stepper.change(db, rollout, { steps: changeLast(rollout.steps ?? [], { approvedBy: said.by }) });
-    await this.stepper.carry(db, { channel, rollout, active: [rollout], now, nodes }, outcome);
+    const held = goesOn(outcome) ? await this.gates.heldBy(db, rollout, now) : null;
+    if (held && said.kind === 'approve') {
+      // The approval counts; the next look goes on with it when the channel is open.
+      await this.stepper.change(db, rollout, { progress: { ...rollout.progress, state: 'progressing', approvedBy: said.by, pausedMs: null, reason: null } });
+      await this.hold(db, rollout, held);
+    } else {
+      await this.stepper.carry(db, { channel, rollout, active: [rollout], now, nodes }, outcome);
+    }
     await this.repository.announce(db, channel.appId);
   }
 
   /** True when something changed that others wait for. */
   private async take(db: Db, situation: Situation, step: Step): Promise<boolean> {
-    const { channel, rollout } = situation;
+    const { channel, rollout, now } = situation;
     switch (step.kind) {
       case 'wait':
+        if (rollout.held && rollout.phase === 'preparing') return this.release(db, situation);
         if (step.deadlineAt?.getTime() !== rollout.deadlineAt?.getTime()) await this.stepper.change(db, rollout, { deadlineAt: step.deadlineAt });
         // Some nodes have switched: the version may fail there while others are waited for.
         return this.stepper.isPartial(rollout) ? this.look(db, situation) : false;
-      case 'begin':
+      case 'begin': {
+        const held = await this.gates.heldBy(db, rollout, now);
+        if (held) return this.hold(db, rollout, held);
+        if (rollout.held) await this.stepper.change(db, rollout, { held: null });
         return this.stepper.begin(db, situation);
+      }
       case 'switched':
         return this.stepper.switched(db, situation);
       case 'look':
@@ -130,7 +146,26 @@ export class AdvanceService implements OnApplicationBootstrap {
     const { channel, rollout, now } = situation;
     const verdict = await this.judge.look(db, channel.appId, rollout, now);
     await this.stepper.change(db, rollout, { verdict, steps: changeLast(rollout.steps ?? [], { verdict }) });
-    return this.stepper.carry(db, situation, next(rollout.progress!, { kind: 'look', atMs: now.getTime(), verdict }, policyOf(rollout)));
+    const outcome = next(rollout.progress!, { kind: 'look', atMs: now.getTime(), verdict }, policyOf(rollout));
+    const held = goesOn(outcome) ? await this.gates.heldBy(db, rollout, now) : null;
+    if (held) return this.hold(db, rollout, held);
+    if (rollout.held) await this.stepper.change(db, rollout, { held: null });
+    return this.stepper.carry(db, situation, outcome);
+  }
+
+  /** The channel lets nothing be rolled out now: it waits where it is, for as long as that takes. True when that is new. */
+  private async hold(db: Db, rollout: RolloutRecord, held: Held): Promise<boolean> {
+    if (rollout.state === 'paused' && isDeepStrictEqual(rollout.held, held)) return false;
+    await this.stepper.change(db, rollout, { state: 'paused', held, deadlineAt: null });
+    return true;
+  }
+
+  /** One that waits and is not prepared everywhere has all its time from when the channel is open again. */
+  private async release(db: Db, { rollout, now }: Situation): Promise<boolean> {
+    const held = await this.gates.heldBy(db, rollout, now);
+    if (held) return this.hold(db, rollout, held);
+    await this.stepper.change(db, rollout, { state: 'progressing', held: null, deadlineAt: null });
+    return true;
   }
 
   private async run(signal: AbortSignal): Promise<void> {
@@ -146,3 +181,5 @@ export class AdvanceService implements OnApplicationBootstrap {
     }
   }
 }
+
+const goesOn = ({ decision: { kind } }: ReturnType<typeof next>): boolean => kind === 'go-on' || kind === 'promote';

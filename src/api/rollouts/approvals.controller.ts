@@ -4,7 +4,7 @@ import type { ApiRequest } from '#platform/http/api-request.js';
 import { Endpoint, Input } from '#platform/http/endpoint.decorator.js';
 import { endpoint, type InputOf } from '#platform/http/endpoint.js';
 import { type Page, pageOf, PageQuery } from '#platform/http/page.js';
-import { AppParams } from '../apps/app.schema.js';
+import { AppParams, ChannelQuery } from '../apps/app.schema.js';
 import { accept, callOf } from './rollouts.controller.js';
 import { ApprovalsService } from './approvals.service.js';
 import { Abort, Approval, Rejection, RolloutDetails, RolloutParams, RolloutSummary, RolloutView, WaitQuery } from './rollout.schema.js';
@@ -12,13 +12,13 @@ import { Abort, Approval, Rejection, RolloutDetails, RolloutParams, RolloutSumma
 const DECISION_ERRORS = ['API_APP_NOT_FOUND', 'API_ROLLOUT_NOT_FOUND', 'API_ROLLOUT_DECIDED', 'API_APPROVAL_BY_ANOTHER'] as const;
 
 const ListRollouts = endpoint({
-  summary: "List an app's rollouts, newest first",
+  summary: 'List the rollouts of a channel, newest first',
   tag: 'rollouts',
   params: AppParams,
-  query: PageQuery,
+  query: PageQuery.extend(ChannelQuery.shape),
   scopes: ['approve'],
   responses: { 200: { description: 'One page of rollouts.', body: pageOf(RolloutSummary) } },
-  errors: ['API_APP_NOT_FOUND'],
+  errors: ['API_APP_NOT_FOUND', 'API_CHANNEL_NOT_FOUND'],
 });
 
 const GetRollout = endpoint({
@@ -31,9 +31,10 @@ const GetRollout = endpoint({
 });
 
 const GetLatest = endpoint({
-  summary: 'Show the newest rollout',
+  summary: 'Show the newest rollout of a channel',
   tag: 'rollouts',
   params: AppParams,
+  query: ChannelQuery,
   scopes: ['approve'],
   responses: { 200: { description: 'The rollout.', body: RolloutDetails } },
   errors: ['API_APP_NOT_FOUND', 'API_ROLLOUT_NOT_FOUND'],
@@ -95,8 +96,8 @@ export class ApprovalsController {
 
   @Get('latest')
   @Endpoint(GetLatest)
-  latest(@Input() { params }: InputOf<typeof GetLatest>): Promise<RolloutDetails> {
-    return this.approvals.latest(params.app);
+  latest(@Input() { params, query }: InputOf<typeof GetLatest>): Promise<RolloutDetails> {
+    return this.approvals.latest(params.app, query.channel);
   }
 
   @Get(':rollout')

@@ -3,7 +3,7 @@ import { WhorlError } from '#contract/errors.js';
 import { type Page, type PageQuery, readCursor, toPage } from '#platform/http/page.js';
 import type { Db } from '#platform/prisma/prisma.service.js';
 import { z } from 'zod';
-import type { AppRecord } from '../apps/app.js';
+import { type AppRecord, suffixOf } from '../apps/app.js';
 import { AppsService } from '../apps/apps.service.js';
 import { areShown } from '../policies/channel-policy.js';
 import { PoliciesService } from '../policies/policies.service.js';
@@ -28,26 +28,26 @@ export class ApprovalsService {
     private readonly apps: AppsService,
   ) {}
 
-  /** Newest first. Throws API_APP_NOT_FOUND. */
-  async list(name: string, { limit, cursor }: PageQuery): Promise<Page<RolloutSummary>> {
-    const app = await this.apps.get(name);
+  /** Those of a channel, newest first. Throws API_APP_NOT_FOUND, API_CHANNEL_NOT_FOUND. */
+  async list(name: string, { limit, cursor, channel }: PageQuery & { channel?: string | undefined }): Promise<Page<RolloutSummary>> {
+    const app = await this.apps.get(name, channel);
     const before = readCursor(cursor, z.coerce.bigint().positive());
     return toPage(await this.repository.list(app.channel.id, before, limit + 1), limit, ({ id }) => String(id), (rollout) => toSummary(app, rollout));
   }
 
   /** Throws API_APP_NOT_FOUND, API_ROLLOUT_NOT_FOUND. */
   async get(name: string, id: number): Promise<RolloutDetails> {
-    const rollout = await this.find(await this.apps.get(name), id);
+    const rollout = await this.find(name, id);
     // After it: a rollout that has ended is never shown beside what was served while it went on.
-    return toDetails(await this.apps.get(name), rollout);
+    return toDetails(await this.apps.get(name, { id: rollout.channelId }), rollout);
   }
 
-  /** The newest one. Throws as `get` does. */
-  async latest(name: string): Promise<RolloutDetails> {
-    const app = await this.apps.get(name);
+  /** The newest one of a channel. Throws as `get` does, and API_CHANNEL_NOT_FOUND. */
+  async latest(name: string, channel?: string): Promise<RolloutDetails> {
+    const app = await this.apps.get(name, channel);
     const latest = await this.repository.latest(app.channel.id);
-    if (!latest) throw new WhorlError('API_ROLLOUT_NOT_FOUND', `nothing of ${name} has been rolled out`);
-    return toDetails(await this.apps.get(name), latest);
+    if (!latest) throw new WhorlError('API_ROLLOUT_NOT_FOUND', `nothing of ${name}${suffixOf(app)} has been rolled out`);
+    return toDetails(await this.apps.get(name, channel), latest);
   }
 
   /**
@@ -55,8 +55,7 @@ export class ApprovalsService {
    * the rollout is not at that step, or the step waits for nobody.
    */
   async approveStep(name: string, id: number, step: number, call: RolloutCall): Promise<RolloutView> {
-    const { app, rollout } = await this.apps.change(name, { ifMatch: call.ifMatch }, async (db, locked) => {
-      const found = await this.find(locked, id, db);
+    const { app, rollout } = await this.change(name, id, call.ifMatch, async (db, locked, found) => {
       await this.policies.requireMayDecide(db, locked, call.causedBy, found);
       await this.advance.approveStep(db, locked.channel, found, { index: step, by: call.causedBy });
       return { app: locked, rollout: found };
@@ -66,9 +65,7 @@ export class ApprovalsService {
 
   /** Ends a rollout wherever it is; what was served before it is served again. Throws API_ROLLOUT_NOT_FOUND, API_ROLLOUT_DECIDED. */
   async abort(name: string, id: number, reason: string | undefined, { causedBy, ifMatch }: Pick<RolloutCall, 'causedBy' | 'ifMatch'>): Promise<RolloutDetails> {
-    await this.apps.change(name, { ifMatch }, async (db, app) => {
-      await this.advance.abort(db, app.channel, await this.find(app, id, db), { by: causedBy, reason });
-    });
+    await this.change(name, id, ifMatch, (db, app, rollout) => this.advance.abort(db, app.channel, rollout, { by: causedBy, reason }));
     return this.get(name, id);
   }
 
@@ -104,21 +101,26 @@ export class ApprovalsService {
       await this.repository.announce(db, locked.id);
       return locked;
     });
-    return toSummary(app, await this.find(app, id));
+    return toSummary(app, await this.find(name, id));
   }
 
   private decide<T>(name: string, id: number, { causedBy, ifMatch }: Pick<RolloutCall, 'causedBy' | 'ifMatch'>, work: (db: Db, app: AppRecord, awaiting: RolloutRecord) => Promise<T>): Promise<T> {
-    return this.apps.change(name, { ifMatch }, async (db, app) => {
-      const rollout = await this.find(app, id, db);
+    return this.change(name, id, ifMatch, async (db, app, rollout) => {
       if (rollout.phase !== 'awaiting-approval' || rollout.endedAt) throw new WhorlError('API_ROLLOUT_DECIDED', `rollout ${id} of ${name} is ${rollout.state} (${rollout.phase})${rollout.decidedBy === null ? '' : `, ${rollout.decidedBy} has decided on it`}`);
       await this.policies.requireMayDecide(db, app, causedBy, rollout);
       return work(db, app, rollout);
     });
   }
 
-  private async find(app: AppRecord, id: number, db?: Db): Promise<RolloutRecord> {
-    const found = await this.repository.find(BigInt(id), db);
-    if (!found || found.channelId !== app.channel.id) throw new WhorlError('API_ROLLOUT_NOT_FOUND', `${app.name} has no rollout ${id}`);
+  /** Changes a rollout of any channel, in a transaction that has locked the app. */
+  private async change<T>(name: string, id: number, ifMatch: string[] | undefined, work: (db: Db, app: AppRecord, rollout: RolloutRecord) => Promise<T>): Promise<T> {
+    const { channelId } = await this.find(name, id);
+    return this.apps.change(name, { channel: { id: channelId }, ifMatch }, async (db, app) => work(db, app, (await this.repository.find(BigInt(id), db))!));
+  }
+
+  private async find(name: string, id: number): Promise<RolloutRecord> {
+    const [lanes, found] = await Promise.all([this.apps.lanes(name), this.repository.find(BigInt(id))]);
+    if (!found || !lanes.some(({ channel }) => channel.id === found.channelId)) throw new WhorlError('API_ROLLOUT_NOT_FOUND', `${name} has no rollout ${id}`);
     return found;
   }
 }

@@ -5,6 +5,7 @@ import type { Shadow } from '#contract/shadow.js';
 import { Prisma } from '#platform/prisma/generated/client.js';
 import { type Db, notify, PrismaService } from '#platform/prisma/prisma.service.js';
 import type { ChannelRecord } from '../apps/app.js';
+import type { Forced, Held } from '../channels/gate.js';
 import { appTopic, ASSIGNMENTS_TOPIC } from '../topics.js';
 import type { Capability } from '../diff/capability.schema.js';
 import type { AnalysisPolicy } from './analysis/policy.js';
@@ -44,6 +45,10 @@ export interface RolloutRecord {
   /** What is served again when it does not go well. */
   before: Stable | null;
   failure: Failure | null;
+  /** What it waits for; null: nothing of the channel's. */
+  held: Held | null;
+  /** Who let it go on in spite of what; null: nobody. */
+  forced: Forced | null;
   /** What somebody must agree to, or has decided on; null: nobody was asked. */
   asks: Capability[] | null;
   /** Name of the token. */
@@ -54,9 +59,9 @@ export interface RolloutRecord {
   endedAt: Date | null;
 }
 
-export type RolloutUpdate = Partial<Pick<RolloutRecord, 'state' | 'phase' | 'progress' | 'steps' | 'verdict' | 'shadow' | 'generation' | 'before' | 'failure' | 'asks' | 'decidedBy' | 'decidedAt' | 'deadlineAt'>> & { ended?: boolean };
+export type RolloutUpdate = Partial<Pick<RolloutRecord, 'state' | 'phase' | 'progress' | 'steps' | 'verdict' | 'shadow' | 'generation' | 'before' | 'failure' | 'held' | 'forced' | 'asks' | 'decidedBy' | 'decidedAt' | 'deadlineAt'>> & { ended?: boolean };
 
-export type NewRollout = Pick<RolloutRecord, 'channelId' | 'version' | 'cause' | 'causedBy' | 'asks' | 'strategy' | 'keyHeader' | 'policy' | 'shadow'>;
+export type NewRollout = Pick<RolloutRecord, 'channelId' | 'version' | 'cause' | 'causedBy' | 'asks' | 'strategy' | 'keyHeader' | 'policy' | 'shadow' | 'held' | 'forced'>;
 
 export interface DeploymentCause {
   cause: string;
@@ -107,17 +112,17 @@ export class RolloutRepository {
   /** @param rollout with `asks`, which may be empty: it begins when somebody has agreed to them */
   async create(db: Db, rollout: NewRollout): Promise<RolloutRecord> {
     const phase: RolloutPhase = rollout.asks === null ? 'preparing' : 'awaiting-approval';
-    const state: RolloutState = rollout.asks === null ? 'progressing' : 'paused';
+    const state: RolloutState = rollout.asks === null && rollout.held === null ? 'progressing' : 'paused';
     const asks = rollout.asks && JSON.stringify(rollout.asks);
     // The database's clock, as in the nodes' reports that are compared with it; a transaction's now() would be its beginning.
     const [row] = await db.$queryRaw<{ id: bigint; created_at: Date }[]>`
-      INSERT INTO rollout (channel_id, version, cause, caused_by, state, phase, strategy, key_header, policy, shadow, asks, created_at)
-      VALUES (${rollout.channelId}::uuid, ${rollout.version}, ${rollout.cause}, ${rollout.causedBy}, ${state}, ${phase}, ${rollout.strategy},
-        ${rollout.keyHeader}, ${JSON.stringify(rollout.policy)}::jsonb, ${rollout.shadow && JSON.stringify(rollout.shadow)}::jsonb, ${asks}::jsonb, clock_timestamp()) RETURNING id, created_at`;
+      INSERT INTO rollout (channel_id, version, cause, caused_by, state, phase, strategy, key_header, policy, shadow, asks, held, forced, created_at)
+      VALUES (${rollout.channelId}::uuid, ${rollout.version}, ${rollout.cause}, ${rollout.causedBy}, ${state}, ${phase}, ${rollout.strategy}, ${rollout.keyHeader},
+        ${JSON.stringify(rollout.policy)}::jsonb, ${textOf(rollout.shadow)}::jsonb, ${asks}::jsonb, ${textOf(rollout.held)}::jsonb, ${textOf(rollout.forced)}::jsonb, clock_timestamp()) RETURNING id, created_at`;
     return { ...rollout, id: row!.id, createdAt: row!.created_at, state, phase, progress: null, steps: null, verdict: null, generation: null, before: null, failure: null, decidedBy: null, decidedAt: null, deadlineAt: null, endedAt: null };
   }
 
-  async update(db: Db, id: bigint, { ended, before, progress, steps, verdict, shadow, failure, asks, ...change }: RolloutUpdate): Promise<void> {
+  async update(db: Db, id: bigint, { ended, before, progress, steps, verdict, shadow, failure, held, forced, asks, ...change }: RolloutUpdate): Promise<void> {
     await db.rollout.update({
       where: { id },
       data: {
@@ -128,6 +133,8 @@ export class RolloutRepository {
         ...(verdict && { verdict: verdict as object }),
         ...(shadow && { shadow: shadow as object }),
         ...(failure && { failure: failure as object }),
+        ...(held !== undefined && { held: held ?? Prisma.DbNull }),
+        ...(forced !== undefined && { forced: forced ?? Prisma.DbNull }),
         ...(asks && { asks }),
         ...(ended && { endedAt: new Date(), judgement: Prisma.DbNull }),
       },
@@ -182,3 +189,5 @@ export class RolloutRepository {
     return row!.leads;
   }
 }
+
+const textOf = (value: object | null): string | null => (value === null ? null : JSON.stringify(value));

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { TrafficShare } from '#contract/assignment.js';
 import { AppName, ChannelName, VersionNumber } from '#contract/ids.js';
-import { AppParams } from '../apps/app.schema.js';
+import { AppParams, ChannelQuery } from '../apps/app.schema.js';
+import { Forced, Held } from '../channels/gate.js';
 import { Capability } from '../diff/capability.schema.js';
 import { AnalysisPolicy } from './analysis/policy.js';
 import { Verdict } from './analysis/verdict.js';
@@ -15,6 +16,13 @@ export const MAX_WAIT_S = 300;
 
 export const WaitQuery = z.object({
   wait: z.coerce.number().int().min(0).max(MAX_WAIT_S).default(DEFAULT_WAIT_S).describe('Seconds to wait for the nodes; 0, or the header `Prefer: respond-async`: answer at once, with the operation to look at.'),
+});
+
+/** Of a call that begins a rollout. */
+export const StartQuery = WaitQuery.extend({
+  ...ChannelQuery.shape,
+  onFreeze: z.enum(['wait', 'refuse']).default('wait').describe('In a freeze window of the channel.'),
+  force: z.enum(['true', 'false']).default('false').transform((text) => text === 'true').describe('Goes over a lock, a freeze window and a rule of the channel; it is written down with the rollout.'),
 });
 
 export const RollbackRequest = z.strictObject({
@@ -42,6 +50,7 @@ export const RolloutView = z.object({
     lastOldAnswerMs: z.number().nullable().describe('Until the last answer of what was served before, on any node; null: not known of each of them.'),
     nodes: z.array(NodeSwitch),
   }).optional().describe('How long the switch to the version took, since the rollout began; once it is served.'),
+  held: Held.optional().describe('The lock or freeze window that it waits for.'),
   url: z.string(),
 });
 export type RolloutView = z.infer<typeof RolloutView>;
@@ -68,7 +77,9 @@ export const RolloutSummary = z.object({
   strategy: z.string(),
   step: z.int().nullable().describe('The index of its step; the number of steps: it gets all requests. null: it has not begun.'),
   pausedFor: z.string().nullable().describe('What it waits for; null: it is not paused.'),
-  cause: z.string().describe('push, rollout, rollback or whatever began it.'),
+  held: Held.nullable().describe('The lock or freeze window that it waits for before its next step.'),
+  forced: Forced.nullable().describe('Who let it go on in spite of what.'),
+  cause: z.string().describe('push, rollout, rollback, or rule: a rule of the channel.'),
   causedBy: z.string().describe('Name of the token.'),
   generation: z.int().nullable().describe('Of the last deployment that it made.'),
   asks: z.array(Capability).describe('What the version asked for and nothing that was served did, where the policy of the channel wants approval.'),

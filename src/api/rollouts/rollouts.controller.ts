@@ -5,21 +5,21 @@ import { Endpoint, Input } from '#platform/http/endpoint.decorator.js';
 import { endpoint, type InputOf } from '#platform/http/endpoint.js';
 import { waitOf } from '#platform/http/prefer.js';
 import { AppParams } from '../apps/app.schema.js';
-import { RollbackRequest, RolloutRequest, RolloutView, WaitQuery } from './rollout.schema.js';
+import { RollbackRequest, RolloutRequest, RolloutView, StartQuery } from './rollout.schema.js';
 import { type RolloutCall, RolloutsService } from './rollouts.service.js';
 
 const responses = {
   200: { description: 'Every live node serves the version.', body: RolloutView },
   202: { description: 'The rollout goes on, since the time to wait was up, or waits for somebody to agree to what the version asks for (`asks`).', body: RolloutView },
 };
-const errors = ['API_APP_NOT_FOUND', 'API_VERSION_NOT_FOUND', 'API_VERSION_COLLECTED', 'API_VARIABLE_REQUIRED', 'API_STORE_LABEL_UNKNOWN', 'API_ROLLOUT_FAILED', 'API_ROLLOUT_TIMEOUT', 'API_ROLLOUT_REJECTED', 'API_ROLLOUT_ROLLED_BACK', 'API_ROLLOUT_ABORTED', 'BUNDLE_MANIFEST_INVALID'] as const;
+const errors = ['API_APP_NOT_FOUND', 'API_CHANNEL_NOT_FOUND', 'API_CHANNEL_LOCKED', 'API_CHANNEL_FROZEN', 'API_CHANNEL_PINNED', 'API_VERSION_NOT_FOUND', 'API_VERSION_COLLECTED', 'API_VARIABLE_REQUIRED', 'API_STORE_LABEL_UNKNOWN', 'API_ROLLOUT_FAILED', 'API_ROLLOUT_TIMEOUT', 'API_ROLLOUT_REJECTED', 'API_ROLLOUT_ROLLED_BACK', 'API_ROLLOUT_ABORTED', 'BUNDLE_MANIFEST_INVALID'] as const;
 
 const RollBack = endpoint({
   summary: 'Serve an earlier version again',
   description: 'Answers when every live node has switched: no request is answered by the old version after that. Without `to`, a second call goes back again; while a version has a share of the requests, that rollout ends as rolled back.',
   tag: 'rollouts',
   params: AppParams,
-  query: WaitQuery,
+  query: StartQuery,
   body: RollbackRequest,
   idempotent: true,
   respondsAsync: true,
@@ -33,7 +33,7 @@ const RollOut = endpoint({
   description: 'For versions pushed with `rollout=none`, or one whose rollout failed. What was served stays until every live node has the version prepared. With steps it gets shares of the requests, is judged beside the old version, and rolled back when it is worse.',
   tag: 'rollouts',
   params: AppParams,
-  query: WaitQuery,
+  query: StartQuery,
   body: RolloutRequest,
   idempotent: true,
   respondsAsync: true,
@@ -49,7 +49,8 @@ export class RolloutsController {
   @Post('rollback')
   @Endpoint(RollBack)
   async rollBack(@Input() { params, query, body, ifMatch }: InputOf<typeof RollBack>, @Req() request: ApiRequest, @Res({ passthrough: true }) response: Response): Promise<RolloutView> {
-    return accept(response, await this.rollouts.rollBack(params.app, body.to, callOf(request, response, { ifMatch, waitS: query.wait })));
+    const { wait: waitS, ...how } = query;
+    return accept(response, await this.rollouts.rollBack(params.app, body.to, { ...how, ...callOf(request, response, { ifMatch, waitS }) }));
   }
 
   @Post('rollouts')
@@ -57,7 +58,8 @@ export class RolloutsController {
   async rollOut(@Input() { params, query, body, ifMatch }: InputOf<typeof RollOut>, @Req() request: ApiRequest, @Res({ passthrough: true }) response: Response): Promise<RolloutView> {
     const { version, rollout: strategy, keyHeader, analysis, shadow } = body;
     const settings = { ...(strategy !== undefined && { strategy }), ...(keyHeader !== undefined && { keyHeader }), ...(analysis && { analysis }), ...(shadow && { shadow }) };
-    return accept(response, await this.rollouts.rollOut(params.app, version, callOf(request, response, { ifMatch, waitS: query.wait }), settings));
+    const { wait: waitS, ...how } = query;
+    return accept(response, await this.rollouts.rollOut(params.app, version, { ...how, ...callOf(request, response, { ifMatch, waitS }) }, settings));
   }
 }
 

@@ -3,8 +3,9 @@ import { ERRORS, type ErrorCode, WhorlError } from '#contract/errors.js';
 import type { AppName, VersionNumber } from '#contract/ids.js';
 import type { Db } from '#platform/prisma/prisma.service.js';
 import { Wakeups } from '#platform/wakeups.js';
-import { type AppRecord, servesOnly } from '../apps/app.js';
+import { type AppRecord, servesOnly, suffixOf } from '../apps/app.js';
 import { AppsService } from '../apps/apps.service.js';
+import { type Admission, GatesService } from '../channels/gates.service.js';
 import { OperationsService } from '../operations/operations.service.js';
 import { PoliciesService } from '../policies/policies.service.js';
 import { RequirementsService } from '../runtime-config/requirements.service.js';
@@ -20,17 +21,23 @@ import { StepperService } from './stepper.service.js';
 import { lastSwitch } from './switch-times.js';
 
 export interface RolloutCause {
-  cause: 'push' | 'rollout' | 'rollback';
+  cause: 'push' | 'rollout' | 'rollback' | 'rule';
   /** Name of the token. */
   causedBy: string;
   /** What the call says of how. */
   settings?: RolloutSettings;
   /** See `RolloutCall`. */
   requestId?: string | undefined;
+  /** In a freeze window; without it, to wait. */
+  onFreeze?: 'wait' | 'refuse' | undefined;
+  /** It goes over locks, freeze windows and rules. */
+  force?: boolean | undefined;
 }
 
-/** Who asks, on which condition, and how long to wait for the nodes. */
-export interface RolloutCall {
+/** Who asks, of which channel, on which condition, and how long to wait for the nodes. */
+export interface RolloutCall extends Pick<RolloutCause, 'onFreeze' | 'force'> {
+  /** Without it `production`. */
+  channel?: string | undefined;
   causedBy: string;
   ifMatch: string[] | undefined;
   waitS: number;
@@ -39,7 +46,7 @@ export interface RolloutCall {
 }
 
 /** The kind of operation that a rollout is. */
-const KINDS = { push: 'deploy', rollout: 'rollout', rollback: 'rollback' } as const;
+const KINDS = { push: 'deploy', rollout: 'rollout', rollback: 'rollback', rule: 'rollout' } as const;
 
 const SUPERSEDED: Failure = { code: 'API_ROLLOUT_SUPERSEDED', message: 'a later rollout went ahead' };
 
@@ -56,27 +63,30 @@ export class RolloutsService {
     private readonly policies: PoliciesService,
     private readonly operations: OperationsService,
     private readonly wakeups: Wakeups,
+    private readonly gates: GatesService,
   ) {}
 
   /**
    * Begins to roll a version out, in a transaction that has locked the app; joins the rollout that is already under way to it in the same way. One that
-   * waits for approval ends when another version is rolled out. undefined: it is served, and nothing is under way. Throws API_VERSION_NOT_FOUND,
-   * API_VARIABLE_REQUIRED, API_STORE_LABEL_UNKNOWN, BUNDLE_MANIFEST_INVALID.
+   * waits for approval, or for the channel to open, ends when another version is rolled out. undefined: it is served, and nothing is under way. Throws API_VERSION_NOT_FOUND,
+   * API_VARIABLE_REQUIRED, API_STORE_LABEL_UNKNOWN, BUNDLE_MANIFEST_INVALID, API_CHANNEL_LOCKED, API_CHANNEL_FROZEN, API_CHANNEL_PINNED.
    */
-  async start(db: Db, app: AppRecord, version: number, { settings: said = {}, requestId, ...why }: RolloutCause): Promise<RolloutRecord | undefined> {
+  async start(db: Db, app: AppRecord, version: number, { settings: said = {}, requestId, onFreeze = 'wait', force = false, ...why }: RolloutCause): Promise<RolloutRecord | undefined> {
+    const admission = await this.gates.admit(db, app, { cause: why.cause, version, onFreeze }, force ? why.causedBy : undefined);
     await this.requirements.requireAllOf(db, app, version);
     const active = app.rollout ? await this.repository.active(db, app.channel.id) : [];
     const newest = active.at(-1);
     // A rollback is for when something is wrong: it waits for no steps.
     const { strategy, keyHeader, policy, shadow } = await this.settings.of(db, app, version, why.cause === 'rollback' ? { strategy: 'now' } : said);
-    if (newest?.version === version && (said.strategy === undefined || newest.strategy === strategy)) return newest;
+    if (newest?.version === version && (said.strategy === undefined || newest.strategy === strategy)) return this.join(db, app, newest, admission);
     if (!newest && servesOnly(app.channel, version)) return undefined;
     const asks = await this.policies.asksOf(db, app, version, why.cause);
-    const rollout = await this.repository.create(db, { channelId: app.channel.id, version, ...why, strategy, keyHeader, policy, shadow: strategy.startsWith('shadow') ? { settings: shadow, components: [] } : null, asks });
+    const copies = strategy.startsWith('shadow') ? { settings: shadow, components: [] } : null;
+    const rollout = await this.repository.create(db, { channelId: app.channel.id, version, ...why, strategy, keyHeader, policy, shadow: copies, asks, ...admission });
     const target = { app: app.name, channel: app.channel.channel, version };
     await this.operations.begin({ kind: KINDS[why.cause], target, causedBy: why.causedBy, appId: app.id, rolloutId: rollout.id, requestId }, db);
-    for (const awaiting of active) {
-      if (awaiting.phase === 'awaiting-approval') await this.stepper.end(db, awaiting, { state: 'aborted', failure: SUPERSEDED });
+    for (const waiting of active) {
+      if (waiting.phase === 'awaiting-approval' || (waiting.phase === 'preparing' && waiting.held)) await this.stepper.end(db, waiting, { state: 'aborted', failure: SUPERSEDED });
     }
     const moved = await this.advance.advance(db, app.channel, [...active, rollout]);
     if (!moved) await this.repository.announce(db, app.id);
@@ -108,17 +118,26 @@ export class RolloutsService {
   async rollBack(name: string, to: number | undefined, call: RolloutCall): Promise<RolloutView> {
     return this.run(name, call, 'rollback', async (db, app) => {
       const version = to ?? (await this.servedBefore(db, app)) ?? app.channel.previousVersion;
-      if (version === null) throw new WhorlError('API_NOTHING_TO_ROLL_BACK_TO', `${name} has served no other version before${app.channel.serve[0] ? ` version ${app.channel.serve[0].version}` : ''}`);
+      if (version === null) throw new WhorlError('API_NOTHING_TO_ROLL_BACK_TO', `${name}${suffixOf(app)} has served no other version before${app.channel.serve[0] ? ` version ${app.channel.serve[0].version}` : ''}`);
       return version;
     });
   }
 
   /**
    * Serves a version that was pushed before; returns when every live node does. Throws API_VERSION_NOT_FOUND, API_VARIABLE_REQUIRED, API_STORE_LABEL_UNKNOWN,
-   * API_STATE_CHANGED, and API_ROLLOUT_FAILED or API_ROLLOUT_TIMEOUT when what was served before is still served.
+   * API_STATE_CHANGED, API_CHANNEL_LOCKED, API_CHANNEL_FROZEN, API_CHANNEL_PINNED, and API_ROLLOUT_FAILED or API_ROLLOUT_TIMEOUT when what was served before is still served.
    */
   async rollOut(name: string, version: number, call: RolloutCall, settings: RolloutSettings = {}): Promise<RolloutView> {
     return this.run(name, call, 'rollout', () => version, settings);
+  }
+
+  /** Who forces a rollout that waits lets it go on. */
+  private async join(db: Db, app: AppRecord, rollout: RolloutRecord, { forced }: Admission): Promise<RolloutRecord> {
+    if (!forced || rollout.forced) return rollout;
+    const isHeld = rollout.held !== null && rollout.phase !== 'awaiting-approval';
+    await this.stepper.change(db, rollout, { forced, held: null, ...(isHeld && { state: rollout.progress?.state ?? 'progressing' }) });
+    if (!(await this.advance.advance(db, app.channel, [rollout]))) await this.repository.announce(db, app.id);
+    return rollout;
   }
 
   /** While a version has a share of the requests, the way back leads to the other one. */
@@ -128,12 +147,12 @@ export class RolloutsService {
   }
 
   private async run(name: string, call: RolloutCall, cause: RolloutCause['cause'], choose: (db: Db, app: AppRecord) => number | Promise<number>, settings: RolloutSettings = {}): Promise<RolloutView> {
-    const { causedBy, requestId } = call;
-    const begun = await this.apps.change(name, { ifMatch: call.ifMatch }, async (db, app) => {
+    const { channel, ifMatch, causedBy, requestId, onFreeze, force } = call;
+    const begun = await this.apps.change(name, { channel, ifMatch }, async (db, app) => {
       const before = await this.begunBy(db, requestId);
       if (before) return { app, version: before.version, rollout: before };
       const version = await choose(db, app);
-      return { app, version, rollout: await this.start(db, app, version, { cause, causedBy, settings, requestId }) };
+      return { app, version, rollout: await this.start(db, app, version, { cause, causedBy, settings, requestId, onFreeze, force }) };
     });
     const { app, version, rollout } = begun;
     if (!rollout) return this.view(app, version, { rollout: null, operation: null, generation: app.channel.generation, state: 'serving' });
@@ -143,17 +162,19 @@ export class RolloutsService {
   /** What a call answers about a rollout that is under way, after the time to wait. Throws API_ROLLOUT_FAILED, API_ROLLOUT_TIMEOUT, API_ROLLOUT_REJECTED. */
   async outcome(app: AppRecord, rollout: RolloutRecord, waitS: number): Promise<RolloutView> {
     const found = await this.wait(app, rollout, waitS);
-    const { id, version, state, phase, generation, failure, asks } = found;
+    const { id, version, state, phase, generation, failure, asks, held } = found;
     if (failure?.code === SUPERSEDED.code) throw new WhorlError('API_ROLLOUT_FAILED', `a later rollout of ${app.name} went ahead of this one to version ${version}`);
     if (failure) throw toError(failure);
     const operation = (await this.operations.ofRollout(id)) ?? null;
     if (state === 'paused' && phase === 'awaiting-approval') return this.view(app, version, { rollout: Number(id), operation, generation, state: phase, asks: asks! });
     const times = state === 'promoted' ? lastSwitch(found) : undefined;
-    return this.view(app, version, { rollout: Number(id), operation, generation, state: state === 'promoted' ? 'serving' : 'pending', ...(times && { switch: times }) });
+    return this.view(app, version, {
+      rollout: Number(id), operation, generation, state: state === 'promoted' ? 'serving' : 'pending', ...(times && { switch: times }), ...(state === 'paused' && held && { held }),
+    });
   }
 
-  private view(app: AppRecord, version: number, how: Pick<RolloutView, 'rollout' | 'operation' | 'generation' | 'state' | 'asks' | 'switch'>): RolloutView {
-    return { app: app.name as AppName, version: version as VersionNumber, ...how, url: this.apps.urlOf(app.name) };
+  private view(app: AppRecord, version: number, how: Omit<RolloutView, 'app' | 'version' | 'url'>): RolloutView {
+    return { app: app.name as AppName, version: version as VersionNumber, ...how, url: this.apps.urlOf(app.name, app.channel.channel) };
   }
 }
 

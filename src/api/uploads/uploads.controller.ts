@@ -77,7 +77,7 @@ const FinishUpload = endpoint({
     200: { description: 'These files are a version already.', body: PushView },
     202: { description: 'With `Prefer: respond-async`: the version is stored, and its rollout goes on as the operation that Location names.', body: PushView },
   },
-  errors: ['API_UPLOAD_NOT_FOUND', 'API_UPLOAD_INCOMPLETE', 'API_VARIABLE_REQUIRED', 'API_STORE_LABEL_UNKNOWN', ...REFUSALS],
+  errors: ['API_CHANNEL_NOT_FOUND', 'API_CHANNEL_LOCKED', 'API_CHANNEL_FROZEN', 'API_CHANNEL_PINNED', 'API_UPLOAD_NOT_FOUND', 'API_UPLOAD_INCOMPLETE', 'API_VARIABLE_REQUIRED', 'API_STORE_LABEL_UNKNOWN', ...REFUSALS],
 });
 
 @Controller('v1/apps/:app/uploads')

@@ -18,6 +18,8 @@ export interface VersionRecord {
   failure: { code: string; message: string } | null;
   rollingOut: boolean;
   awaitingApproval: boolean;
+  /** Those that serve it. */
+  channels: string[];
   pinned: boolean;
   collected: boolean;
 }
@@ -40,6 +42,7 @@ interface VersionRow {
   failure: { code: string; message: string } | null;
   rolling_out: boolean;
   awaiting_approval: boolean;
+  channels: string[];
   pinned: boolean;
   collected: boolean;
 }
@@ -53,6 +56,8 @@ interface DetailsRow extends VersionRow {
 const SUMMARY = Prisma.sql`
   v.number, v.digest, v.bytes, v.image_reference, v.image_digest, v.pushed_by, v.created_at, v.failure,
   v.pinned_at IS NOT NULL AS pinned, v.collected_at IS NOT NULL AS collected,
+  ARRAY(SELECT c.name FROM channel c, jsonb_array_elements(c.serve) s
+    WHERE c.app_id = v.app_id AND c.deleted_at IS NULL AND (s->>'version')::int = v.number AND (s->>'percent')::numeric > 0 ORDER BY c.name) AS channels,
   EXISTS (SELECT 1 FROM rollout r JOIN channel c ON c.id = r.channel_id WHERE c.app_id = v.app_id AND r.version = v.number AND r.ended_at IS NULL) AS rolling_out,
   EXISTS (SELECT 1 FROM rollout r JOIN channel c ON c.id = r.channel_id WHERE c.app_id = v.app_id AND r.version = v.number AND r.phase = 'awaiting-approval' AND r.ended_at IS NULL) AS awaiting_approval`;
 
@@ -124,6 +129,7 @@ function toRecord(row: VersionRow): VersionRecord {
     failure: row.failure,
     rollingOut: row.rolling_out,
     awaitingApproval: row.awaiting_approval,
+    channels: row.channels,
     pinned: row.pinned,
     collected: row.collected,
   };

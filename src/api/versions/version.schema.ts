@@ -3,10 +3,10 @@ import { BuildFacts, HandlerKind } from '#contract/artifact.js';
 import { ComponentLimits } from '#contract/bundle/component-limits.js';
 import { ComponentReuse } from '#contract/bundle/component-reuse.js';
 import { ImageTrust } from '#contract/image-trust.js';
-import { AppName, BlobDigest, Digest, VersionNumber } from '#contract/ids.js';
+import { AppName, BlobDigest, ChannelName, Digest, VersionNumber } from '#contract/ids.js';
 import { AppParams } from '../apps/app.schema.js';
 import { Capability } from '../diff/capability.schema.js';
-import { MAX_WAIT_S } from '../rollouts/rollout.schema.js';
+import { MAX_WAIT_S, StartQuery } from '../rollouts/rollout.schema.js';
 import { PushStrategy } from '../rollouts/settings.js';
 
 /** The `.tar.gz` types that curl users and tools send. */
@@ -14,7 +14,8 @@ export const BUNDLE_TYPES = ['application/gzip', 'application/x-gzip', 'applicat
 
 export const VersionParams = AppParams.extend({ version: z.coerce.number().pipe(VersionNumber).describe('Number of the version.') });
 
-export const PushQuery = z.object({
+export const PushQuery = StartQuery.extend({
+  channel: ChannelName.optional().describe('The channel that the version is rolled out in; without it `production`, where a rule of that does not say otherwise. Other channels follow their rules, but for `rollout=none`.'),
   rollout: PushStrategy.optional(),
   wait: z.coerce.number().int().min(0).max(MAX_WAIT_S).default(0).describe('Seconds to wait until the version serves or has failed.'),
 });
@@ -57,6 +58,7 @@ export const VersionSummary = z.object({
     .object({ reference: z.string().describe('As it was asked for, in full.'), digest: BlobDigest.describe('What that meant then.') })
     .nullable()
     .describe('The image that it was made of; null: a bundle.'),
+  channels: z.array(ChannelName).describe('Those that serve it.'),
   pinned: z.boolean().describe('It is kept whatever the policy says.'),
   pushedBy: z.string().describe('Name of the token.'),
   createdAt: z.iso.datetime(),

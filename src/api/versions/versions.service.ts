@@ -8,6 +8,7 @@ import { type Page, type PageQuery, readCursor, toPage } from '#platform/http/pa
 import type { Db } from '#platform/prisma/prisma.service.js';
 import type { AppRecord } from '../apps/app.js';
 import { AppsService } from '../apps/apps.service.js';
+import { RulesService } from '../channels/rules.service.js';
 import { HoldingsService } from '../collection/holdings.service.js';
 import { FleetService } from '../nodes/fleet.service.js';
 import { RolloutsService } from '../rollouts/rollouts.service.js';
@@ -43,6 +44,9 @@ export interface ImageCall extends VersionCall {
   signal: AbortSignal;
 }
 
+/** Of what was pushed and how. */
+type MakeCall = Pick<VersionCall, 'pushedBy'> & Partial<Pick<VersionCall, 'rollout' | 'onFreeze' | 'force' | 'requestId'>> & { channel?: string | undefined };
+
 /** What was made of something that was pushed. */
 export interface MadeVersion {
   number: number;
@@ -65,6 +69,7 @@ export class VersionsService {
     private readonly stores: StoresService,
     private readonly grants: GrantsService,
     private readonly holdings: HoldingsService,
+    private readonly rules: RulesService,
   ) {}
 
   /**
@@ -88,7 +93,7 @@ export class VersionsService {
   async keep(name: string, bundle: IngestedBundle | IngestedImage, call: VersionCall): Promise<{ created: boolean; view: PushView }> {
     const unsigned = 'image' in bundle ? reasonOf(bundle.image.trust) : await this.registry.checkUnsigned(name);
     await this.holdings.requireRoom(bundle.app);
-    const { app, number, created, rollout } = await this.apps.change(name, { create: true }, async (db, locked) => ({ app: locked, ...(await this.make(db, locked, bundle, call)) }));
+    const { app, number, created, rollout } = await this.apps.change(name, { channel: call.channel, create: true }, async (db, locked) => ({ app: locked, ...(await this.make(db, locked, bundle, call)) }));
     const waited = rollout && (await this.rollouts.wait(app, rollout, call.wait));
     const { app: appName, version, digest, state, reason } = await this.summary(name, number);
     const [limits, nodes, grant] = await Promise.all([this.fleet.limits(), this.fleet.live(), this.grants.ofApp(app)]);
@@ -96,11 +101,12 @@ export class VersionsService {
     const asks = waited?.state === 'paused' && waited.phase === 'awaiting-approval' ? { asks: waited.asks ?? [] } : undefined;
     const operation = waited && (await this.rollouts.operationOf(waited));
     const under = waited && waited.endedAt === null ? { rollout: Number(waited.id), ...(operation !== undefined && { operation }) } : undefined;
-    return { created, view: { app: appName, version, digest, state, ...(reason && { reason }), ...under, ...asks, url: this.apps.urlOf(name), warnings } };
+    return { created, view: { app: appName, version, digest, state, ...(reason && { reason }), ...under, ...asks, url: this.apps.urlOf(name, app.channel.channel), warnings } };
   }
 
   /** Makes the version in a transaction that has locked the app, and begins its rollout unless told otherwise. Throws API_VARIABLE_REQUIRED, API_STORE_LABEL_UNKNOWN, BUNDLE_MANIFEST_INVALID. */
-  async make(db: Db, locked: AppRecord, bundle: IngestedBundle | IngestedImage, { rollout, pushedBy, requestId }: Pick<VersionCall, 'rollout' | 'pushedBy' | 'requestId'>): Promise<MadeVersion> {
+  async make(db: Db, locked: AppRecord, bundle: IngestedBundle | IngestedImage, call: MakeCall): Promise<MadeVersion> {
+    const { pushedBy } = call;
     const known = await this.repository.findByDigest(db, locked.id, bundle.digest);
     // It is of the version, whether it is rolled out now or later.
     settingsOfManifest(bundle.manifest);
@@ -112,11 +118,9 @@ export class VersionsService {
     if (known === undefined) await this.variables.sealDeclared(db, locked, bundle.app.variables);
     await this.holdings.note(db, locked, number, bundle.app);
     await this.stores.noteDefaults(db, locked, [number]);
-    const settings = rollout === undefined ? {} : { strategy: rollout };
-    const before = await this.rollouts.begunBy(db, requestId);
+    const before = await this.rollouts.begunBy(db, call.requestId);
     if (before && before.version !== number) throw new WhorlError('API_IDEMPOTENCY_KEY_REUSED', 'the key was used for a request with another body');
-    const begun = before ?? (rollout === 'none' ? undefined : await this.rollouts.start(db, locked, number, { cause: 'push', causedBy: pushedBy, settings, requestId }));
-    return { number, created: known === undefined, rollout: begun };
+    return { number, created: known === undefined, rollout: before ?? (call.rollout === 'none' ? undefined : await this.rollOut(db, locked, number, call)) };
   }
 
   async list(name: string, { limit, cursor }: PageQuery): Promise<Page<VersionSummary>> {
@@ -132,6 +136,17 @@ export class VersionsService {
     if (!found) throw new WhorlError('API_VERSION_NOT_FOUND', `${name} has no version ${number}`);
     const [builds, maxima] = await Promise.all([this.repository.builds.list(app.id, number), this.fleet.limits()]);
     return { ...toSummary(app, found), ...toBuildViews(found, builds, { engine: this.registry.engine, maxima }), trust: found.trust, url: this.apps.urlOf(name) };
+  }
+
+  /** Where the call says, or by the rule of the channel where the call says nothing; and in other channels by their rules. */
+  private async rollOut(db: Db, locked: AppRecord, number: number, { rollout, channel, pushedBy: by, onFreeze, force, requestId }: MakeCall): Promise<MadeVersion['rollout']> {
+    const isSaid = rollout !== undefined || channel !== undefined || !(await this.rules.rules(db, locked));
+    const settings = rollout === undefined ? {} : { strategy: rollout };
+    const begun = isSaid
+      ? await this.rollouts.start(db, locked, number, { cause: 'push', causedBy: by, settings, onFreeze, force, requestId })
+      : await this.rules.followIn(db, locked, { number, by, requestId });
+    await this.rules.follow(db, locked, { number, by }, locked.channel.id);
+    return begun;
   }
 
   private async ingest({ body, signal }: PushCall): Promise<IngestedBundle> {
@@ -157,13 +172,14 @@ function reasonOf(trust: ImageTrust | undefined): string | undefined {
 }
 
 function toSummary(app: AppRecord, row: VersionRecord): VersionSummary {
-  const state = versionState({ number: row.number, rollingOut: row.rollingOut, awaitingApproval: row.awaitingApproval, failed: row.failure !== null, collected: row.collected }, app.channel.serve);
+  const state = versionState({ ...row, failed: row.failure !== null });
   return {
     app: app.name as AppName,
     version: row.number as VersionNumber,
     digest: row.digest,
     bytes: row.bytes,
     image: row.image,
+    channels: row.channels as VersionSummary['channels'],
     pinned: row.pinned,
     state,
     ...(state === 'failed' && row.failure && { reason: row.failure }),

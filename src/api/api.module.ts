@@ -87,8 +87,21 @@ import { RequirementsService } from './runtime-config/requirements.service.js';
 import { RuntimeConfigController } from './runtime-config/runtime-config.controller.js';
 import { RuntimeConfigRepository } from './runtime-config/runtime-config.repository.js';
 import { RuntimeConfigService } from './runtime-config/runtime-config.service.js';
+import { AssignmentsService } from './scheduler/assignments.service.js';
+import { IndexService } from './scheduler/index.service.js';
+import { LeaderService } from './scheduler/lead/leader.service.js';
+import { WorldRepository } from './scheduler/lead/world.repository.js';
+import { WorldService } from './scheduler/lead/world.service.js';
+import { PlacementController } from './scheduler/placement.controller.js';
+import { PlacementRepository } from './scheduler/placement.repository.js';
+import { PlacementsService } from './scheduler/placements.service.js';
+import { ScaleController } from './scheduler/scale/scale.controller.js';
+import { ScaleRepository } from './scheduler/scale/scale.repository.js';
+import { ScaleService } from './scheduler/scale/scale.service.js';
+import { StateService } from './scheduler/state.service.js';
 import { SchedulerRepository } from './scheduler/scheduler.repository.js';
 import { SchedulerService } from './scheduler/scheduler.service.js';
+import { StampRepository } from './scheduler/stamp.repository.js';
 import { BrowseController } from './stores/browse.controller.js';
 import { BrowseService } from './stores/browse.service.js';
 import { StoreLinksService } from './stores/store-links.service.js';
@@ -136,6 +149,8 @@ const CONTROLLERS = [
   JoinTokensController,
   NodeResourceController,
   NodesController,
+  PlacementController,
+  ScaleController,
   OperationsController,
   PoliciesController,
   RolloutsController,
@@ -174,6 +189,10 @@ const REPOSITORIES = [
   RolloutRepository,
   RuntimeConfigRepository,
   SchedulerRepository,
+  StampRepository,
+  PlacementRepository,
+  ScaleRepository,
+  WorldRepository,
   SettingsRepository,
   StorageSampleRepository,
   StoreRepository,
@@ -225,6 +244,13 @@ const SERVICES = [
   RuntimeConfigService,
   SamplesService,
   SchedulerService,
+  AssignmentsService,
+  IndexService,
+  LeaderService,
+  PlacementsService,
+  ScaleService,
+  StateService,
+  WorldService,
   SettingsService,
   StepperService,
   StorageUsageService,

@@ -2,6 +2,12 @@
 
 /** What nodes should hold. */
 export const ASSIGNMENTS_TOPIC = 'assignments';
+/** Stamps of channels and nodes, and where channels are placed (written by triggers, and by the scheduler's leader). */
+export const STAMPS_TOPIC = 'stamps';
+/** Questions to the scheduler's leader. */
+export const PLACEMENT_QUESTIONS_TOPIC = 'placement-questions';
+/** The answer to one of these. */
+export const placementAnswerTopic = (id: string): string => `placement-answer:${id}`;
 /** What nodes say. */
 export const REPORTS_TOPIC = 'reports';
 /** The rollouts of an app. */

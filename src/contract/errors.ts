@@ -6,6 +6,7 @@ import type { ErrorEntry } from './errors/entry.js';
 import { GATEWAY_ERRORS } from './errors/gateway.js';
 import { NODE_ERRORS } from './errors/node.js';
 import { REGISTRY_ERRORS } from './errors/registry.js';
+import { SCHEDULER_ERRORS } from './errors/scheduler.js';
 import { UP_ERRORS } from './errors/up.js';
 
 /** Every error a user can meet, by code. Codes are `STAGE_CONDITION`, never renamed, never reused. docs/errors.md says the same. */
@@ -13,6 +14,7 @@ export const ERRORS = {
   ...BUNDLE_ERRORS,
   ...REGISTRY_ERRORS,
   ...API_ERRORS,
+  ...SCHEDULER_ERRORS,
   ...NODE_ERRORS,
   ...GATEWAY_ERRORS,
   ...COMPONENT_ERRORS,

@@ -188,6 +188,7 @@ describe('the shell of the API', () => {
         'PUT /v1/apps/{app}/variables', 'PUT /v1/nodes/{node}/report',
         'GET /v1/nodes/ca', 'GET /v1/nodes/ca/rotation', 'POST /v1/nodes/ca/rotate', 'GET /v1/nodes/join-tokens', 'POST /v1/nodes/join-tokens', 'DELETE /v1/nodes/join-tokens/{joinToken}',
         'POST /v1/nodes/{node}/certificate', 'GET /v1/nodes/{node}/trust', 'GET /v1/nodes/{node}/identity', 'DELETE /v1/nodes/{node}/identity',
+        'GET /v1/apps/{app}/placement', 'GET /v1/fleet', 'GET /v1/apps/{app}/channels/{channel}/scale', 'PUT /v1/apps/{app}/channels/{channel}/scale',
         'POST /v1/nodes/{node}/heartbeat', 'GET /v1/nodes', 'GET /v1/nodes/{node}', 'POST /v1/nodes/{node}/cordon', 'POST /v1/nodes/{node}/uncordon',
         'POST /v1/nodes/{node}/drain', 'DELETE /v1/nodes/{node}',
       ].sort());

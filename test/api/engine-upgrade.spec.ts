@@ -20,7 +20,7 @@ describe('an upgrade of the engine', () => {
   };
   const view = async (app: string, version = 1) => (await fixture.call<BuildState>('GET', `/v1/apps/${app}/versions/${version}`)).body;
   const assignmentsOf = async (engines: string): Promise<NodeAssignments> => {
-    const response = await fetch(`${fixture.url()}/v1/nodes/other/assignments?engines=${engines}`, { headers: { authorization: `Bearer ${fixture.nodeToken}` } });
+    const response = await fetch(`${fixture.url()}/v1/nodes/old-node/assignments?engines=${engines}`, { headers: { authorization: `Bearer ${fixture.nodeToken}` } });
     return (await response.json()) as NodeAssignments;
   };
   const enginesIn = ({ assignments }: NodeAssignments) => new Set(assignments.flatMap(({ versions }) => versions.flatMap(({ builds }) => Object.values(builds).map(({ engine }) => engine))));
@@ -59,7 +59,7 @@ describe('an upgrade of the engine', () => {
   });
 
   it('takes a node that does not say for one of the engine before nodes said', async () => {
-    const response = await fetch(`${fixture.url()}/v1/nodes/other/assignments`, { headers: { authorization: `Bearer ${fixture.nodeToken}` } });
+    const response = await fetch(`${fixture.url()}/v1/nodes/old-node/assignments`, { headers: { authorization: `Bearer ${fixture.nodeToken}` } });
     expect(enginesIn((await response.json()) as NodeAssignments)).toEqual(new Set(['3']));
   });
 
@@ -88,7 +88,7 @@ describe('an upgrade of the engine', () => {
 
   it('rolls out to a node of the new engine', async () => {
     await old.stop();
-    await fixture.sql("DELETE FROM node WHERE name = 'old-node'");
+    expect((await fixture.call('DELETE', '/v1/nodes/old-node?force=true')).status).toBeLessThan(300);
     const node = fixture.node('new-node', undefined, ['4']);
     expect(await fixture.call('POST', '/v1/apps/shop/rollouts?wait=20', { body: { version: 4 } })).toMatchObject({ status: 200 });
     expect(node.serving('shop')).toBe(4);

@@ -18,7 +18,17 @@ describe('the routes of nodes', () => {
   describe('assignments', () => {
     it('come at once when the node has none', async () => {
       const { body } = await assignments('?wait=30');
-      expect(body).toEqual({ revision: expect.any(String), assignments: [], removed: [] });
+      expect(body).toEqual({ revision: expect.any(String), assignments: [], removed: [], released: [] });
+    });
+
+    it('are of nodes that have reported alone', async () => {
+      await fixture.push('early', makeBundle(makeApp()), 'wait=0');
+      const { body: before } = await assignments();
+      const { body: unchanged } = await assignments(`?wait=1&after=${before.revision}`);
+      expect([before.assignments, unchanged.assignments]).toEqual([[], []]);
+      await report(fine);
+      const { body: after } = await assignments(`?wait=30&after=${before.revision}`);
+      expect(after.assignments).toMatchObject([{ app: 'early', placement: 1 }]);
     });
 
     it('come when they change', async () => {
@@ -47,7 +57,7 @@ describe('the routes of nodes', () => {
     it('come whole to a node that holds what nobody remembers, else only as far as they have changed', async () => {
       const { body: before } = await assignments();
       await fixture.push('another', makeBundle(makeApp()), 'wait=0');
-      const { body: changed } = await assignments(`?after=${before.revision}`);
+      const { body: changed } = await assignments(`?wait=30&after=${before.revision}`);
       expect(changed.assignments.map(({ app }) => app)).toEqual(['another']);
       expect((await assignments('?after=unknown')).body.assignments.map(({ app }) => app)).toEqual(expect.arrayContaining(['changed', 'another']));
     });

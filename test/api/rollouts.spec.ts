@@ -269,7 +269,8 @@ describe('rollouts', () => {
       await fixture.sql(`UPDATE node SET last_seen = now() - interval '1 minute'`);
       expect(await push('waiting', 1, 'wait=1')).toMatchObject({ status: 201, body: { state: 'pending' } });
       node = fixture.node();
-      await until(() => node.serving('waiting') === 1);
+      // The second one stays away: it has its time to come back before anything is decided without it.
+      await until(() => node.serving('waiting') === 1, 40_000);
       await until(async () => (await fixture.call('GET', '/v1/apps/waiting/versions/1')).body['state'] === 'serving');
     });
   });

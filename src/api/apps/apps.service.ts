@@ -99,7 +99,7 @@ export class AppsService {
   /** As `waitUntilTaken`, for several, each with each channel. */
   async waitUntilAllTook(apps: readonly AppRecord[]): Promise<void> {
     const served = apps.filter(({ channel }) => channel.serve.length > 0);
-    const late = await this.fleet.waitForRevisions(served.map(({ name, channel, variablesRevision: revision }) => ({ app: name, channel: channel.channel, revision })), TAKE_TIMEOUT_MS);
+    const late = await this.fleet.waitForRevisions(served.map(({ name, channel, variablesRevision: revision }) => ({ id: channel.id, app: name, channel: channel.channel, revision })), TAKE_TIMEOUT_MS);
     if (late.length > 0) throw new WhorlError('API_SWITCH_TIMEOUT', `the change is stored, but not yet taken by ${late.join(', ')}`);
   }
 
@@ -123,8 +123,7 @@ export class AppsService {
 
   /** Returns when no live node serves the channel, which is deleted. Throws API_SWITCH_TIMEOUT. */
   async waitUntilGone({ channel }: AppRecord, what: string): Promise<void> {
-    const gone = (status: { generation: number } | undefined): boolean => !status || status.generation === 0 || status.generation > channel.generation;
-    const late = await this.fleet.waitFor({ ...channel, firstGeneration: 0 }, gone, REMOVE_TIMEOUT_MS);
+    const late = await this.fleet.waitUntilGone(channel, REMOVE_TIMEOUT_MS);
     if (late.length > 0) throw new WhorlError('API_SWITCH_TIMEOUT', `${what} is deleted, but still served by ${late.join(', ')}`);
   }
 

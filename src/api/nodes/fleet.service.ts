@@ -5,10 +5,10 @@ import type { Db } from '#platform/prisma/prisma.service.js';
 import { Wakeups } from '#platform/wakeups.js';
 import { REPORTS_TOPIC } from '../topics.js';
 import { leastOf } from './least-limits.js';
-import { type ChannelName, type ChannelRevision, type Fleet, NodeRepository } from './node.repository.js';
+import { type ChannelRevision, type Fleet, NodeRepository, type PlacedChannel } from './node.repository.js';
 
 /** A channel, and the generation it began with: older ones belong to an app of that name that is gone. */
-export interface ChannelIdentity extends ChannelName {
+export interface ChannelIdentity extends PlacedChannel {
   firstGeneration: number;
 }
 
@@ -20,7 +20,7 @@ export class FleetService {
     private readonly wakeups: Wakeups,
   ) {}
 
-  /** The live nodes (heard of within NODE_LOST_AFTER_MS, neither stopped nor removed) and what each says of the channel. */
+  /** The live nodes (heard of within NODE_LOST_AFTER_MS, neither stopped nor removed) that are to hold the channel, and what each says of it. */
   async of(channel: ChannelIdentity, db?: Db): Promise<Fleet> {
     const { now, nodes } = await this.repository.fleetOf(channel, db);
     return { now, nodes: nodes.map((node) => ({ ...node, status: current(node.status, channel) })) };
@@ -36,7 +36,7 @@ export class FleetService {
     return this.repository.live();
   }
 
-  /** Waits until every live node has these revisions of the channels' values and runtime configuration. Answers the nodes that do not when the time is up. */
+  /** Waits until every live node that is to hold one of the channels has its revision of the values and the runtime configuration. Answers the nodes that do not when the time is up. */
   async waitForRevisions(revisions: readonly ChannelRevision[], timeoutMs: number): Promise<string[]> {
     if (revisions.length === 0) return [];
     let late: string[] = [];
@@ -51,16 +51,14 @@ export class FleetService {
     return late;
   }
 
-  /**
-   * Waits until every live node's status of the channel satisfies `settled`. Answers the nodes that do not when the time is up.
-   */
-  async waitFor(channel: ChannelIdentity, settled: (status: AssignmentStatus | undefined) => boolean, timeoutMs: number): Promise<string[]> {
+  /** Waits until no live node says of the channel that it is at this generation or an older one. Answers the nodes that do when the time is up. */
+  async waitUntilGone({ app, channel, generation }: PlacedChannel & { generation: number }, timeoutMs: number): Promise<string[]> {
     let late: string[] = [];
     await this.wakeups.wait(
       [REPORTS_TOPIC],
       async () => {
-        const { nodes } = await this.of(channel);
-        late = nodes.filter((node) => !settled(node.status)).map((node) => node.node);
+        const { nodes } = await this.repository.everywhere({ app, channel });
+        late = nodes.filter(({ status }) => status && status.generation > 0 && status.generation <= generation).map(({ node }) => node);
         return late.length === 0 || undefined;
       },
       { timeoutMs },

@@ -10,8 +10,13 @@ export interface ChannelName {
   channel: string;
 }
 
+/** A channel that is placed. */
+export interface PlacedChannel extends ChannelName {
+  id: string;
+}
+
 /** Of the values and the runtime configuration. */
-export interface ChannelRevision extends ChannelName {
+export interface ChannelRevision extends PlacedChannel {
   revision: number;
 }
 
@@ -24,7 +29,7 @@ export interface NodeStatus {
   status: AssignmentStatus | undefined;
 }
 
-/** The live nodes at one moment. */
+/** Live nodes at one moment. */
 export interface Fleet {
   now: Date;
   nodes: NodeStatus[];
@@ -52,27 +57,48 @@ export class NodeRepository {
     return rows.map(({ name }) => name);
   }
 
-  /** The live nodes that have not switched to one of the revisions. */
+  /** The live nodes that a channel is placed on and that have not switched to its revision. */
   async behind(revisions: readonly ChannelRevision[]): Promise<string[]> {
     const rows = await this.prisma.$queryRaw<{ name: string }[]>`
+      WITH placed AS (
+        SELECT t.node, r.app, r.channel, r.revision FROM jsonb_to_recordset(${JSON.stringify(revisions)}::jsonb) AS r (id uuid, app text, channel text, revision int)
+        JOIN placement p ON p.channel_id = r.id CROSS JOIN LATERAL jsonb_to_recordset(p.replicas) AS t (node text, leaving boolean) WHERE NOT t.leaving)
       SELECT n.name FROM node n
       WHERE ${isLive()} AND EXISTS (
-        SELECT FROM jsonb_to_recordset(${JSON.stringify(revisions)}::jsonb) AS r (app text, channel text, revision int)
+        SELECT FROM (SELECT app, channel, revision FROM placed WHERE placed.node = n.name) r
         LEFT JOIN jsonb_to_recordset(n.report->'statuses') AS s (app text, channel text, "variablesRevision" int) USING (app, channel)
         WHERE s."variablesRevision" IS NULL OR s."variablesRevision" < r.revision)
       ORDER BY n.name`;
     return rows.map(({ name }) => name);
   }
 
-  /** The live nodes and what each says of the channel, with the database's clock that judges what is live and what is late. */
-  async fleetOf({ app, channel }: ChannelName, db: Db = this.prisma): Promise<Fleet> {
+  /**
+   * The live nodes that the channel is placed on, those that it leaves left out, and what each says of it, with the database's clock that
+   * judges what is live and what is late. What a node says of an older placement than it was given is not heard.
+   */
+  fleetOf(channel: PlacedChannel, db: Db = this.prisma): Promise<Fleet> {
+    const placed = Prisma.sql`
+      LEFT JOIN LATERAL (
+        SELECT t.node, t.generation FROM placement p CROSS JOIN LATERAL jsonb_to_recordset(p.replicas) AS t (node text, generation int, leaving boolean)
+        WHERE p.channel_id = ${channel.id}::uuid AND NOT t.leaving
+      ) placed ON true
+      LEFT JOIN node n ON n.name = placed.node AND ${isLive(Prisma.sql`clock.now`)}`;
+    return this.saying(channel, { from: placed, heard: Prisma.sql`COALESCE((value->>'placement')::int, placed.generation) >= placed.generation` }, db);
+  }
+
+  /** All live nodes, and what each says of the channel, whether it is placed there or not. */
+  everywhere(channel: ChannelName): Promise<Fleet> {
+    return this.saying(channel, { from: Prisma.sql`LEFT JOIN node n ON ${isLive(Prisma.sql`clock.now`)}`, heard: Prisma.sql`true` }, this.prisma);
+  }
+
+  private async saying({ app, channel }: ChannelName, { from, heard }: { from: Prisma.Sql; heard: Prisma.Sql }, db: Db): Promise<Fleet> {
     const rows = await db.$queryRaw<{ now: Date; name: string | null; changed_at: Date; engines: Engines | null; status: AssignmentStatus | null }[]>`
       SELECT clock.now, n.name, n.changed_at, n.report->'engines' AS engines, s.value AS status
       FROM (SELECT clock_timestamp() AS now) clock
-      LEFT JOIN node n ON ${isLive(Prisma.sql`clock.now`)}
+      ${from}
       LEFT JOIN LATERAL (
         SELECT value FROM jsonb_array_elements(n.report->'statuses')
-        WHERE value->>'app' = ${app} AND value->>'channel' = ${channel} LIMIT 1
+        WHERE value->>'app' = ${app} AND value->>'channel' = ${channel} AND ${heard} LIMIT 1
       ) s ON true
       ORDER BY n.name`;
     const live = rows.flatMap(({ name, changed_at: changedAt, engines, status }) =>

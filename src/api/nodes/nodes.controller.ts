@@ -62,11 +62,11 @@ export class NodesController {
 
   @Get(NODE_ROUTES.assignments.path)
   @Endpoint(GetAssignments)
-  assignments(@Input() { query }: InputOf<typeof GetAssignments>, @Res({ passthrough: true }) response: Response): Promise<NodeAssignments> {
+  assignments(@Input() { params, query }: InputOf<typeof GetAssignments>, @Res({ passthrough: true }) response: Response): Promise<NodeAssignments> {
     const gone = new AbortController();
     response.on('close', () => gone.abort());
     const engines: Engines = query.engines?.split(',') ?? UNSAID_ENGINES;
-    return this.scheduler.next({ after: query.after, waitS: query.wait, engines }, gone.signal);
+    return this.scheduler.next({ node: params.node, after: query.after, waitS: query.wait, engines }, gone.signal);
   }
 
   @Put(NODE_ROUTES.report.path)

@@ -1,6 +1,5 @@
-import { createHash } from 'node:crypto';
 import type { VersionArtifact } from '#contract/artifact.js';
-import type { Assignment, NodeAssignments, RemovedChannel, TrafficShare } from '#contract/assignment.js';
+import type { Assignment, TrafficShare } from '#contract/assignment.js';
 import { hostOf } from '#contract/hosts.js';
 import type { RuntimeGrant } from '#contract/runtime-grant.js';
 import type { Shadow } from '#contract/shadow.js';
@@ -27,16 +26,6 @@ export interface DesiredChannel {
   artifacts: ReadonlyMap<number, VersionArtifact>;
 }
 
-/**
- * What a node should hold: every channel, also one that has nothing to serve any more, and what is gone for good. Every node holds
- * every app; a version that is not built for its engine is left out until it is. The revision is a
- * digest of the desired state, so that replicas agree on it without agreeing on anything else.
- */
-export function assign(channels: readonly DesiredChannel[], removed: RemovedChannel[], domain: string): NodeAssignments {
-  const assignments = channels.map((channel) => toAssignment(channel, domain));
-  return { revision: revisionOf(assignments, removed), assignments, removed };
-}
-
 /** Numbers of the versions that nodes hold for the channel, ascending. */
 export function heldVersions({ serve, previousVersion, candidates }: Pick<DesiredChannel, 'serve' | 'previousVersion' | 'candidates'>): number[] {
   const held = new Set([...serve.map((share) => share.version as number), ...candidates]);
@@ -44,7 +33,8 @@ export function heldVersions({ serve, previousVersion, candidates }: Pick<Desire
   return [...held].sort((a, b) => a - b);
 }
 
-function toAssignment(channel: DesiredChannel, domain: string): Assignment {
+/** What a node gets of a channel. A version that is not built for its engine is left out until it is. */
+export function toAssignment(channel: DesiredChannel, domain: string): Assignment {
   return {
     org: channel.org,
     app: channel.app as Assignment['app'],
@@ -59,17 +49,4 @@ function toAssignment(channel: DesiredChannel, domain: string): Assignment {
     variablesRevision: channel.variablesRevision,
     runtime: channel.runtime,
   };
-}
-
-/** A digest of everything in an assignment; of what may be secret only the revision. */
-export function fingerprintOf({ versions, variables: _values, runtime: _runtime, ...rest }: Assignment): string {
-  return digestOf([rest, versions.map(({ version, digest, builds }) => [version, digest, Object.values(builds).map(({ plan }) => plan)])]);
-}
-
-function revisionOf(assignments: Assignment[], removed: RemovedChannel[]): string {
-  return digestOf([assignments.map(fingerprintOf), removed]);
-}
-
-function digestOf(state: unknown): string {
-  return createHash('sha256').update(JSON.stringify(state)).digest('base64url');
 }

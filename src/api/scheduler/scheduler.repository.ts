@@ -1,11 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import { z } from 'zod';
 import { VersionArtifact } from '#contract/artifact.js';
-import { RemovedChannel, TrafficShare } from '#contract/assignment.js';
+import { TrafficShare } from '#contract/assignment.js';
 import { Shadow } from '#contract/shadow.js';
 import { PrismaService } from '#platform/prisma/prisma.service.js';
 
 export interface ChannelState {
+  id: string;
   appId: string;
   org: string;
   app: string;
@@ -38,6 +39,7 @@ interface ArtifactRow extends VersionKey {
 
 const Rows = z.array(
   z.object({
+    id: z.string(),
     appId: z.string(),
     org: z.string(),
     app: z.string(),
@@ -56,28 +58,15 @@ const Rows = z.array(
 export class SchedulerRepository {
   constructor(private readonly prisma: PrismaService) {}
 
-  /** Every channel of every app, by name. */
-  async channels(): Promise<ChannelState[]> {
+  /** Those of these channels that are not gone. */
+  async channels(ids: readonly string[]): Promise<ChannelState[]> {
     return Rows.parse(
       await this.prisma.$queryRaw`
-        SELECT a.id AS "appId", o.name AS org, a.name AS app, c.name AS channel, c.generation, c.serve, c.key_header AS "keyHeader", c.shadow, c.previous_version AS "previousVersion",
+        SELECT c.id, a.id AS "appId", o.name AS org, a.name AS app, c.name AS channel, c.generation, c.serve, c.key_header AS "keyHeader", c.shadow, c.previous_version AS "previousVersion",
           a.variables_revision AS "variablesRevision",
           ARRAY(SELECT r.version FROM rollout r WHERE r.channel_id = c.id AND r.ended_at IS NULL AND r.phase <> 'awaiting-approval' ORDER BY r.version) AS candidates
         FROM channel c JOIN app a ON a.id = c.app_id JOIN org o ON o.id = a.org_id
-        WHERE a.deleted_at IS NULL AND c.deleted_at IS NULL ORDER BY o.name, a.name, c.name`,
-    );
-  }
-
-  /** Channels that are deleted, or of deleted apps, whose names are not used again, each with its last generation. */
-  async removed(): Promise<RemovedChannel[]> {
-    return RemovedChannel.array().parse(
-      await this.prisma.$queryRaw`
-        SELECT a.name AS app, c.name AS channel, max(c.generation) AS generation
-        FROM channel c JOIN app a ON a.id = c.app_id
-        WHERE (a.deleted_at IS NOT NULL OR c.deleted_at IS NOT NULL) AND NOT EXISTS (
-          SELECT FROM app b JOIN channel d ON d.app_id = b.id
-          WHERE b.org_id = a.org_id AND b.name = a.name AND b.deleted_at IS NULL AND d.name = c.name AND d.deleted_at IS NULL)
-        GROUP BY a.name, c.name ORDER BY a.name, c.name`,
+        WHERE c.id = ANY(${ids}::uuid[]) AND a.deleted_at IS NULL AND c.deleted_at IS NULL`,
     );
   }
 

@@ -1,107 +1,56 @@
 import { Inject, Injectable } from '@nestjs/common';
-import type { VersionArtifact } from '#contract/artifact.js';
 import type { Engines, NodeAssignments } from '#contract/assignment.js';
 import type { ControlConfig } from '#platform/config.js';
 import { CONTROL_CONFIG } from '#platform/platform.module.js';
-import { Wakeups } from '#platform/wakeups.js';
-import { GrantsService } from '../runtime-config/grants.service.js';
-import { ASSIGNMENTS_TOPIC } from '../topics.js';
-import { VariablesService } from '../variables/variables.service.js';
-import { assign, heldVersions } from './assign.js';
-import { Changes } from './changes.js';
-import { type BuiltVersion, SchedulerRepository, type VersionKey } from './scheduler.repository.js';
-import { SharedLook } from './shared-look.js';
+import { VERSION } from '#platform/version.js';
+import { AssignmentsService } from './assignments.service.js';
+import { IndexService } from './index.service.js';
+import { readRevision, sinceOf, viewOf, writeRevision } from './node-revision.js';
 
 /** What a node asks for. */
 export interface AssignmentsPoll {
+  node: string;
   /** The revision that it holds. */
   after: string | undefined;
   waitS: number;
   engines: Engines;
 }
 
-type HeldVersion = Omit<VersionKey, 'engine'>;
-
+/** Tells each node what is placed on it. */
 @Injectable()
 export class SchedulerService {
-  /** What is built for an engine never changes: artifacts in use are kept, by app, number and engine. */
-  private readonly artifacts = new Map<string, BuiltVersion>();
-  private readonly changes = new Changes();
-  /** By the engines that are asked for. */
-  private readonly looks = new Map<string, SharedLook<NodeAssignments>>();
-
   constructor(
-    private readonly repository: SchedulerRepository,
-    private readonly variables: VariablesService,
-    private readonly grants: GrantsService,
-    private readonly wakeups: Wakeups,
+    private readonly index: IndexService,
+    private readonly assignments: AssignmentsService,
     @Inject(CONTROL_CONFIG) private readonly config: ControlConfig,
   ) {}
 
   /**
    * What a node should hold, or what has changed of that since the state that it holds (`after`): at once when the two differ, else when
-   * it changes, the time is up or the signal aborts.
+   * it changes, the time is up or the signal aborts. What it is to let go of is named as long as it says that it holds it.
    */
-  async next({ after, waitS, engines }: AssignmentsPoll, signal: AbortSignal): Promise<NodeAssignments> {
-    let state = await this.current(engines);
-    if (state.revision !== after) return this.changes.since(after, state);
-    await this.wakeups.wait(
-      [ASSIGNMENTS_TOPIC],
-      async () => {
-        state = await this.current(engines);
-        return state.revision !== after || undefined;
-      },
-      { timeoutMs: waitS * 1000, signal },
-    );
-    return this.changes.since(after, state);
-  }
-
-  /** Nodes of a fleet wake up together: they share the look. */
-  private current(engines: Engines): Promise<NodeAssignments> {
-    const key = engines.join();
-    let look = this.looks.get(key);
-    if (!look) this.looks.set(key, (look = new SharedLook(() => this.look(engines))));
-    return look.get();
-  }
-
-  private async look(engines: Engines): Promise<NodeAssignments> {
-    const [channels, removed] = await Promise.all([this.repository.channels(), this.repository.removed()]);
-    const held = channels.flatMap((channel) => heldVersions(channel).map((number) => ({ appId: channel.appId, number })));
-    const artifacts = await this.load(held, engines);
-    // After the revisions: what is newer than its revision is sent again with the next one.
-    const [values, grants] = await Promise.all([this.variables.valuesOf(channels), this.grants.of(channels)]);
-    return assign(
-      channels.map((channel, i) => ({
-        ...channel,
-        variables: values[i]!,
-        runtime: grants[i]!,
-        artifacts: new Map(heldVersions(channel).flatMap((number) => {
-          const artifact = artifacts.get(nameOf({ appId: channel.appId, number }));
-          return artifact ? [[number, artifact]] : [];
-        })),
-      })),
-      removed,
-      this.config.WHORL_APP_DOMAIN,
-    );
-  }
-
-  /** By app and number: of each version the build for the first of the engines that there is one for. */
-  private async load(held: HeldVersion[], engines: Engines): Promise<ReadonlyMap<string, VersionArtifact>> {
-    const wanted = held.flatMap((version) => engines.map((engine) => ({ ...version, engine })));
-    const missing = wanted.filter((key) => !this.artifacts.has(keyOf(key)));
-    const known = new Map(wanted.flatMap((key) => this.artifacts.get(keyOf(key)) ?? []).map((version) => [keyOf(version), version]));
-    for (const version of missing.length > 0 ? await this.repository.artifacts(missing) : []) {
-      known.set(keyOf(version), version);
-      this.artifacts.set(keyOf(version), version);
+  async next(poll: AssignmentsPoll, signal: AbortSignal): Promise<NodeAssignments> {
+    await this.index.refresh();
+    const after = readRevision(poll.after);
+    const view = viewOf(VERSION, this.config.WHORL_APP_DOMAIN, ...poll.engines);
+    if (after && sinceOf(after, { ...this.index.horizon, view }) !== null) {
+      await this.index.changed(poll.node, after.digest, { timeoutMs: poll.waitS * 1000, signal });
+      const { digest, released, removed } = this.index.stateOf(poll.node);
+      if (digest === after.digest) return { revision: poll.after!, assignments: [], removed: [...removed], released: [...released] };
     }
-    const names = new Set(held.map(nameOf));
-    for (const [key, version] of this.artifacts) if (!names.has(nameOf(version))) this.artifacts.delete(key);
-    return new Map(held.flatMap((version) => {
-      const found = engines.map((engine) => known.get(keyOf({ ...version, engine }))).find((each) => each !== undefined);
-      return found ? [[nameOf(version), found.artifact]] : [];
-    }));
+    return this.answer(poll, view);
+  }
+
+  private async answer({ node, after, engines }: AssignmentsPoll, view: string): Promise<NodeAssignments> {
+    const { horizon } = this.index;
+    const since = sinceOf(readRevision(after), { ...horizon, view });
+    const { placed, released, removed, digest } = this.index.stateOf(node);
+    const due = placed.filter(({ channel }) => since === null || channel.stamp >= since);
+    const made = await this.assignments.of(due.map(({ channel }) => channel), engines);
+    const assignments = due.flatMap(({ channel, replica }) => {
+      const assignment = made.get(channel.id);
+      return assignment ? [{ ...assignment, placement: replica.generation }] : [];
+    });
+    return { revision: writeRevision({ ...horizon, view, digest }), assignments, removed: [...removed], released: [...released] };
   }
 }
-
-const nameOf = ({ appId, number }: HeldVersion): string => `${appId}/${number}`;
-const keyOf = (key: VersionKey): string => `${nameOf(key)}/${key.engine}`;

@@ -180,8 +180,8 @@ describe('an idle app', () => {
   it('is on disk only, takes no room, and becomes active where it is', () => {
     const fleet = new Fleet(many(4), [channel('c', { replicas: replicas(0, 2, 0) })]).rest();
     const onDisk = fleet.on('c');
-    expect(onDisk).toHaveLength(2);
-    expect(fleet.placement.channels.get('c')!.replicas.map(({ active }) => active)).toEqual([false, false]);
+    expect(onDisk).toHaveLength(3);
+    expect(fleet.placement.channels.get('c')!.replicas.map(({ active }) => active)).toEqual([false, false, false]);
     fleet.channels = [channel('c', { replicas: replicas(0, 2, 1) })];
     fleet.rest();
     expect(fleet.placement.channels.get('c')!.replicas.map(({ active }) => active)).toEqual([true]);
@@ -247,6 +247,17 @@ describe('most nodes', () => {
       expect(fleet.pass(1_000).decisions.changed.size).toBe(0);
     }
     expect([fleet.decisions.fleet.frozen, fleet.placement.channels]).toEqual([null, channels]);
+  });
+
+  it('that vanish at once do not keep away what was never placed: it comes to those that are there', () => {
+    const fleet = new Fleet(many(3), [channel('old', { replicas: replicas(2) })]).rest();
+    const before = fleet.placement.channels.get('old');
+    fleet.away.add('n0').add('n1');
+    for (let i = 0; i < 7; i++) fleet.pass(1_000);
+    fleet.channels = [...fleet.channels, channel('new', { replicas: replicas(2) })];
+    fleet.pass(1_000).pass(1_000);
+    expect(fleet.decisions.fleet.frozen).not.toBeNull();
+    expect([fleet.on('new'), fleet.placement.channels.get('old')]).toEqual([['n2'], before]);
   });
 
   it('that vanish one after the other within a minute count as at once', () => {

@@ -25,6 +25,6 @@ export const DEFAULT_SETTINGS: PlacementSettings = {
   settleMs: 15_000,
   repairsPerPass: 2_000,
   movesInFlight: 50,
-  diskCopies: 2,
+  diskCopies: 3,
   highWater: 0.8,
 };

@@ -50,9 +50,9 @@ export class Placer {
   pass(news: News): Decisions {
     const { board } = this;
     this.take(news);
-    if (this.fleet.frozen) return this.decisions(new Map(), new Map(), []);
     const homes = new Map(board.homes);
     board.repairsLeft = this.settings.repairsPerPass;
+    if (this.fleet.frozen) return this.placeNew(homes);
     this.settle(this.restless().sort((a, b) => a.facts.compare(b.facts)));
     return this.commit(homes);
   }
@@ -96,6 +96,20 @@ export class Placer {
 
   private look(keys: Iterable<string>): void {
     for (const key of keys) this.due.add(key);
+  }
+
+  /** While most nodes seem gone nothing is moved or taken away. What nobody has placed yet comes to where somebody is: that undoes nothing. */
+  private placeNew(homes: ReadonlyMap<string, string>): Decisions {
+    const { board, due, gone } = this;
+    const works = [...due].flatMap((key) => (board.facts.has(key) && !board.entries.has(key) ? [board.work(key)] : [])).sort((a, b) => a.facts.compare(b.facts));
+    for (const work of works) if (work.facts.target > 0) reach(board, work, work.facts.least);
+    for (const work of works) reach(board, work, work.facts.copies);
+    const waiting = [...gone];
+    gone.clear();
+    const decisions = this.commit(homes);
+    for (const key of waiting) gone.add(key);
+    this.look(due);
+    return decisions;
   }
 
   /** What must be comes before what is wanted, for all channels, and both before moves. */

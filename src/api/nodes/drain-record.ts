@@ -9,6 +9,8 @@ type ChannelState = z.infer<typeof ChannelState>;
 export const DrainRecord = z.object({
   /** `node`: it was told to stop by its own machine. */
   by: z.enum(['operator', 'node']),
+  /** The operation that it is, where somebody asked for it. */
+  operation: z.number().nullable(),
   startedAtMs: z.number(),
   endedAtMs: z.number().nullable(),
   /** It was taken back before it was over. */
@@ -44,7 +46,7 @@ export interface DrainSurroundings {
 
 /** The beginning of a drain. Counts of before do not belong to it. */
 export function beginDrain(by: DrainRecord['by'], { startCount, letGo: { finished, dropped } }: DrainingNode, nowMs: number): DrainRecord {
-  return { by, startedAtMs: nowMs, endedAtMs: null, cancelled: false, channels: {}, finished: 0, dropped: 0, restarted: false, counted: { startCount, finished, dropped } };
+  return { by, operation: null, startedAtMs: nowMs, endedAtMs: null, cancelled: false, channels: {}, finished: 0, dropped: 0, restarted: false, counted: { startCount, finished, dropped } };
 }
 
 /**

@@ -2,16 +2,22 @@ import { isDeepStrictEqual } from 'node:util';
 import { Injectable } from '@nestjs/common';
 import type { NodeWish } from '#contract/node-facts.js';
 import { type Db, PrismaService } from '#platform/prisma/prisma.service.js';
-import { advanceDrain, beginDrain, type DrainRecord } from './drain-record.js';
+import { OperationsService } from '../operations/operations.service.js';
+import { advanceDrain, beginDrain, countStates, type DrainRecord, inState } from './drain-record.js';
 import { DrainRepository, type DrainRow } from './drain.repository.js';
+
+const MOVE = 'move';
 
 /** Drains, as the reports of all nodes show them. Moving what a node has is placement's work: it goes by what is wanted of the node. */
 @Injectable()
 export class DrainService {
   constructor(
     private readonly repository: DrainRepository,
+    private readonly operations: OperationsService,
     private readonly prisma: PrismaService,
-  ) {}
+  ) {
+    operations.onCancel(['drain'], async ({ target }, by) => void (await this.want(String(target['node']), 'active', by)));
+  }
 
   /** Something was reported: looks at each drain that is under way, and begins those of nodes that leave by themselves. */
   async advance(): Promise<void> {
@@ -37,28 +43,55 @@ export class DrainService {
   }
 
   /**
-   * Changes what is wanted of a node: `draining` begins a drain unless one is under way, anything else ends it. Answers false when there is no
-   * such node.
+   * Changes what is wanted of a node: `draining` begins a drain, as an operation, unless one is under way; anything else ends it. Answers false
+   * when there is no such node.
+   * @param by name of the token of whoever asked for it
    */
-  want(name: string, wanted: NodeWish): Promise<boolean> {
+  want(name: string, wanted: NodeWish, by = 'the platform'): Promise<boolean> {
     return this.prisma.transaction(async (db) => {
       const row = await this.repository.lock(db, name);
       if (!row) return false;
-      const nowMs = row.now.getTime();
-      if (wanted === 'draining') {
-        const goesOn = isOpen(row.drain) || row.wanted === 'draining';
-        await this.look(db, { ...row, wanted }, goesOn && row.drain ? row.drain : beginDrain('operator', row, nowMs));
-      } else {
-        await this.repository.save(db, name, wanted, isOpen(row.drain) ? { ...row.drain, endedAtMs: nowMs, cancelled: wanted !== 'removed' } : row.drain);
-      }
+      if (wanted === 'draining') await this.begin(db, row, by);
+      else await this.end(db, row, wanted, by);
       return true;
     });
+  }
+
+  private async begin(db: Db, row: DrainRow, by: string): Promise<void> {
+    const { name, wanted, drain } = row;
+    if (wanted === 'draining' && drain?.by === 'operator') return;
+    const begun = isOpen(drain) ? drain : beginDrain('operator', row, row.now.getTime());
+    const operation = Number(await this.operations.begin({ kind: 'drain', target: { node: name }, causedBy: by, step: MOVE }, db));
+    await this.look(db, { ...row, wanted: 'draining' }, { ...begun, by: 'operator', operation });
+  }
+
+  private async end(db: Db, { name, drain, now }: DrainRow, wanted: NodeWish, by: string): Promise<void> {
+    if (!isOpen(drain)) return this.repository.save(db, name, wanted, drain);
+    const isRemoved = wanted === 'removed';
+    await this.repository.save(db, name, wanted, { ...drain, endedAtMs: now.getTime(), cancelled: !isRemoved });
+    if (drain.operation === null) return;
+    const message = isRemoved ? `${name} was removed by ${by} before it was drained` : `${by} took it back`;
+    await this.operations.cancelled(BigInt(drain.operation), { code: isRemoved ? 'API_NODE_REMOVED' : 'API_DRAIN_TAKEN_BACK', message }, db);
   }
 
   private async look(db: Db, row: DrainRow, drain: DrainRecord | null): Promise<void> {
     if (!drain) return;
     const next = advanceDrain(drain, row, await this.surroundings(db, row), row.now.getTime());
-    if (!isDeepStrictEqual(next, row.drain)) await this.repository.save(db, row.name, row.wanted, next);
+    if (isDeepStrictEqual(next, row.drain)) return;
+    await this.repository.save(db, row.name, row.wanted, next);
+    if (next.operation !== null) await this.tell(db, BigInt(next.operation), next, row);
+  }
+
+  /** Says to the operation how far the drain is. */
+  private async tell(db: Db, operation: bigint, drain: DrainRecord, { letGo: { underWay } }: DrainRow): Promise<void> {
+    const { moved, moving, waiting } = countStates(drain);
+    const { finished, dropped } = drain;
+    if (drain.endedAtMs !== null) {
+      const kept = inState(drain, 'kept').map(({ app, channel, reason }) => `${app}/${channel}: ${reason}`);
+      return this.operations.succeed(operation, { moved, finished, dropped, kept }, db);
+    }
+    if (moving + waiting > 0) return this.operations.step(operation, MOVE, { detail: `${moved} channels moved, ${moving} moving, ${waiting} waiting`, db });
+    return this.operations.step(operation, 'finish', { detail: `${underWay} requests under way`, db });
   }
 
   private async surroundings(db: Db, { name, holds, drain }: DrainRow) {

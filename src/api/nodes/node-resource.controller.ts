@@ -1,6 +1,7 @@
-import { Controller, Delete, Get, Post, Res } from '@nestjs/common';
+import { Controller, Delete, Get, Post, Req, Res } from '@nestjs/common';
 import type { Response } from 'express';
 import { z } from 'zod';
+import type { ApiRequest } from '#platform/http/api-request.js';
 import { Endpoint, Input } from '#platform/http/endpoint.decorator.js';
 import { endpoint, type InputOf } from '#platform/http/endpoint.js';
 import { type Page, pageOf } from '#platform/http/page.js';
@@ -41,7 +42,7 @@ const UncordonNode = endpoint({
 const DrainNode = endpoint({
   ...changes,
   summary: 'Move away what a node has',
-  description: 'What it has goes to other nodes, and the requests that are under way end. Stays so until it is uncordoned. `drain` says how far it is, and afterwards what became of everything.',
+  description: 'What it has goes to other nodes, and the requests that are under way end. Stays so until it is uncordoned. `drain` says how far it is, and afterwards what became of everything; it is an operation, too.',
   query: WaitQuery,
   responses: { 200: { description: 'The node; the drain is over.', body: NodeView }, 202: { description: 'The node; the drain goes on.', body: NodeView } },
 });
@@ -74,28 +75,30 @@ export class NodeResourceController {
 
   @Post(':node/cordon')
   @Endpoint(CordonNode)
-  async cordon(@Input() { params, ifMatch }: InputOf<typeof CordonNode>, @Res({ passthrough: true }) response: Response): Promise<NodeView> {
-    return answer(response, await this.nodes.want(params.node, 'cordoned', { ifMatch }));
+  async cordon(@Input() { params, ifMatch }: InputOf<typeof CordonNode>, @Req() { principal }: ApiRequest, @Res({ passthrough: true }) response: Response): Promise<NodeView> {
+    return answer(response, await this.nodes.want(params.node, 'cordoned', { ifMatch, by: principal!.name }));
   }
 
   @Post(':node/uncordon')
   @Endpoint(UncordonNode)
-  async uncordon(@Input() { params, ifMatch }: InputOf<typeof UncordonNode>, @Res({ passthrough: true }) response: Response): Promise<NodeView> {
-    return answer(response, await this.nodes.want(params.node, 'active', { ifMatch }));
+  async uncordon(@Input() { params, ifMatch }: InputOf<typeof UncordonNode>, @Req() { principal }: ApiRequest, @Res({ passthrough: true }) response: Response): Promise<NodeView> {
+    return answer(response, await this.nodes.want(params.node, 'active', { ifMatch, by: principal!.name }));
   }
 
   @Post(':node/drain')
   @Endpoint(DrainNode)
-  async drain(@Input() { params, query, ifMatch }: InputOf<typeof DrainNode>, @Res({ passthrough: true }) response: Response): Promise<NodeView> {
-    const shown = await this.nodes.want(params.node, 'draining', { ifMatch, waitS: query.wait });
-    if (shown.view.drain && shown.view.drain.endedAt === null) response.status(202);
+  async drain(@Input() { params, query, ifMatch }: InputOf<typeof DrainNode>, @Req() { principal }: ApiRequest, @Res({ passthrough: true }) response: Response): Promise<NodeView> {
+    const shown = await this.nodes.want(params.node, 'draining', { ifMatch, by: principal!.name, waitS: query.wait });
+    const { drain } = shown.view;
+    if (drain && drain.operation !== null) response.location(`/v1/operations/${drain.operation}`);
+    if (drain && drain.endedAt === null) response.status(202);
     return answer(response, shown);
   }
 
   @Delete(':node')
   @Endpoint(RemoveNode)
-  remove(@Input() { params, query, ifMatch }: InputOf<typeof RemoveNode>): Promise<NodeRemoval> {
-    return this.nodes.remove(params.node, { ifMatch, force: query.force === 'true' });
+  remove(@Input() { params, query, ifMatch }: InputOf<typeof RemoveNode>, @Req() { principal }: ApiRequest): Promise<NodeRemoval> {
+    return this.nodes.remove(params.node, { ifMatch, force: query.force === 'true', by: principal!.name });
   }
 }
 

@@ -50,11 +50,11 @@ export class NodeResourceService {
    * Changes what is wanted of a node. A node that was removed is taken back by `active` alone. Throws API_NODE_NOT_FOUND, API_NODE_REMOVED,
    * API_STATE_CHANGED.
    */
-  async want(name: string, wanted: Exclude<NodeWish, 'removed'>, { ifMatch, waitS = 0 }: { ifMatch: string[] | undefined; waitS?: number }): Promise<ShownNode> {
+  async want(name: string, wanted: Exclude<NodeWish, 'removed'>, { ifMatch, by, waitS = 0 }: { ifMatch: string[] | undefined; by: string; waitS?: number }): Promise<ShownNode> {
     const record = await this.require(name, ifMatch);
     if (record.wanted === 'removed' && wanted !== 'active') throw new WhorlError('API_NODE_REMOVED', `${name} was removed from the fleet`);
     if (record.wanted === 'removed') await this.identities.readmit(name);
-    await this.drains.want(name, wanted);
+    await this.drains.want(name, wanted, by);
     return this.show(name, waitS);
   }
 
@@ -62,7 +62,7 @@ export class NodeResourceService {
    * Takes a node out of the fleet for good: it is told to let go of everything, and refused after that. Says what is lost with it. Throws
    * API_NODE_NOT_FOUND, API_STATE_CHANGED, or, unless it is forced, API_NODE_IN_USE when the node still serves or has what nobody else has.
    */
-  async remove(name: string, { ifMatch, force }: { ifMatch: string[] | undefined; force: boolean }): Promise<NodeRemoval> {
+  async remove(name: string, { ifMatch, force, by }: { ifMatch: string[] | undefined; force: boolean; by: string }): Promise<NodeRemoval> {
     const record = await this.require(name, ifMatch);
     const lost = onlyThere(record);
     const isOut = ['drained', 'gone', 'lost', 'removed'].includes(record.state);
@@ -70,7 +70,7 @@ export class NodeResourceService {
       const reason = isOut ? `${name} has what no other node has` : `${name} is ${record.state}`;
       throw new WhorlError('API_NODE_IN_USE', reason, { fields: { state: [record.state], ...(lost.length > 0 && { lost }) } });
     }
-    await this.drains.want(name, 'removed');
+    await this.drains.want(name, 'removed', by);
     await this.identities.withdraw(name);
     return { node: toNodeView(await this.require(name)), lost };
   }

@@ -36,7 +36,7 @@ function toLoad({ load }: NodeRecord): NodeSummary['load'] {
 function toDrainView(drain: DrainRecord, underWay: number): DrainView {
   const { moved, moving, ended } = countStates(drain);
   return {
-    by: drain.by, startedAt: iso(drain.startedAtMs), endedAt: drain.endedAtMs === null ? null : iso(drain.endedAtMs), cancelled: drain.cancelled,
+    operation: drain.operation, by: drain.by, startedAt: iso(drain.startedAtMs), endedAt: drain.endedAtMs === null ? null : iso(drain.endedAtMs), cancelled: drain.cancelled,
     moved, moving, ended, waiting: inState(drain, 'waiting'), kept: inState(drain, 'kept'),
     finished: drain.finished, dropped: drain.dropped, underWay: drain.endedAtMs === null ? underWay : 0, complete: !drain.restarted,
   };

@@ -12,6 +12,7 @@ export type NodeState = z.infer<typeof NodeState>;
 const ChannelNames = z.array(z.object({ app: z.string(), channel: z.string(), reason: z.string().optional() }));
 
 export const DrainView = z.object({
+  operation: z.number().nullable().describe('The operation that it is, where somebody asked for it.'),
   by: z.enum(['operator', 'node']).describe('Who began it: an operator, or the node, which was told to stop by its machine.'),
   startedAt: z.iso.datetime(),
   endedAt: z.iso.datetime().nullable(),

@@ -25,6 +25,7 @@ const GetAssignments = endpoint({
     wait: z.coerce.number().int().min(0).max(MAX_WAIT_S).default(0).describe('Seconds to wait for a change.'),
   }),
   responses: { 200: { description: 'What the node should hold: of what it held at `after` only what has changed.', body: NodeAssignments } },
+  errors: ['API_NODE_REMOVED'],
 });
 
 const PutReport = endpoint({
@@ -42,6 +43,7 @@ const PostHeartbeat = endpoint({
   description: 'And that nothing has changed since the report that it names.',
   body: NodeHeartbeat,
   responses: { 200: { description: 'Whether that is the report that is known.', body: NodeReceipt } },
+  errors: ['API_NODE_REMOVED'],
 });
 
 const PostJournal = endpoint({
@@ -62,7 +64,8 @@ export class NodesController {
 
   @Get(NODE_ROUTES.assignments.path)
   @Endpoint(GetAssignments)
-  assignments(@Input() { params, query }: InputOf<typeof GetAssignments>, @Res({ passthrough: true }) response: Response): Promise<NodeAssignments> {
+  async assignments(@Input() { params, query }: InputOf<typeof GetAssignments>, @Res({ passthrough: true }) response: Response): Promise<NodeAssignments> {
+    await this.nodes.requirePresent(params.node);
     const gone = new AbortController();
     response.on('close', () => gone.abort());
     const engines: Engines = query.engines?.split(',') ?? UNSAID_ENGINES;

@@ -27,10 +27,11 @@ export class NodesService {
 
   /**
    * Takes a node's report; one that says something new moves the rollouts and drains that waited for it. One that is older than another that was
-   * taken changes nothing. Throws API_INPUT_INVALID, or API_NODE_REMOVED to one that was removed and holds nothing any more.
+   * taken changes nothing. Throws API_INPUT_INVALID, API_NODE_REMOVED.
    */
   async report(node: string, report: NodeReport): Promise<NodeReceipt> {
     if (report.node !== node) throw new WhorlError('API_INPUT_INVALID', `node: expected ${node}`, { fields: { node: [`expected ${node}`] } });
+    await this.requirePresent(node);
     const digest = digestOf(report);
     const isKnown = await this.messages.touch(report, digest);
     const isNew = !isKnown && (await this.messages.put(report, digest));
@@ -40,15 +41,18 @@ export class NodesService {
       await this.drains.advance();
       await this.advance.advanceAll();
     }
-    if (standing.wanted === 'removed' && report.statuses.length === 0 && report.letGo.underWay === 0) {
-      throw new WhorlError('API_NODE_REMOVED', `${node} was removed from the fleet`);
-    }
     return this.receipt(node, standing, { isTaken: isKnown || isNew, startCount: report.startCount, wants: 'nothing' });
   }
 
-  /** Takes a heartbeat: nothing has changed since the report that it names. Asks for the whole when that is not the last one. */
+  /** Throws API_NODE_REMOVED: a node that hears it lets go of all that it has. */
+  async requirePresent(node: string): Promise<void> {
+    requireWanted(node, await this.messages.standing(node));
+  }
+
+  /** Takes a heartbeat: nothing has changed since the report that it names. Asks for the whole when that is not the last one. Throws API_NODE_REMOVED. */
   async heartbeat(node: string, { startCount, sequence, reported, load }: NodeHeartbeat): Promise<NodeReceipt> {
     const { touched, standing } = await this.beats.take({ node, startCount, sequence, reported, load: load ?? null });
+    requireWanted(node, standing);
     const isOld = standing !== undefined && standing.startCount === startCount && standing.sequence >= sequence;
     const isTaken = touched || standing === undefined || (standing.startCount <= startCount && !isOld);
     return this.receipt(node, standing, { isTaken, startCount, wants: touched || !isTaken ? 'nothing' : 'report' });
@@ -66,6 +70,10 @@ export class NodesService {
       nowMs: Date.now(),
     };
   }
+}
+
+function requireWanted(node: string, standing: NodeStanding | undefined): void {
+  if (standing?.wanted === 'removed') throw new WhorlError('API_NODE_REMOVED', `${node} was removed from the fleet`);
 }
 
 /** Of what a report says; its place in the order and the load are in each anew. */

@@ -64,6 +64,7 @@ export const API_ERRORS = {
   API_STORE_KEY_NOT_FOUND: { status: 404, title: 'No such key', fault: 'user', hint: 'GET /v1/stores/{store}/keys lists the keys.' },
   API_NODE_NOT_FOUND: { status: 404, title: 'No such node', fault: 'user', hint: 'GET /v1/nodes lists the nodes; a node is known from its first report on.' },
   API_NODE_REMOVED: { status: 410, title: 'The node was removed from the fleet', fault: 'user', hint: 'Stop its process. To take it back: POST /v1/nodes/{node}/uncordon, then start it again.' },
+  API_DRAIN_TAKEN_BACK: { status: 409, title: 'The drain was taken back', fault: 'user', hint: 'The node gets channels again, or keeps those it has; drain it again if it is to go.' },
   API_NODE_IN_USE: { status: 409, title: 'The node is not drained', fault: 'user', hint: 'Drain it first (POST /v1/nodes/{node}/drain), or remove it with ?force=true and lose what `errors` lists.' },
   API_STORE_NODE_UNCLEAR: { status: 409, title: 'The store is a file that each node has for itself', fault: 'user', hint: 'Name the node with ?node=, or keep the data where all nodes reach it: a store of type redis or postgres for key-value, libsql for sqlite.' },
   API_STORE_UNREACHABLE: { status: 503, title: 'No node answers for the store', fault: 'system', hint: 'Data is reached through nodes: check that one is live and reaches the store, then retry.' },

@@ -13,6 +13,7 @@ export const NODE_ERRORS = {
   NODE_JOIN_UNREACHABLE: { status: 503, title: 'The control plane cannot be reached to join', fault: 'user', hint: 'Give the URL of its nodes port (WHORL_NODES_PORT), https://host:port, and see that the way there is open.' },
   NODE_STATEMENT_UNSIGNED: { status: 500, title: 'An assignment is not signed by the platform', fault: 'system', hint: 'It is not served; the node asks for it again. If it stays: the control plane is of another platform, or its answers or the node\'s disk are being changed.' },
   NODE_CONTROL_PLANE_REFUSED: { status: 502, title: 'The control plane refused the node', fault: 'user', hint: 'Check WHORL_API_URL and WHORL_NODE_TOKEN; of a node that has joined, whether it was removed.' },
+  NODE_REMOVED: { status: 410, title: 'The node was removed from the fleet', fault: 'user', hint: 'It serves nothing any more; stop it. To take it back: POST /v1/nodes/{node}/uncordon.' },
   NODE_CONTROL_PLANE_UNREACHABLE: { status: 503, title: 'The control plane does not answer', fault: 'system', hint: 'The node goes on serving what it has and tries again by itself.' },
   NODE_BLOB_UNAVAILABLE: { status: 503, title: 'An artifact could not be fetched', fault: 'system', hint: 'The node tries again by itself; check that the control plane and its artifact store answer.' },
   NODE_BLOB_CORRUPT: { status: 500, title: 'An artifact does not have its digest', fault: 'system', hint: 'The node fetches it again by itself; if it stays, the artifact store holds damaged bytes.' },

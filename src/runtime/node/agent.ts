@@ -102,6 +102,7 @@ export class Agent {
       report: (report, signal) => client.report(report, signal),
       heartbeat: (heartbeat, signal) => client.heartbeat(heartbeat, signal),
       onReceipt: (receipt, sentAtMs) => this.self.heard(receipt, sentAtMs),
+      onRemoved: () => this.letGoOfAll(),
       log,
     });
     this.samples = new SampleReporter(this.incarnation, (report, signal) => client.sendSamples(report, signal), log);
@@ -315,6 +316,15 @@ export class Agent {
       if (holder.isGone) this.holders.delete(key);
     }
     this.reporter.change();
+  }
+
+  /** The control plane says that this node is none of the fleet any more: nobody keeps what it serves up to date. */
+  private letGoOfAll(): void {
+    if (!this.held || this.held.assignments.length === 0) return;
+    this.options.log.error('this node was removed from the fleet: it lets go of everything', { apps: this.held.assignments.length });
+    const nothing = { revision: 'removed', assignments: [] };
+    this.take(nothing);
+    void this.snapshot.save(nothing);
   }
 
   private report(): Said {

@@ -16,6 +16,9 @@ const CONNECT_TIMEOUT_MS = 3_000;
 /** Assignments of a fleet's node with many large manifests stay far below. */
 const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
 
+/** Of a problem (RFC 9457) that says so. */
+const REMOVED = /"code":"API_NODE_(REMOVED|KEY_WITHDRAWN)"/;
+
 export interface ControlPlaneOptions {
   /** With or without a path. */
   url: string;
@@ -35,7 +38,7 @@ interface Call {
 
 /**
  * What the node asks of the control plane. Every method throws a WhorlError: NODE_CONTROL_PLANE_UNREACHABLE when it does not answer
- * (ask again), NODE_CONTROL_PLANE_REFUSED when it answers no.
+ * (ask again), NODE_CONTROL_PLANE_REFUSED when it answers no, NODE_REMOVED when this node is none of the fleet any more.
  */
 export class ControlPlaneClient {
   private readonly agent = new Agent({ connect: { timeout: CONNECT_TIMEOUT_MS }, connections: 16, keepAliveTimeout: 30_000 });
@@ -143,6 +146,7 @@ export class ControlPlaneClient {
     if ((statusCode >= 200 && statusCode < 300) || (statusCode === ELSEWHERE && call.mayBeElsewhere)) return response;
     const text = await readText(response.body).catch(() => '');
     const message = `${method} ${withoutQuery(path)}: status ${statusCode}${text ? ` ${text.slice(0, 500)}` : ''}`;
+    if (REMOVED.test(text)) throw new WhorlError('NODE_REMOVED', message);
     throw new WhorlError(statusCode >= 500 || statusCode === 429 ? 'NODE_CONTROL_PLANE_UNREACHABLE' : 'NODE_CONTROL_PLANE_REFUSED', message);
   }
 }

@@ -29,6 +29,7 @@ function setUp(answers: { report?: (report: NodeReportInput) => NodeReceipt | un
       return (answers.heartbeat ?? (() => fine))(heartbeat);
     },
     onReceipt: () => undefined,
+    onRemoved: () => undefined,
     log: new Log({}, 'error'),
   });
   return { reporter, sent, state, start };

@@ -1,4 +1,5 @@
 import type { NodeReportInput } from '#contract/assignment.js';
+import { WhorlError } from '#contract/errors.js';
 import type { NodeHeartbeat, NodeReceipt } from '#contract/node-facts.js';
 import { HEARTBEAT_MS } from '#contract/node-routes.js';
 import type { Log } from '#platform/log.js';
@@ -19,6 +20,8 @@ export interface ReporterOptions {
   heartbeat(heartbeat: NodeHeartbeat, signal: AbortSignal): Promise<NodeReceipt>;
   /** @param sentAtMs when it was asked, ms since the epoch */
   onReceipt(receipt: NodeReceipt, sentAtMs: number): void;
+  /** This node is none of the fleet any more. */
+  onRemoved(): void;
   log: Log;
 }
 
@@ -87,6 +90,7 @@ export class Reporter {
     } catch (error) {
       if (!this.failing && !signal.aborted) this.options.log.warn('the control plane does not take the report', { reason: (error as Error).message });
       this.failing = true;
+      if (error instanceof WhorlError && error.code === 'NODE_REMOVED') this.options.onRemoved();
       return false;
     }
   }

@@ -82,6 +82,7 @@ import { SettingsController } from './rollouts/settings.controller.js';
 import { SettingsRepository } from './rollouts/settings.repository.js';
 import { SettingsService } from './rollouts/settings.service.js';
 import { StepperService } from './rollouts/stepper.service.js';
+import { ValuesBackService } from './rollouts/values-back.service.js';
 import { GrantsService } from './runtime-config/grants.service.js';
 import { RequirementsService } from './runtime-config/requirements.service.js';
 import { RuntimeConfigController } from './runtime-config/runtime-config.controller.js';
@@ -121,6 +122,7 @@ import { UsageController } from './usage/usage.controller.js';
 import { UsageRepository } from './usage/usage.repository.js';
 import { UsageService } from './usage/usage.service.js';
 import { SecretBox } from './variables/secret-box.js';
+import { VariableHistoryRepository } from './variables/variable-history.repository.js';
 import { VariableRepository } from './variables/variable.repository.js';
 import { VariablesController } from './variables/variables.controller.js';
 import { VariablesService } from './variables/variables.service.js';
@@ -200,6 +202,7 @@ const REPOSITORIES = [
   TagPushRepository,
   UploadRepository,
   UsageRepository,
+  VariableHistoryRepository,
   VariableRepository,
   VersionBuildRepository,
   VersionContentsRepository,
@@ -260,6 +263,7 @@ const SERVICES = [
   TrustService,
   UploadsService,
   UsageService,
+  ValuesBackService,
   VariablesService,
   VersionsService,
 ];

@@ -81,7 +81,7 @@ export class AppsService {
   }
 
   /** The next revision of the values and the runtime configuration of an app that is locked. */
-  raiseRevision(db: Db, app: AppRecord): Promise<number> {
+  raiseRevision(db: Db, app: Pick<AppRecord, 'id'>): Promise<number> {
     return this.repository.raiseRevision(db, app.id);
   }
 

@@ -21,6 +21,17 @@ const LEADER_LOCK_KEY = 72707370;
 /** What a channel serves when no rollout is under way. */
 export type Stable = Pick<ChannelRecord, 'serve' | 'previousVersion'>;
 
+/** What was served before a rollout, and the revision of the values that it had. */
+export interface Before extends Stable {
+  variablesRevision?: number;
+}
+
+/** Names of the variables that got the values of before back, and of those that did not. */
+export interface RestoredValues {
+  restored: string[];
+  left: string[];
+}
+
 export interface RolloutRecord {
   id: bigint;
   channelId: string;
@@ -43,7 +54,10 @@ export interface RolloutRecord {
   shadow: ShadowRecord | null;
   generation: number | null;
   /** What is served again when it does not go well. */
-  before: Stable | null;
+  before: Before | null;
+  /** A way back leaves the values of the variables as they are. */
+  keepVariables: boolean;
+  restored: RestoredValues | null;
   failure: Failure | null;
   /** What it waits for; null: nothing of the channel's. */
   held: Held | null;
@@ -59,13 +73,14 @@ export interface RolloutRecord {
   endedAt: Date | null;
 }
 
-export type RolloutUpdate = Partial<Pick<RolloutRecord, 'state' | 'phase' | 'progress' | 'steps' | 'verdict' | 'shadow' | 'generation' | 'before' | 'failure' | 'held' | 'forced' | 'asks' | 'decidedBy' | 'decidedAt' | 'deadlineAt'>> & { ended?: boolean };
+export type RolloutUpdate = Partial<Pick<RolloutRecord, 'state' | 'phase' | 'progress' | 'steps' | 'verdict' | 'shadow' | 'generation' | 'before' | 'restored' | 'failure' | 'held' | 'forced' | 'asks' | 'decidedBy' | 'decidedAt' | 'deadlineAt'>> & { ended?: boolean };
 
-export type NewRollout = Pick<RolloutRecord, 'channelId' | 'version' | 'cause' | 'causedBy' | 'asks' | 'strategy' | 'keyHeader' | 'policy' | 'shadow' | 'held' | 'forced'>;
+export type NewRollout = Pick<RolloutRecord, 'channelId' | 'version' | 'cause' | 'causedBy' | 'asks' | 'strategy' | 'keyHeader' | 'keepVariables' | 'policy' | 'shadow' | 'held' | 'forced'>;
 
 export interface DeploymentCause {
   cause: string;
   causedBy: string;
+  rolloutId: bigint;
   /** See `RolloutRecord`; undefined: as before. */
   keyHeader?: string | null;
   /** The version that gets copies; undefined: none does. */
@@ -116,18 +131,19 @@ export class RolloutRepository {
     const asks = rollout.asks && JSON.stringify(rollout.asks);
     // The database's clock, as in the nodes' reports that are compared with it; a transaction's now() would be its beginning.
     const [row] = await db.$queryRaw<{ id: bigint; created_at: Date }[]>`
-      INSERT INTO rollout (channel_id, version, cause, caused_by, state, phase, strategy, key_header, policy, shadow, asks, held, forced, created_at)
-      VALUES (${rollout.channelId}::uuid, ${rollout.version}, ${rollout.cause}, ${rollout.causedBy}, ${state}, ${phase}, ${rollout.strategy}, ${rollout.keyHeader},
+      INSERT INTO rollout (channel_id, version, cause, caused_by, state, phase, strategy, key_header, keep_variables, policy, shadow, asks, held, forced, created_at)
+      VALUES (${rollout.channelId}::uuid, ${rollout.version}, ${rollout.cause}, ${rollout.causedBy}, ${state}, ${phase}, ${rollout.strategy}, ${rollout.keyHeader}, ${rollout.keepVariables},
         ${JSON.stringify(rollout.policy)}::jsonb, ${textOf(rollout.shadow)}::jsonb, ${asks}::jsonb, ${textOf(rollout.held)}::jsonb, ${textOf(rollout.forced)}::jsonb, clock_timestamp()) RETURNING id, created_at`;
-    return { ...rollout, id: row!.id, createdAt: row!.created_at, state, phase, progress: null, steps: null, verdict: null, generation: null, before: null, failure: null, decidedBy: null, decidedAt: null, deadlineAt: null, endedAt: null };
+    return { ...rollout, id: row!.id, createdAt: row!.created_at, state, phase, progress: null, steps: null, verdict: null, generation: null, before: null, restored: null, failure: null, decidedBy: null, decidedAt: null, deadlineAt: null, endedAt: null };
   }
 
-  async update(db: Db, id: bigint, { ended, before, progress, steps, verdict, shadow, failure, held, forced, asks, ...change }: RolloutUpdate): Promise<void> {
+  async update(db: Db, id: bigint, { ended, before, restored, progress, steps, verdict, shadow, failure, held, forced, asks, ...change }: RolloutUpdate): Promise<void> {
     await db.rollout.update({
       where: { id },
       data: {
         ...change,
         ...(before && { before: before as object }),
+        ...(restored && { restored: restored as object }),
         ...(progress && { progress: progress as object }),
         ...(steps && { steps: steps as object }),
         ...(verdict && { verdict: verdict as object }),
@@ -166,11 +182,26 @@ export class RolloutRepository {
   }
 
   /** Writes what the channel serves from now on, and remembers it in its history. */
-  async deploy(db: Db, channel: ChannelRecord, { cause, causedBy, keyHeader, shadow }: DeploymentCause): Promise<void> {
+  async deploy(db: Db, channel: ChannelRecord, { cause, causedBy, keyHeader, shadow, rolloutId, values }: DeploymentCause & { values: { before: number; after: number } }): Promise<void> {
     const { id, generation, previousVersion } = channel;
     const serve = channel.serve as unknown as Prisma.InputJsonValue;
     await db.channel.update({ where: { id }, data: { generation, serve, previousVersion, shadow: shadow ?? Prisma.DbNull, ...(keyHeader !== undefined && { keyHeader }) } });
-    await db.deployment.create({ data: { channelId: id, generation, serve, cause, causedBy } });
+    await db.deployment.updateMany({ where: { channelId: id, generation: generation - 1 }, data: { variablesUntil: values.before } });
+    await db.deployment.create({ data: { channelId: id, generation, serve, cause, causedBy, rolloutId, variablesRevision: values.after } });
+  }
+
+  /** Of the app's values now. */
+  async valuesRevision(db: Db, appId: string): Promise<number> {
+    return (await db.app.findUniqueOrThrow({ where: { id: appId }, select: { variablesRevision: true } })).variablesRevision;
+  }
+
+  /** Of the values that a version had when it last ceased to answer all requests of a channel; undefined: it does so now, never did, or nobody noted it. */
+  async lastValuesOf(db: Db, channelId: string, version: number): Promise<number | undefined> {
+    const [row] = await db.$queryRaw<{ revision: number | null }[]>`
+      SELECT variables_until AS revision FROM deployment
+      WHERE channel_id = ${channelId}::uuid AND jsonb_array_length(serve) = 1 AND (serve->0->>'version')::int = ${version}
+      ORDER BY generation DESC LIMIT 1`;
+    return row?.revision ?? undefined;
   }
 
   /** Sets or clears the reason why a version does not serve. */

@@ -27,6 +27,7 @@ export const StartQuery = WaitQuery.extend({
 
 export const RollbackRequest = z.strictObject({
   to: VersionNumber.optional().describe('The version to serve again; without it the one served before.'),
+  keepVariables: z.boolean().optional().describe('true: the variables stay as they are. Without it as the channel says, else they get back the values that the version was last served with.'),
 });
 
 export const RolloutRequest = z.strictObject({
@@ -37,6 +38,11 @@ export const RolloutRequest = z.strictObject({
   shadow: RolloutSettings.shape.shadow,
 });
 
+export const RestoredVariables = z.object({
+  restored: z.array(z.string()).describe('Names of those that have the values of before again, secret ones too.'),
+  left: z.array(z.string()).describe('Names of those that have other values by now, which hold in other channels too and stay.'),
+});
+
 export const RolloutView = z.object({
   app: AppName,
   version: VersionNumber,
@@ -45,6 +51,7 @@ export const RolloutView = z.object({
   rollout: z.int().nullable().describe('Its number, for the routes of rollouts; null: there was nothing to do.'),
   operation: z.int().nullable().describe('Its number, for the routes of operations; null: there was nothing to do.'),
   asks: z.array(Capability).optional().describe('What somebody must agree to first.'),
+  variables: RestoredVariables.optional().describe('Of a way back: what became of the variables, where any had other values.'),
   switch: z.object({
     switchedMs: z.number().describe('Until every node had switched; at most.'),
     lastOldAnswerMs: z.number().nullable().describe('Until the last answer of what was served before, on any node; null: not known of each of them.'),
@@ -82,6 +89,7 @@ export const RolloutSummary = z.object({
   cause: z.string().describe('push, rollout, rollback, or rule: a rule of the channel.'),
   causedBy: z.string().describe('Name of the token.'),
   generation: z.int().nullable().describe('Of the last deployment that it made.'),
+  variables: RestoredVariables.nullable().describe('What became of the variables on a way back; null: nothing.'),
   asks: z.array(Capability).describe('What the version asked for and nothing that was served did, where the policy of the channel wants approval.'),
   decidedBy: z.string().nullable().describe('Name of the token that agreed or rejected.'),
   decidedAt: z.iso.datetime().nullable(),

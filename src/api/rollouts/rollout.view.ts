@@ -12,7 +12,7 @@ export function toSummary({ name, channel }: AppRecord, rollout: RolloutRecord):
   return {
     rollout: Number(id), app: name as AppName, channel: channel.channel as RolloutSummary['channel'], version: version as VersionNumber,
     state, phase, strategy, step: progress?.index ?? null, pausedFor: state === 'paused' ? pausedFor(rollout) : null, held: state === 'paused' ? held : null, forced, cause, causedBy, generation,
-    asks: asks ?? [], decidedBy, decidedAt: decidedAt?.toISOString() ?? null, ...(failure && { reason: failure }), createdAt: createdAt.toISOString(), endedAt: endedAt?.toISOString() ?? null,
+    variables: rollout.restored, asks: asks ?? [], decidedBy, decidedAt: decidedAt?.toISOString() ?? null, ...(failure && { reason: failure }), createdAt: createdAt.toISOString(), endedAt: endedAt?.toISOString() ?? null,
   };
 }
 

@@ -16,7 +16,7 @@ const errors = ['API_APP_NOT_FOUND', 'API_CHANNEL_NOT_FOUND', 'API_CHANNEL_LOCKE
 
 const RollBack = endpoint({
   summary: 'Serve an earlier version again',
-  description: 'Answers when every live node has switched: no request is answered by the old version after that. Without `to`, a second call goes back again; while a version has a share of the requests, that rollout ends as rolled back.',
+  description: 'Answers when every live node has switched: no request is answered by the old version after that. Without `to`, a second call goes back again; while a version has a share of the requests, that rollout ends as rolled back. The variables get back the values that the version was last served with, unless `keepVariables` says otherwise: `variables` names them, and what is left.',
   tag: 'rollouts',
   params: AppParams,
   query: StartQuery,
@@ -50,7 +50,7 @@ export class RolloutsController {
   @Endpoint(RollBack)
   async rollBack(@Input() { params, query, body, ifMatch }: InputOf<typeof RollBack>, @Req() request: ApiRequest, @Res({ passthrough: true }) response: Response): Promise<RolloutView> {
     const { wait: waitS, ...how } = query;
-    return accept(response, await this.rollouts.rollBack(params.app, body.to, { ...how, ...callOf(request, response, { ifMatch, waitS }) }));
+    return accept(response, await this.rollouts.rollBack(params.app, body, { ...how, ...callOf(request, response, { ifMatch, waitS }) }));
   }
 
   @Post('rollouts')

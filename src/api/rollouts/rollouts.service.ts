@@ -19,6 +19,7 @@ import type { RolloutSettings } from './settings.js';
 import { SettingsService } from './settings.service.js';
 import { StepperService } from './stepper.service.js';
 import { lastSwitch } from './switch-times.js';
+import { ValuesBackService } from './values-back.service.js';
 
 export interface RolloutCause {
   cause: 'push' | 'rollout' | 'rollback' | 'rule';
@@ -58,6 +59,7 @@ export class RolloutsService {
     private readonly advance: AdvanceService,
     private readonly stepper: StepperService,
     private readonly settings: SettingsService,
+    private readonly valuesBack: ValuesBackService,
     private readonly apps: AppsService,
     private readonly requirements: RequirementsService,
     private readonly policies: PoliciesService,
@@ -73,16 +75,18 @@ export class RolloutsService {
    */
   async start(db: Db, app: AppRecord, version: number, { settings: said = {}, requestId, onFreeze = 'wait', force = false, ...why }: RolloutCause): Promise<RolloutRecord | undefined> {
     const admission = await this.gates.admit(db, app, { cause: why.cause, version, onFreeze }, force ? why.causedBy : undefined);
-    await this.requirements.requireAllOf(db, app, version);
+    const isBack = why.cause === 'rollback';
+    const back = isBack && !(await this.settings.keepVariables(db, app, said)) ? await this.valuesBack.of(db, app.channel, version) : undefined;
+    await this.requirements.requireAllOf(db, app, version, new Set(back?.put.map(({ name }) => name)));
     const active = app.rollout ? await this.repository.active(db, app.channel.id) : [];
     const newest = active.at(-1);
     // A rollback is for when something is wrong: it waits for no steps.
-    const { strategy, keyHeader, policy, shadow } = await this.settings.of(db, app, version, why.cause === 'rollback' ? { strategy: 'now' } : said);
+    const { strategy, keyHeader, policy, shadow, keepVariables } = await this.settings.of(db, app, version, isBack ? { ...said, strategy: 'now' } : said);
     if (newest?.version === version && (said.strategy === undefined || newest.strategy === strategy)) return this.join(db, app, newest, admission);
     if (!newest && servesOnly(app.channel, version)) return undefined;
     const asks = await this.policies.asksOf(db, app, version, why.cause);
     const copies = strategy.startsWith('shadow') ? { settings: shadow, components: [] } : null;
-    const rollout = await this.repository.create(db, { channelId: app.channel.id, version, ...why, strategy, keyHeader, policy, shadow: copies, asks, ...admission });
+    const rollout = await this.repository.create(db, { channelId: app.channel.id, version, ...why, strategy, keyHeader, keepVariables, policy, shadow: copies, asks, ...admission });
     const target = { app: app.name, channel: app.channel.channel, version };
     await this.operations.begin({ kind: KINDS[why.cause], target, causedBy: why.causedBy, appId: app.id, rolloutId: rollout.id, requestId }, db);
     for (const waiting of active) {
@@ -115,12 +119,12 @@ export class RolloutsService {
   }
 
   /** Serves an earlier version again. Throws API_NOTHING_TO_ROLL_BACK_TO and what `rollOut` throws. */
-  async rollBack(name: string, to: number | undefined, call: RolloutCall): Promise<RolloutView> {
+  async rollBack(name: string, { to, keepVariables }: { to?: number | undefined; keepVariables?: boolean | undefined }, call: RolloutCall): Promise<RolloutView> {
     return this.run(name, call, 'rollback', async (db, app) => {
       const version = to ?? (await this.servedBefore(db, app)) ?? app.channel.previousVersion;
       if (version === null) throw new WhorlError('API_NOTHING_TO_ROLL_BACK_TO', `${name}${suffixOf(app)} has served no other version before${app.channel.serve[0] ? ` version ${app.channel.serve[0].version}` : ''}`);
       return version;
-    });
+    }, keepVariables === undefined ? {} : { keepVariables });
   }
 
   /**
@@ -169,7 +173,8 @@ export class RolloutsService {
     if (state === 'paused' && phase === 'awaiting-approval') return this.view(app, version, { rollout: Number(id), operation, generation, state: phase, asks: asks! });
     const times = state === 'promoted' ? lastSwitch(found) : undefined;
     return this.view(app, version, {
-      rollout: Number(id), operation, generation, state: state === 'promoted' ? 'serving' : 'pending', ...(times && { switch: times }), ...(state === 'paused' && held && { held }),
+      rollout: Number(id), operation, generation, state: state === 'promoted' ? 'serving' : 'pending',
+      ...(times && { switch: times }), ...(found.restored && { variables: found.restored }), ...(state === 'paused' && held && { held }),
     });
   }
 

@@ -27,6 +27,11 @@ export class SettingsService {
     });
   }
 
+  /** Whether a way back leaves the variables as they are. */
+  async keepVariables(db: Db, app: AppRecord, said: RolloutSettings): Promise<boolean> {
+    return said.keepVariables ?? (await this.repository.find(app.channel.id, db)).keepVariables ?? false;
+  }
+
   /** What holds for a rollout: what the call says, else the channel, else the manifest of the version. Throws BUNDLE_MANIFEST_INVALID. */
   async of(db: Db, app: AppRecord, version: number, said: RolloutSettings): Promise<ResolvedSettings> {
     const [channel, manifest] = [await this.repository.find(app.channel.id, db), await this.repository.manifest(db, app.id, version)];

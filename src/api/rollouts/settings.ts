@@ -45,6 +45,7 @@ export const RolloutSettings = z.strictObject({
   keyHeader: KeyHeader.optional(),
   analysis: Analysis.optional().describe('How a version with a share of the requests is judged beside the old one; what is left out has defaults.'),
   shadow: ShadowSettings.optional().describe('How answers to copies of requests are compared.'),
+  keepVariables: z.boolean().optional().describe('A way back, by hand or by the verdict, leaves the variables as they are; without it they get back the values that the version was last served with.'),
 });
 export type RolloutSettings = z.infer<typeof RolloutSettings>;
 
@@ -53,12 +54,13 @@ export interface ResolvedSettings {
   keyHeader: string | null;
   policy: AnalysisPolicy;
   shadow: ShadowSettings;
+  keepVariables: boolean;
 }
 
 /** The first that says something counts. */
 export function resolveSettings(...layers: RolloutSettings[]): ResolvedSettings {
   const first = <K extends keyof RolloutSettings>(key: K): RolloutSettings[K] => layers.find((layer) => layer[key] !== undefined)?.[key];
-  return { strategy: first('strategy') ?? 'now', keyHeader: first('keyHeader') ?? null, policy: first('analysis') ?? DEFAULT_POLICY, shadow: first('shadow') ?? NO_SHADOW_SETTINGS };
+  return { strategy: first('strategy') ?? 'now', keyHeader: first('keyHeader') ?? null, policy: first('analysis') ?? DEFAULT_POLICY, shadow: first('shadow') ?? NO_SHADOW_SETTINGS, keepVariables: first('keepVariables') ?? false };
 }
 
 /**

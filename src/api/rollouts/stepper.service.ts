@@ -8,10 +8,11 @@ import { beginSteps, isCopying, next, stepsOf } from './analysis/steps.js';
 import { parseStrategy, type Strategy } from './analysis/strategy.js';
 import { JudgeService, policyOf } from './judge.service.js';
 import { type Failure, type NodeSituation, SWITCH_TIMEOUT_MS } from './rollout-state.js';
-import { type DeploymentCause, RolloutRepository, type RolloutRecord, type RolloutUpdate, type Stable } from './rollout.repository.js';
+import { type Before, type DeploymentCause, RolloutRepository, type RolloutRecord, type RolloutUpdate, type Stable } from './rollout.repository.js';
 import { toShadowRecord } from './shadow/shadow-record.js';
 import { changeLast, type StepRecord } from './step-record.js';
 import { nodeSwitches } from './switch-times.js';
+import { ValuesBackService } from './values-back.service.js';
 
 /** A rollout under way, in a transaction that holds the lock of its app. */
 export interface Situation {
@@ -24,6 +25,12 @@ export interface Situation {
   nodes: readonly NodeSituation[];
 }
 
+interface NextGeneration {
+  why: Omit<DeploymentCause, 'causedBy' | 'rolloutId'>;
+  /** Whose values the variables are to have again. */
+  back?: Parameters<ValuesBackService['give']>[2];
+}
+
 type Outcome = ReturnType<typeof next>;
 type Ending = Pick<RolloutRecord, 'state'> & Partial<Pick<RolloutRecord, 'failure' | 'decidedBy' | 'decidedAt' | 'progress'>>;
 
@@ -33,6 +40,7 @@ export class StepperService {
   constructor(
     private readonly repository: RolloutRepository,
     private readonly judge: JudgeService,
+    private readonly valuesBack: ValuesBackService,
     private readonly log: Log,
   ) {}
 
@@ -41,7 +49,7 @@ export class StepperService {
     const { channel, rollout, active, now } = situation;
     const older = active.filter((each) => each.id < rollout.id && !each.endedAt);
     const partial = older.find((each) => this.isPartial(each));
-    const before: Stable = partial?.before ?? { serve: channel.serve, previousVersion: channel.previousVersion };
+    const before: Before = partial?.before ?? { serve: channel.serve, previousVersion: channel.previousVersion, variablesRevision: await this.repository.valuesRevision(db, channel.appId) };
     const served = before.serve[0]?.version;
     for (const each of older) if (each.phase === 'preparing' || each === partial) await this.replace(db, each, rollout, served);
     await this.change(db, rollout, { before });
@@ -96,7 +104,8 @@ export class StepperService {
   /** Serves again what was served before the rollout, unless a later one has replaced it. */
   async revert(db: Db, { channel, rollout }: Pick<Situation, 'channel' | 'rollout'>): Promise<void> {
     if (channel.generation !== rollout.generation) return;
-    await this.serve(db, channel, rollout.before!, { cause: 'revert', causedBy: rollout.causedBy });
+    const back = rollout.keepVariables ? undefined : { revision: rollout.before!.variablesRevision };
+    await this.serve(db, { channel, rollout }, rollout.before!, { why: { cause: 'revert' }, ...(back && { back }) });
   }
 
   /** Ends a rollout, in its record too. */
@@ -138,29 +147,35 @@ export class StepperService {
 
   /** The old version stands first: the share of the new one grows from the end of the order that clients stand in (runtime/trigger/split.ts). */
   private async serveShare(db: Db, { channel, rollout, active }: Situation, percent: number): Promise<void> {
-    const { cause, causedBy, keyHeader } = rollout;
+    const { cause, keyHeader } = rollout;
     const version = rollout.version as VersionNumber;
-    const { serve: stable, previousVersion } = rollout.before!;
-    const old = stable[0]?.version;
+    const { serve: served, previousVersion } = rollout.before!;
+    const old = served[0]?.version;
     if (percent < 100) {
       const serve: TrafficShare[] = [{ version: old!, percent: withoutNoise(100 - percent) }, { version, percent }];
-      return this.serve(db, channel, { serve, previousVersion }, { cause, causedBy, keyHeader });
+      return this.serve(db, { channel, rollout }, { serve, previousVersion }, { why: { cause, keyHeader } });
     }
     if (servesOnly(channel, version) && !active.some(({ progress }) => isCopying(progress))) return;
-    await this.serve(db, channel, { serve: [{ version, percent: 100 }], previousVersion: old === undefined || old === version ? previousVersion : old }, { cause, causedBy });
+    const back = cause === 'rollback' && !rollout.keepVariables ? { version } : undefined;
+    const stable = { serve: [{ version, percent: 100 }], previousVersion: old === undefined || old === version ? previousVersion : old };
+    await this.serve(db, { channel, rollout }, stable, { why: { cause }, ...(back && { back }) });
   }
 
   /** What was served before goes on, and the version gets copies. */
   private async serveCopies(db: Db, { channel, rollout }: Situation, percent: number): Promise<void> {
-    const { cause, causedBy, version, before, shadow } = rollout;
+    const { cause, version, before, shadow } = rollout;
     const ignoredFields = toShadowRecord(shadow)?.settings.ignoredFields ?? [];
-    await this.serve(db, channel, before!, { cause, causedBy, shadow: { version: version as VersionNumber, percent, ignoredFields } });
+    await this.serve(db, { channel, rollout }, before!, { why: { cause, shadow: { version: version as VersionNumber, percent, ignoredFields } } });
   }
 
-  /** The next generation of the channel. */
-  private async serve(db: Db, channel: ChannelRecord, { serve, previousVersion }: Stable, why: DeploymentCause): Promise<void> {
+  /** The next generation of the channel. On a way `back` the values of the variables go with it, in the same transaction. */
+  private async serve(db: Db, { channel, rollout }: Pick<Situation, 'channel' | 'rollout'>, { serve, previousVersion }: Stable, { why, back }: NextGeneration): Promise<void> {
+    const { causedBy, id: rolloutId } = rollout;
+    const before = await this.repository.valuesRevision(db, channel.appId);
+    const { after, values } = back ? await this.valuesBack.give(db, channel, back, causedBy) : { after: before, values: undefined };
+    if (values) await this.change(db, rollout, { restored: values });
     Object.assign(channel, { serve, previousVersion, generation: channel.generation + 1 });
-    await this.repository.deploy(db, channel, why);
+    await this.repository.deploy(db, channel, { ...why, causedBy, rolloutId, values: { before, after } });
   }
 }
 

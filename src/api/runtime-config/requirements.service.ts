@@ -20,10 +20,10 @@ export class RequirementsService {
     private readonly apps: AppsService,
   ) {}
 
-  /** Throws API_VERSION_NOT_FOUND, API_VERSION_COLLECTED, API_VARIABLE_REQUIRED and API_STORE_LABEL_UNKNOWN, which name everything that is missing. */
-  async requireAllOf(db: Db, app: AppRecord, version: number): Promise<void> {
+  /** Throws API_VERSION_NOT_FOUND, API_VERSION_COLLECTED, API_VARIABLE_REQUIRED and API_STORE_LABEL_UNKNOWN, which name everything that is missing. `also`: variables that are going to have a value. */
+  async requireAllOf(db: Db, app: AppRecord, version: number, also?: ReadonlySet<string>): Promise<void> {
     await this.holdings.requireBytes(db, app, version);
-    await this.variables.requireAllOf(db, app, version);
+    await this.variables.requireAllOf(db, app, version, also);
     const components = await this.repository.labelsOf(db, app.id, version);
     const unknown = unknownLabels(components, await this.grants.ofApp(app, db));
     if (unknown.length === 0) return;

@@ -1,4 +1,5 @@
-import { Controller, Get, Put } from '@nestjs/common';
+import { Controller, Get, Put, Req } from '@nestjs/common';
+import type { ApiRequest } from '#platform/http/api-request.js';
 import { Endpoint, Input } from '#platform/http/endpoint.decorator.js';
 import { endpoint, type InputOf } from '#platform/http/endpoint.js';
 import { AppParams } from '../apps/app.schema.js';
@@ -41,7 +42,7 @@ export class VariablesController {
 
   @Put()
   @Endpoint(ChangeVariables)
-  change(@Input() { params, query, body, ifMatch }: InputOf<typeof ChangeVariables>): Promise<VariablesView> {
-    return this.variables.change({ app: params.app, ...query }, body, ifMatch);
+  change(@Input() { params, query, body, ifMatch }: InputOf<typeof ChangeVariables>, @Req() request: ApiRequest): Promise<VariablesView> {
+    return this.variables.change({ app: params.app, ...query }, body, { ifMatch, causedBy: request.principal!.name });
   }
 }

@@ -27,14 +27,9 @@ try {
   bad = sum(outcome.failed) + outcome.disallowed.length;
   if (bad > 0) {
     console.log(outcome.failed);
-    const { acts } = run;
-    const during = ({ startMs }) => acts.find(({ fromMs, toMs }) => startMs >= fromMs && startMs < toMs);
-    for (const row of [...outcome.failures, ...outcome.disallowed].slice(0, 20)) {
-      const act = during(row);
-      console.log(JSON.stringify({ act: act?.name, round: act?.round, afterMs: act && row.startMs - act.fromMs, ...row }));
-    }
+    for (const row of [...outcome.failures, ...outcome.disallowed].slice(0, 20)) console.log(JSON.stringify(row));
   }
-  const seconds = (run.acts.at(-1).toMs - run.acts[0].fromMs) / 1000;
+  const seconds = (run.load.rows.at(-1).startMs - run.load.rows[0].startMs) / 1000;
   console.log(`\n${(outcome.requests / seconds).toFixed(0)} requests/s for ${seconds.toFixed(0)} s; ${cpus().length} x ${cpus()[0].model}, Node ${process.version}; load of the machine ${loadBefore.toFixed(1)} before, ${loadavg()[0].toFixed(1)} after; nodes in ${fleet.hosts.kind}`);
 } finally {
   await fleet.stop();

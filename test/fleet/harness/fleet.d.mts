@@ -122,7 +122,7 @@ export interface Fleet {
   readonly nodes: FleetNode[];
   readonly ledger: Ledger;
   readonly postgres: { readonly url: string; readonly pid: number; start(): Promise<void>; stop(): Promise<void> };
-  readonly kills: { node: string; atMs: number }[];
+  readonly kills: { node: string; atMs: number; goneMs: number }[];
   folder(name: string): string;
   addControlPlane(env?: Record<string, string>): Promise<Member>;
   addNode(index?: number, env?: Record<string, string>): Promise<FleetNode>;
@@ -133,6 +133,7 @@ export interface Fleet {
   deploy(app: string, text: string, query?: string, is?: Parameters<typeof appBundle>[1]): Promise<Json>;
   sql(text: string, values?: unknown[]): Promise<Json[]>;
   load(options: LoadOptions): Load;
+  restartInTurn(node: FleetNode): Promise<void>;
   judge(load: Load): Promise<Outcome>;
   until(what: string, condition: () => boolean | Promise<boolean>, timeoutMs?: number): Promise<void>;
   stop(): Promise<void>;

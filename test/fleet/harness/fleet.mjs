@@ -7,6 +7,7 @@
  *   const load = fleet.load({ rate: 300, apps: ['shop'] });           // open loop, to all nodes in turn
  *   await fleet.deploy('shop', 'v2', 'rollout=steps:10@2s,50@2s');    // or fleet.push(app, anyBundle), fleet.call('POST', '/v1/…', { json: {…} })
  *   await fleet.nodes[2].kill();                                      // kill -9 of all that the node consists of; start() begins it again on its folder and address
+ *   await fleet.restartInTurn(fleet.nodes[1]);                        // taken out of the balancer, SIGTERM, start, put back
  *   fleet.nodes[1].pause(); fleet.nodes[1].resume();                  // SIGSTOP, SIGCONT
  *   fleet.nodes[0].link.cut(); fleet.nodes[0].link.mend();            // its way to the control planes
  *   await fleet.planes[0].restart(); await fleet.postgres.stop(); await fleet.postgres.start();
@@ -39,6 +40,8 @@ import { Member } from './member.mjs';
 const script = (name) => fileURLToPath(new URL(`../../../dist/bin/${name}.js`, import.meta.url));
 const AMBIENT = Object.fromEntries(['PATH', 'HOME', 'TMPDIR', 'TZ', 'LANG'].flatMap((key) => (process.env[key] === undefined ? [] : [[key, process.env[key]]])));
 const LIVE_MS = 30_000;
+/** A balancer sends nothing more by then to a node that was taken out of it. */
+const TAKEN_OUT_MS = 500;
 
 /** Starts everything and returns when every node is known to the control planes. Throws with what a member wrote when one does not start. */
 export async function startFleet(options = {}) {
@@ -59,7 +62,7 @@ class Fleet {
   nodeToken = mintToken();
   secretKey = randomBytes(32).toString('base64url');
   loads = [];
-  /** `{node, atMs}` of each kill of a node. */
+  /** `{node, atMs, goneMs}` of each kill of a node. */
   kills = [];
 
   constructor({ nodes = 3, controlPlanes = 1, runners = 1, env = {}, controlEnv = {}, nodeEnv = {}, hosts = 'loopback', dir } = {}) {
@@ -123,8 +126,10 @@ class Fleet {
     Object.assign(node, { node: name, address: host.address, port, link, host });
     const { kill } = node;
     node.kill = async () => {
-      if (node.isRunning) this.kills.push({ node: name, atMs: Date.now() });
+      const one = { node: name, atMs: Date.now(), goneMs: Infinity };
+      if (node.isRunning) this.kills.push(one);
       await kill.call(node);
+      one.goneMs = Date.now();
     };
     this.nodes[index] = node;
     return node.start();
@@ -182,6 +187,15 @@ class Fleet {
     const load = Load.begin({ targets: this.nodes.map(({ node, address, port }) => ({ node, address, port })), ...options });
     this.loads.push(load);
     return load;
+  }
+
+  /** Starts a node again as operators do: the balancer, which is the load, sends nothing more there, then it is stopped, and gets requests again when it serves. */
+  async restartInTurn(node) {
+    const targets = this.nodes.map(({ node: name, address, port }) => ({ node: name, address, port }));
+    for (const load of this.loads) load.setTargets(targets.filter((target) => target.node !== node.node));
+    await sleep(TAKEN_OUT_MS);
+    await node.restart();
+    for (const load of this.loads) load.setTargets(targets);
   }
 
   /** Ends the load and says what became of its requests: see Ledger.judge. */

@@ -63,13 +63,13 @@ export class Ledger {
 
   /**
    * What became of the requests: `failed` by cause (`failures`: the same, one by one), `inFlight` (lost on a node that was killed then), `disallowed` answers, `retried` (not sent the first time), `byVersion`.
-   * @param killed `{node, atMs}` of each kill
+   * @param killed `{node, atMs, goneMs}` of each kill
    */
   judge(rows, killed = []) {
     const result = { requests: rows.length, answered: 0, inFlight: 0, retried: 0, failed: {}, failures: [], disallowed: [], byVersion: {} };
     for (const row of rows) {
       if (row.tries > 0) result.retried++;
-      if (row.status === 0 && killed.some(({ node, atMs }) => node === row.node && row.startMs <= atMs + KILL_HEARD_MS && row.endMs >= atMs)) result.inFlight++;
+      if (row.status === 0 && killed.some(({ node, atMs, goneMs }) => node === row.node && row.startMs <= goneMs + KILL_HEARD_MS && row.endMs >= atMs)) result.inFlight++;
       else if (row.status !== 200) {
         const cause = row.status === 0 ? row.text : `${row.status} ${row.text.slice(0, 80)}`.trim();
         result.failed[cause] = (result.failed[cause] ?? 0) + 1;

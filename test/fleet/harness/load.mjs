@@ -33,8 +33,9 @@ export class Load {
     return this.rows;
   }
 
-  setTargets(targets) { this.child.send({ kind: 'targets', targets }); }
-  setRate(rate) { this.child.send({ kind: 'rate', rate }); }
+  setTargets(targets) { this.tell({ kind: 'targets', targets }); }
+  setRate(rate) { this.tell({ kind: 'rate', rate }); }
+  tell(message) { if (this.child.connected) this.child.send(message); }
 }
 
 function toRow([startMs, endMs, node, app, status, text, tries, user, ms]) {

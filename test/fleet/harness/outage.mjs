@@ -39,7 +39,7 @@ export async function outage(fleet, { rate, seconds, apps = ['one', 'two', 'thre
   const store = fleet.folder('store');
   await rename(store, `${store}.away`);
   await sleep((seconds * 1_000) / 2);
-  await fleet.nodes.at(-1).restart();
+  await fleet.restartInTurn(fleet.nodes.at(-1));
   await sleep((seconds * 1_000) / 2);
 
   await rename(`${store}.away`, store);

@@ -34,7 +34,7 @@ export const SCENARIOS = {
   'restart of a node': async (run) => {
     const { nodes } = run.fleet;
     const node = nodes[run.round % nodes.length];
-    await node.restart();
+    await run.fleet.restartInTurn(node);
     await run.fleet.untilLive([node.name]);
   },
   'kill -9 of a node': async (run) => {
@@ -77,10 +77,17 @@ export class Run {
     this.acts.push({ ...act, toMs: Date.now() });
   }
 
+  /** What was done at that time, and how far it was. */
+  during(atMs) {
+    const act = this.acts.find(({ fromMs, toMs }) => atMs >= fromMs && atMs < toMs);
+    return { act: act?.name, round: act?.round, afterMs: act && atMs - act.fromMs, killedBeforeMs: this.fleet.kills.map((kill) => atMs - kill.atMs) };
+  }
+
   /** Ends the load. Answers what became of all requests, and of those of each scenario: see Ledger.judge. */
   async end() {
     const { fleet, load } = this;
     const outcome = await fleet.judge(load);
+    for (const kind of ['failures', 'disallowed']) outcome[kind] = outcome[kind].map((row) => ({ ...this.during(row.startMs), ...row }));
     const names = [...new Set(this.acts.map(({ name }) => name))];
     const byScenario = Object.fromEntries(names.map((name) => {
       const windows = this.acts.filter((act) => act.name === name);

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { type ConnectionOptions, createPostgresBackend, Queue, runMigrations, setDefaultBackendFactory, Worker } from 'bullmq';
+import { type ConnectionOptions, createPostgresBackend, createRedisBackend, Queue, runMigrations, Worker } from 'bullmq';
 import pg from 'pg';
 import type { ControlConfig } from '#platform/config.js';
 import type { Log } from '#platform/log.js';
@@ -13,6 +13,8 @@ const LOCK_MS = 30 * 60_000;
 /** Of queue and worker together. */
 const POOL_SIZE = 4;
 const FINISHED_KEPT = 10;
+/** Of the advisory lock that the replica holds which schedules. */
+const SCHEDULE_LOCK_KEY = 72707380;
 
 /** What is done every hour, by name. */
 export type RetentionJobs = Record<string, () => Promise<unknown>>;
@@ -34,13 +36,14 @@ export class RetentionQueue {
     const complain = (error: Error): void => log.warn('the retention queue has trouble', { error });
     const pool = config.WHORL_REDIS_URL === undefined ? await openPool(config.DATABASE_URL, complain) : undefined;
     const connection = (pool ?? { url: config.WHORL_REDIS_URL }) as unknown as ConnectionOptions;
-    const queue = new Queue(QUEUE, { connection });
-    const worker = new Worker(QUEUE, null, { connection, autorun: false, lockDuration: LOCK_MS });
+    const backend = (pool ? createPostgresBackend : createRedisBackend) as typeof createRedisBackend;
+    const queue = new Queue(QUEUE, { connection }, backend);
+    const worker = new Worker(QUEUE, null, { connection, autorun: false, lockDuration: LOCK_MS }, backend);
     queue.on('error', complain);
     worker.on('error', complain);
     const opened = new RetentionQueue(queue, worker, pool, jobs);
     try {
-      for (const name of Object.keys(jobs)) await queue.upsertJobScheduler(name, { every: EVERY_MS }, { name, opts: { removeOnComplete: FINISHED_KEPT, removeOnFail: FINISHED_KEPT } });
+      await opened.schedule();
       return opened;
     } catch (error) {
       await opened.close();
@@ -52,7 +55,11 @@ export class RetentionQueue {
   async takeNext(): Promise<boolean> {
     const token = randomUUID();
     const job = await this.worker.getNextJob(token, { block: false });
-    if (!job) return false;
+    if (!job) {
+      // A Redis that was started anew has nothing, and nobody else would ever ask for the jobs again.
+      if ((await this.queue.getJobSchedulersCount()) < Object.keys(this.jobs).length) await this.schedule();
+      return false;
+    }
     const renewal = setInterval(() => void job.extendLock(token, LOCK_MS).catch(() => {}), LOCK_MS / 3);
     try {
       // One of a release that knew others.
@@ -67,6 +74,26 @@ export class RetentionQueue {
     }
   }
 
+  /** Has each job done every hour; what is scheduled stays as it is. */
+  private async schedule(): Promise<void> {
+    const client = await this.pool?.connect();
+    try {
+      // One replica at a time: on PostgreSQL, of two that ask at once each would have the job done.
+      await client?.query('SELECT pg_advisory_lock($1)', [SCHEDULE_LOCK_KEY]);
+      for (const name of Object.keys(this.jobs)) {
+        // To ask again would have it done at once.
+        if ((await this.queue.getJobScheduler(name))?.every === EVERY_MS) continue;
+        await this.queue.upsertJobScheduler(name, { every: EVERY_MS }, { name, opts: { removeOnComplete: FINISHED_KEPT, removeOnFail: FINISHED_KEPT } });
+      }
+      await client?.query('SELECT pg_advisory_unlock($1)', [SCHEDULE_LOCK_KEY]);
+      client?.release();
+    } catch (error) {
+      // The lock ends with the connection.
+      client?.release(true);
+      throw error;
+    }
+  }
+
   async close(): Promise<void> {
     await Promise.allSettled([this.worker.close(), this.queue.close()]);
     await this.pool?.end();
@@ -75,7 +102,6 @@ export class RetentionQueue {
 
 /** BullMQ would make its own pool, but leaves the clients that it checks out without a listener: a lost connection ends the process. */
 async function openPool(url: string, complain: (error: Error) => void): Promise<pg.Pool> {
-  setDefaultBackendFactory(createPostgresBackend);
   const pool = new pg.Pool({ connectionString: url, max: POOL_SIZE, options: `-c search_path=${SCHEMA}` });
   pool.on('error', complain);
   pool.on('connect', (client) => client.on('error', complain));

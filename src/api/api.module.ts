@@ -83,6 +83,9 @@ import { SettingsRepository } from './rollouts/settings.repository.js';
 import { SettingsService } from './rollouts/settings.service.js';
 import { StepperService } from './rollouts/stepper.service.js';
 import { ValuesBackService } from './rollouts/values-back.service.js';
+import { RoutesController } from './routes/routes.controller.js';
+import { RoutesRepository } from './routes/routes.repository.js';
+import { RoutesService } from './routes/routes.service.js';
 import { GrantsService } from './runtime-config/grants.service.js';
 import { RequirementsService } from './runtime-config/requirements.service.js';
 import { RuntimeConfigController } from './runtime-config/runtime-config.controller.js';
@@ -156,6 +159,7 @@ const CONTROLLERS = [
   OperationsController,
   PoliciesController,
   RolloutsController,
+  RoutesController,
   RuntimeConfigController,
   SamplesController,
   SettingsController,
@@ -189,6 +193,7 @@ const REPOSITORIES = [
   NodeResourceRepository,
   PolicyRepository,
   RolloutRepository,
+  RoutesRepository,
   RuntimeConfigRepository,
   SchedulerRepository,
   StampRepository,
@@ -244,6 +249,7 @@ const SERVICES = [
   RolloutCanceller,
   RolloutsService,
   RotationService,
+  RoutesService,
   RuntimeConfigService,
   SamplesService,
   SchedulerService,

@@ -22,6 +22,8 @@ export class SimulatedNode {
   frozen = false;
   /** What it says it gives. */
   limits?: NodeReportInput['limits'];
+  /** Where it says that its gateway is. */
+  gateway?: NodeReportInput['gateway'];
   private readonly incarnation = randomUUID();
   private readonly stopping = new AbortController();
   private running: Promise<unknown> = Promise.resolve();
@@ -151,7 +153,7 @@ export class SimulatedNode {
   }
 
   private async report(): Promise<void> {
-    const report: NodeReportInput = { node: this.name as NodeReportInput['node'], incarnation: this.incarnation, runners: 2, ...(this.engines && { engines: this.engines }), ...(this.limits && { limits: this.limits }), statuses: this.statuses() };
+    const report: NodeReportInput = { node: this.name as NodeReportInput['node'], incarnation: this.incarnation, runners: 2, ...(this.engines && { engines: this.engines }), ...(this.limits && { limits: this.limits }), ...(this.gateway && { gateway: this.gateway }), statuses: this.statuses() };
     const response = await this.request('PUT', 'report', report);
     if (!response.ok) throw new Error(`report: ${response.status} ${await response.text()}`);
   }

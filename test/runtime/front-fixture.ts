@@ -116,7 +116,7 @@ export class TestFront {
   collections = 0;
 
   // oxlint-disable-next-line max-params -- what tests vary, one by one
-  constructor(private readonly blobs: Blobs, lane: 'shared' | 'heavy' = 'shared', limits: PlatformLimits = LIMITS, loaded: LoadedBounds = STAY_LOADED, verifyResetEvery = 0, settings: GuestSettings = NO_GUEST_SETTINGS) {
+  constructor(private readonly blobs: Blobs, lane: 'shared' | 'heavy' = 'shared', limits: PlatformLimits = LIMITS, loaded: LoadedBounds = STAY_LOADED, verifyResetEvery = 0, settings: GuestSettings = NO_GUEST_SETTINGS, gatewayPath: string | null = null) {
     mkdirSync(join(this.dir, 'journals'));
     this.meter = new Meter(new Journal({ dir: join(this.dir, 'journals'), writer: `test-${lane}`, onError: (error) => { throw error; } }));
     this.front = new Front({
@@ -124,7 +124,7 @@ export class TestFront {
       log: new Log({}, 'warn', (line) => this.faults.push(line)),
       blobPath: (digest) => blobs.path(digest),
       onHeavy: (app) => this.heavy.push(app),
-      gatewayPath: null,
+      gatewayPath,
       loaded,
       memory: { rssBytes: () => this.rssBytes, collect: () => this.collections++ },
       mend: async (_lane, { version }) => {

@@ -7,6 +7,7 @@ import { WhorlError } from '#contract/errors.js';
 import type { Digest } from '#contract/ids.js';
 import { ENGINE_VERSION } from '#engine/plan.js';
 import type { NodeConfig } from '#platform/config.js';
+import { NO_IDENTITY, NodeGateway } from './node-gateway.js';
 import { MetricsServer, toMetricsAddress } from '#platform/http/metrics-server.js';
 import type { Log } from '#platform/log.js';
 import { VERSION } from '#platform/version.js';
@@ -83,6 +84,7 @@ export class Agent {
   private readonly shipper: JournalShipper;
   private readonly stores: StoreRequests;
   private readonly runners: AppRunners;
+  private readonly gateway: NodeGateway | null;
   private sweeper: NodeJS.Timeout | undefined;
   private held: NodeAssignments | undefined;
   private readonly firstAnswer = Promise.withResolvers<void>();
@@ -150,6 +152,17 @@ export class Agent {
       onChange: () => this.reporter.change(),
       metrics: this.metrics,
     });
+    this.gateway = NodeGateway.of({
+      config, dir, client,
+      identity: NO_IDENTITY,
+      sockets: this.supervisor.gatewaySockets,
+      environment: options.environment,
+      onAddress: (address) => {
+        this.self.gateway = address;
+        this.reporter.change();
+      },
+      log,
+    });
     this.shipper = new JournalShipper({
       dir: dir.journals,
       send: (batch) => client.ship(batch),
@@ -216,7 +229,9 @@ export class Agent {
     this.self.health.stop();
     this.stopping.abort();
     for (const holder of this.holders.values()) holder.stop();
+    await this.gateway?.drain(DRAIN_MS);
     await this.supervisor.stop();
+    await this.gateway?.stop();
     await Promise.all(this.loops);
     const late = sleep(LAST_SHIPPING_MS, undefined, { ref: false });
     await Promise.race([this.shipper.pass().catch((error: unknown) => this.options.log.warn('journals are left for the next start', { error })), late]);
@@ -256,6 +271,7 @@ export class Agent {
     }
     this.self.health.start();
     this.loops.push(this.poll(signal), this.reporter.run(signal), this.samples.run(signal), this.shipper.run(signal), this.stores.run(signal));
+    if (this.gateway) this.loops.push(this.gateway.run(signal));
     // After an upgrade of the engine the snapshot holds builds for the one before.
     const lacks = !held || held.assignments.some(({ versions }) => !versions.every(isRunnable));
     if (lacks) await Promise.race([this.firstAnswer.promise, sleep(FIRST_ANSWER_MS, undefined, { ref: false })]);

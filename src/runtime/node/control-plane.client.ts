@@ -7,6 +7,7 @@ import { RUNNABLE_ENGINES } from './engines.js';
 import { type JournalBatch, JournalReceipt } from '#contract/journal.js';
 import { type NodeHeartbeat, NodeReceipt } from '#contract/node-facts.js';
 import { NODE_ROUTES } from '#contract/node-routes.js';
+import { RouteChanges, type WantedChannel } from '#contract/routes.js';
 import type { NodeSamples } from '#contract/samples.js';
 import { type StoreAnswer, type StoreRequest, StoreRequests } from '#contract/store-request.js';
 
@@ -83,6 +84,17 @@ export class ControlPlaneClient {
   /** What came of a request. */
   async answerStore(request: string, answer: StoreAnswer): Promise<void> {
     await this.json({ path: this.path('storeAnswer').replace(':request', request), method: 'POST', body: answer });
+  }
+
+  /** Which nodes have which hosts: at once when it differs from `after`, else when it changes or after `waitS` seconds. */
+  async routes(after: string | undefined, waitS: number, signal: AbortSignal): Promise<RouteChanges> {
+    const query = new URLSearchParams({ wait: String(waitS), ...(after !== undefined && { after }) });
+    return RouteChanges.parse(await this.json({ path: `${this.path('routes')}?${query}`, timeoutMs: waitS * 1_000 + TIMEOUT_MS, signal }));
+  }
+
+  /** Somebody asked this node for a channel that is nowhere. */
+  async wanted(channel: WantedChannel): Promise<void> {
+    await this.json({ path: this.path('wanted'), method: 'POST', body: channel });
   }
 
   /** The bytes of a blob, unchecked: from the control plane, or from the store that it names. */

@@ -10,6 +10,7 @@ import { FileLock } from '#platform/file-lock.js';
  *   ├── lock
  *   ├── start-count      how often the node was started
  *   ├── snapshot.json    the newest assignments
+ *   ├── routes.json      which nodes have which hosts, for the gateway
  *   ├── blobs/           artifacts by digest: can be fetched again
  *   ├── journals/        usage and logs not shipped yet
  *   ├── state/           the apps' own data
@@ -18,6 +19,7 @@ import { FileLock } from '#platform/file-lock.js';
 export class NodeDir {
   readonly startCount: string;
   readonly snapshot: string;
+  readonly routes: string;
   readonly blobs: string;
   readonly journals: string;
   readonly state: string;
@@ -27,6 +29,7 @@ export class NodeDir {
     const dir = path;
     this.startCount = join(dir, 'start-count');
     this.snapshot = join(dir, 'snapshot.json');
+    this.routes = join(dir, 'routes.json');
     this.blobs = join(dir, 'blobs');
     this.journals = join(dir, 'journals');
     this.state = join(dir, 'state');

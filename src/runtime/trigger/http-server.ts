@@ -8,7 +8,7 @@ export type RequestListener = (request: IncomingMessage, response: ServerRespons
 const HEADERS_TIMEOUT_MS = 15_000;
 /** Longer than what load balancers keep (60 s), so that they close first and no request meets a closing connection. */
 const KEEP_ALIVE_MS = 65_000;
-const MAX_HEADER_BYTES = 64 * 1024;
+export const MAX_HEADER_BYTES = 64 * 1024;
 /** On top of the longest invocation: a request's body must have come within both. */
 const REQUEST_SLACK_MS = 30_000;
 /** Clients that have requests get `Connection: close` with an answer; when none has come for this long, idle connections are closed. */

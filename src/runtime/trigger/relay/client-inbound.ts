@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Readable, Writable } from 'node:stream';
+import { announcesBody } from '../request-body.js';
 import { writeHead } from '../response-sink.js';
 import type { Fields, Inbound, Outgoing } from './exchange.js';
 import { passedBack, passedOn, toLists, toPairs } from './relay-fields.js';
@@ -19,7 +20,7 @@ export class ClientInbound implements Inbound {
   constructor(private readonly call: ServerCall) {}
 
   get body(): Readable | null {
-    return hasBody(this.call.request) ? this.call.request : null;
+    return announcesBody(this.call.request) ? this.call.request : null;
   }
 
   get bodyTrailers(): Fields {
@@ -75,12 +76,8 @@ export class ClientInbound implements Inbound {
   }
 }
 
-/** A request as it is passed on, with fields of ours behind its own. */
-export function toOutgoing({ request }: ServerCall, authority: string, target: string, ours: Fields): Outgoing {
-  const isChunked = request.headers['transfer-encoding'] !== undefined;
-  return { method: request.method!, authority, target, fields: [...passedOn(request.rawHeaders), ...ours], hasBody: hasBody(request), isChunked };
-}
-
-function hasBody({ headers }: IncomingMessage): boolean {
-  return headers['transfer-encoding'] !== undefined || headers['content-length'] !== undefined;
+/** A request as it is passed on, with fields of ours behind its own; of a process of ours, with those that it has. */
+export function toOutgoing({ request }: ServerCall, authority: string, target: string, ours: Fields | 'its own'): Outgoing {
+  const fields = ours === 'its own' ? passedOn(request.rawHeaders, true) : [...passedOn(request.rawHeaders), ...ours];
+  return { method: request.method!, authority, target, fields, hasBody: announcesBody(request), isChunked: request.headers['transfer-encoding'] !== undefined };
 }

@@ -8,15 +8,15 @@ const OF_THE_CONNECTION: ReadonlySet<string> = new Set(['connection', 'keep-aliv
 const NOT_PASSED_ON: ReadonlySet<string> = new Set([...OF_THE_CONNECTION, 'expect', 'host']);
 
 /** Fields between our own processes: nobody else's are passed on in a request. */
-export const OURS = 'whorl-';
+const OURS = 'whorl-';
 
-/** What of a request's fields is passed on. `Host` is left out. */
-export function passedOn(rawFields: Readonly<Fields>): Fields {
+/** What of a request's fields is passed on. `Host` is left out, and so are ours unless who sent it is one of us. */
+export function passedOn(rawFields: Readonly<Fields>, oursToo = false): Fields {
   const named = connectionOptions(rawFields);
   const fields: Fields = [];
   for (let i = 0; i < rawFields.length; i += 2) {
     const name = rawFields[i]!.toLowerCase();
-    if (NOT_PASSED_ON.has(name) || name.startsWith(OURS) || named?.has(name)) continue;
+    if (NOT_PASSED_ON.has(name) || (!oursToo && name.startsWith(OURS)) || named?.has(name)) continue;
     fields.push(rawFields[i]!, rawFields[i + 1]!);
   }
   return fields;

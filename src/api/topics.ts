@@ -10,8 +10,6 @@ export const PLACEMENT_QUESTIONS_TOPIC = 'placement-questions';
 export const placementAnswerTopic = (id: string): string => `placement-answer:${id}`;
 /** What nodes say. */
 export const REPORTS_TOPIC = 'reports';
-/** What nodes are to hold, where it is, or what they say: some row was stamped. */
-export const STAMPS_TOPIC = 'stamps';
 /** The rollouts of an app. */
 export const appTopic = (appId: string): string => `app:${appId}`;
 /** What a node is asked to do with stores. */

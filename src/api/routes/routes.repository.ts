@@ -10,7 +10,7 @@ const QUIET_AFTER_MS = 3_500;
 
 const ChannelRow = z.object({
   id: z.string(), app: z.string(), channel: z.string(), generation: z.int(), firstGeneration: z.int(), isServed: z.boolean(), isGone: z.boolean(),
-  replicas: z.array(z.looseObject({ node: z.string(), active: z.boolean().default(true), leaving: z.boolean().default(false) })).nullable(),
+  replicas: z.array(z.looseObject({ node: z.string(), leaving: z.boolean().default(false) })).nullable(),
 });
 const NodeRow = z.object({
   node: z.string(),
@@ -38,7 +38,7 @@ export class RoutesRepository {
         FROM (SELECT channel_id AS id FROM channel_stamp WHERE stamp >= ${horizon} UNION SELECT channel_id FROM placement WHERE stamp >= ${horizon}) changed
         JOIN channel c USING (id) JOIN app a ON a.id = c.app_id LEFT JOIN placement p ON p.channel_id = c.id`,
     );
-    return rows.map(({ replicas, ...rest }) => ({ ...rest, placed: replicas && replicas.map(({ node, active, leaving }) => ({ node, isLeaving: leaving || !active })) }));
+    return rows.map(({ replicas, ...rest }) => ({ ...rest, placed: replicas && replicas.map(({ node, leaving }) => ({ node, isLeaving: leaving })) }));
   }
 
   /** What nodes said that said something new since. */

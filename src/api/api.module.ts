@@ -70,6 +70,7 @@ import { RetentionService } from './retention/retention.service.js';
 import { AdvanceService } from './rollouts/advance.service.js';
 import { ApprovalsController } from './rollouts/approvals.controller.js';
 import { ApprovalsService } from './rollouts/approvals.service.js';
+import { PlanService } from './rollouts/plan.service.js';
 import { RolloutCanceller } from './rollouts/rollout-canceller.service.js';
 import { RolloutRepository } from './rollouts/rollout.repository.js';
 import { RolloutsController } from './rollouts/rollouts.controller.js';
@@ -241,6 +242,7 @@ const SERVICES = [
   NodeResourceService,
   NodesService,
   OperationsService,
+  PlanService,
   PoliciesService,
   PushLedger,
   RebuildService,

@@ -5,7 +5,7 @@ import type { Db } from '#platform/prisma/prisma.service.js';
 import { AppsService } from '../apps/apps.service.js';
 import type { Capability } from './capability.schema.js';
 import { capabilitiesOf, grantedOnes, newCapabilities, type VersionContents } from './capabilities.js';
-import type { VersionDiff } from './diff.schema.js';
+import type { VersionDiff, VersionDifference } from './diff.schema.js';
 import { versionDiff } from './version-diff.js';
 import { VersionContentsRepository } from './version-contents.repository.js';
 
@@ -21,6 +21,18 @@ export class DiffService {
     const app = await this.apps.get(name);
     const [a, b] = await Promise.all([this.contents(app, before), this.contents(app, after)]);
     return { app: name as AppName, ...versionDiff(a, b) };
+  }
+
+  /** As `compare`, in a transaction, whose versions it sees. Throws API_VERSION_NOT_FOUND. */
+  async difference(db: Db, app: { id: string; name: string }, before: number, after: number): Promise<VersionDifference> {
+    return versionDiff(await this.contents(app, before, db), await this.contents(app, after, db));
+  }
+
+  /** All that versions of an app ask for. Throws API_VERSION_NOT_FOUND. */
+  async asked(db: Db, app: { id: string; name: string }, versions: readonly number[]): Promise<Capability[]> {
+    const asked: Capability[] = [];
+    for (const version of versions) asked.push(...capabilitiesOf(await this.contents(app, version, db)));
+    return asked;
   }
 
   /** What a version of an app asks for that none of the others does, of all that somebody grants. Throws API_VERSION_NOT_FOUND. */

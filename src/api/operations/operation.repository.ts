@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Prisma } from '#platform/prisma/generated/client.js';
 import { type Db, notify, PrismaService } from '#platform/prisma/prisma.service.js';
+import type { Held } from '../channels/gate.js';
 import { operationTopic } from '../topics.js';
 import type { OperationFailure, OperationKind, OperationState, OperationStep, OperationTarget, RolloutFacts } from './operation.js';
 
@@ -35,7 +36,7 @@ export interface OperationRecord {
   createdAt: Date;
   endedAt: Date | null;
   collectionId: string | null;
-  rollout: (RolloutFacts & { pausedFor: string | null }) | null;
+  rollout: (RolloutFacts & { pausedFor: string | null; held: Held | null }) | null;
   /** When the collection that it is began and ended, and what it has done. */
   collection: { startedAt: string; endedAt: string | null; report: Record<string, unknown> | null } | null;
 }
@@ -68,7 +69,7 @@ const SELECT = Prisma.sql`
     CASE WHEN r.id IS NOT NULL THEN jsonb_build_object('rollout', r.id, 'state', r.state, 'phase', r.phase, 'generation', r.generation,
       'steps', COALESCE(r.steps, '[]'::jsonb), 'failure', r.failure, 'asked', r.asks IS NOT NULL, 'decidedAt', to_char(r.decided_at AT TIME ZONE 'UTC', ${'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'}),
       'createdAt', to_char(r.created_at AT TIME ZONE 'UTC', ${'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'}), 'endedAt', to_char(r.ended_at AT TIME ZONE 'UTC', ${'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'}),
-      'pausedFor', r.progress->'reason') END AS rollout,
+      'pausedFor', r.progress->'reason', 'held', r.held) END AS rollout,
     CASE WHEN k.id IS NOT NULL THEN jsonb_build_object('startedAt', to_char(k.started_at AT TIME ZONE 'UTC', ${'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'}),
       'endedAt', to_char(k.ended_at AT TIME ZONE 'UTC', ${'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'}), 'report', k.report::jsonb) END AS collection
   FROM operation o LEFT JOIN rollout r ON r.id = o.rollout_id LEFT JOIN collection k ON k.id = o.collection_id`;

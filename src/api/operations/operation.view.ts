@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { ERRORS, type ErrorCode, type Problem, toProblem, WhorlError } from '#contract/errors.js';
+import { describeHeld } from '../channels/gate.js';
 import { type OperationFailure, type OperationStep, stepsOfRollout } from './operation.js';
 import type { OperationRecord } from './operation.repository.js';
 import type { OperationView } from './operation.schema.js';
@@ -12,7 +13,7 @@ export function toView(operation: OperationRecord): OperationView {
   const view = {
     id: Number(id), kind, target, state,
     steps: stepsOf(operation),
-    waitsFor: rollout?.state === 'paused' ? (rollout.phase === 'awaiting-approval' ? 'somebody must agree to what the version asks for' : rollout.pausedFor) : null,
+    waitsFor: waitsFor(operation),
     rollout: rollout?.rollout ?? null, collection: collectionId,
     result: state === 'succeeded' ? resultOf(operation) : null,
     error: failure && state !== 'succeeded' ? toOperationProblem(failure) : null,
@@ -20,6 +21,12 @@ export function toView(operation: OperationRecord): OperationView {
     causedBy, createdAt: createdAt.toISOString(), endedAt: endedAt?.toISOString() ?? null,
   };
   return { ...view, revision: createHash('sha256').update(JSON.stringify(view)).digest('base64url').slice(0, REVISION_CHARS) };
+}
+
+function waitsFor({ rollout }: OperationRecord): string | null {
+  if (rollout?.state !== 'paused') return null;
+  if (rollout.phase === 'awaiting-approval') return 'somebody must agree to what the version asks for';
+  return rollout.held ? describeHeld(rollout.held) : rollout.pausedFor;
 }
 
 function stepsOf({ rollout, collection, steps }: OperationRecord): OperationStep[] {

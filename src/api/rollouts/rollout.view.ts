@@ -31,6 +31,6 @@ function pausedFor({ phase, progress, held }: RolloutRecord): string {
 }
 
 /** As it is written behind the @. */
-function pauseOf({ percent, pause }: { percent: number; pause: ReturnType<typeof stepsOf>[number]['pause'] }): string {
+export function pauseOf({ percent, pause }: { percent: number; pause: ReturnType<typeof stepsOf>[number]['pause'] }): string {
   return formatStrategy({ kind: 'steps', steps: [{ percent, pause }] }).split('@')[1]!;
 }

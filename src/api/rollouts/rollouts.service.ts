@@ -12,6 +12,8 @@ import { RequirementsService } from '../runtime-config/requirements.service.js';
 import { appTopic } from '../topics.js';
 import { AdvanceService } from './advance.service.js';
 import { stepsOf } from './analysis/steps.js';
+import type { RolloutPlan } from './plan.schema.js';
+import { PlanService } from './plan.service.js';
 import type { Failure } from './rollout-state.js';
 import { RolloutRepository, type RolloutRecord } from './rollout.repository.js';
 import type { RolloutView } from './rollout.schema.js';
@@ -60,6 +62,7 @@ export class RolloutsService {
     private readonly stepper: StepperService,
     private readonly settings: SettingsService,
     private readonly valuesBack: ValuesBackService,
+    private readonly plans: PlanService,
     private readonly apps: AppsService,
     private readonly requirements: RequirementsService,
     private readonly policies: PoliciesService,
@@ -120,11 +123,7 @@ export class RolloutsService {
 
   /** Serves an earlier version again. Throws API_NOTHING_TO_ROLL_BACK_TO and what `rollOut` throws. */
   async rollBack(name: string, { to, keepVariables }: { to?: number | undefined; keepVariables?: boolean | undefined }, call: RolloutCall): Promise<RolloutView> {
-    return this.run(name, call, 'rollback', async (db, app) => {
-      const version = to ?? (await this.servedBefore(db, app)) ?? app.channel.previousVersion;
-      if (version === null) throw new WhorlError('API_NOTHING_TO_ROLL_BACK_TO', `${name}${suffixOf(app)} has served no other version before${app.channel.serve[0] ? ` version ${app.channel.serve[0].version}` : ''}`);
-      return version;
-    }, keepVariables === undefined ? {} : { keepVariables });
+    return this.run(name, call, 'rollback', (db, app) => this.wayBack(db, app, to), keepVariables === undefined ? {} : { keepVariables });
   }
 
   /**
@@ -142,6 +141,27 @@ export class RolloutsService {
     await this.stepper.change(db, rollout, { forced, held: null, ...(isHeld && { state: rollout.progress?.state ?? 'progressing' }) });
     if (!(await this.advance.advance(db, app.channel, [rollout]))) await this.repository.announce(db, app.id);
     return rollout;
+  }
+
+  /** What `rollBack` would do, or `rollOut` (to a version); nothing is stored. Throws as they do. */
+  plan(name: string, { to, keepVariables, cause }: { to?: number | undefined; keepVariables?: boolean | undefined; cause: 'rollout' | 'rollback' }, call: RolloutCall, said: RolloutSettings = {}): Promise<RolloutPlan> {
+    const { channel, ifMatch, causedBy, onFreeze, force } = call;
+    const settings = keepVariables === undefined ? said : { ...said, keepVariables };
+    return this.plans.of(this.apps.change(name, { channel, ifMatch }, async (db, app) => {
+      const { serve: serving } = app.channel;
+      const version = cause === 'rollback' ? await this.wayBack(db, app, to) : to!;
+      const keeps = await this.settings.keepVariables(db, app, settings);
+      const back = cause === 'rollback' ? { values: keeps ? undefined : await this.valuesBack.of(db, app.channel, version) } : undefined;
+      const rollout = await this.start(db, app, version, { cause, causedBy, settings, onFreeze, force });
+      return this.plans.made(db, { app, serving, version, isNew: false, rollout, isStored: false, ...(back && { back }), warnings: [] });
+    }));
+  }
+
+  /** Where a rollback leads. Throws API_NOTHING_TO_ROLL_BACK_TO. */
+  private async wayBack(db: Db, app: AppRecord, to: number | undefined): Promise<number> {
+    const version = to ?? (await this.servedBefore(db, app)) ?? app.channel.previousVersion;
+    if (version === null) throw new WhorlError('API_NOTHING_TO_ROLL_BACK_TO', `${app.name}${suffixOf(app)} has served no other version before${app.channel.serve[0] ? ` version ${app.channel.serve[0].version}` : ''}`);
+    return version;
   }
 
   /** While a version has a share of the requests, the way back leads to the other one. */

@@ -1,5 +1,6 @@
 import { Controller, Delete, Get, Patch, Post, Req, Res } from '@nestjs/common';
 import type { Response } from 'express';
+import { z } from 'zod';
 import type { ErrorCode } from '#contract/errors.js';
 import { BUNDLE_ERRORS } from '#contract/errors/bundle.js';
 import { REGISTRY_ERRORS } from '#contract/errors/registry.js';
@@ -8,8 +9,9 @@ import { Endpoint, Input } from '#platform/http/endpoint.decorator.js';
 import { endpoint, type InputOf } from '#platform/http/endpoint.js';
 import { openUpload } from '#platform/http/upload.js';
 import { AppParams } from '../apps/app.schema.js';
+import { RolloutPlan } from '../rollouts/plan.schema.js';
 import { answerPush, pushCallOf } from '../versions/push-call.js';
-import { PushQuery, PushView } from '../versions/version.schema.js';
+import { type PushAnswer, PushQuery, PushView } from '../versions/version.schema.js';
 import { AppendQuery, FileParams, FileView, UploadParams, UploadRequest, UploadView } from './upload.schema.js';
 import { UploadsService } from './uploads.service.js';
 
@@ -71,13 +73,14 @@ const FinishUpload = endpoint({
   params: UploadParams,
   query: PushQuery,
   idempotent: true,
+  conditional: true,
   respondsAsync: true,
   responses: {
     201: { description: 'A new version.', body: PushView },
-    200: { description: 'These files are a version already.', body: PushView },
+    200: { description: 'These files are a version already. With `plan`: what the push would change.', body: z.union([PushView, RolloutPlan]) },
     202: { description: 'With `Prefer: respond-async`: the version is stored, and its rollout goes on as the operation that Location names.', body: PushView },
   },
-  errors: ['API_CHANNEL_NOT_FOUND', 'API_CHANNEL_LOCKED', 'API_CHANNEL_FROZEN', 'API_CHANNEL_PINNED', 'API_UPLOAD_NOT_FOUND', 'API_UPLOAD_INCOMPLETE', 'API_VARIABLE_REQUIRED', 'API_STORE_LABEL_UNKNOWN', ...REFUSALS],
+  errors: ['API_SOURCE_OLDER', 'API_CHANNEL_NOT_FOUND', 'API_CHANNEL_LOCKED', 'API_CHANNEL_FROZEN', 'API_CHANNEL_PINNED', 'API_UPLOAD_NOT_FOUND', 'API_UPLOAD_INCOMPLETE', 'API_VARIABLE_REQUIRED', 'API_STORE_LABEL_UNKNOWN', ...REFUSALS],
 });
 
 @Controller('v1/apps/:app/uploads')
@@ -118,9 +121,9 @@ export class UploadsController {
 
   @Post(':upload/finish')
   @Endpoint(FinishUpload)
-  async finish(@Input() { params, query }: InputOf<typeof FinishUpload>, @Req() request: ApiRequest, @Res({ passthrough: true }) response: Response): Promise<PushView> {
+  async finish(@Input() { params, query, ifMatch }: InputOf<typeof FinishUpload>, @Req() request: ApiRequest, @Res({ passthrough: true }) response: Response): Promise<PushAnswer['view']> {
     const gone = new AbortController();
     response.on('close', () => response.writableFinished || gone.abort());
-    return answerPush(request, response, await this.uploads.finish(params.app, params.upload, { ...pushCallOf(request, response, query), signal: gone.signal }));
+    return answerPush(request, response, await this.uploads.finish(params.app, params.upload, { ...pushCallOf(request, response, { query, ifMatch }), signal: gone.signal }));
   }
 }

@@ -5,7 +5,7 @@ import type { AppName, Digest } from '#contract/ids.js';
 import { eachAtOnce } from '#platform/each-at-once.js';
 import type { Upload } from '#platform/http/upload.js';
 import { HoldingsService } from '../collection/holdings.service.js';
-import type { PushView } from '../versions/version.schema.js';
+import type { PushAnswer } from '../versions/version.schema.js';
 import { type VersionCall, VersionsService } from '../versions/versions.service.js';
 import { eachOnce, type UploadRecord, UploadRepository } from './upload.repository.js';
 import type { FileView, UploadRequest, UploadView } from './upload.schema.js';
@@ -73,7 +73,7 @@ export class UploadsService {
   }
 
   /** Makes a version of it, as a push of a bundle does. Throws API_UPLOAD_NOT_FOUND, API_UPLOAD_INCOMPLETE and what a push throws. */
-  async finish(app: string, id: string, { signal, ...call }: FinishCall): Promise<{ created: boolean; view: PushView }> {
+  async finish(app: string, id: string, { signal, ...call }: FinishCall): Promise<PushAnswer> {
     const upload = await this.find(app, id);
     const missing = await this.missing(upload);
     if (missing.length > 0) {

@@ -6,6 +6,7 @@ import type { IngestedBundle, IngestedImage } from '#contract/registry.js';
 import { Prisma } from '#platform/prisma/generated/client.js';
 import { type Db, PrismaService } from '#platform/prisma/prisma.service.js';
 import type { AppRecord } from '../apps/app.js';
+import { Source } from './source.js';
 import { VersionBuildRepository } from './version-build.repository.js';
 
 export interface VersionRecord {
@@ -22,6 +23,8 @@ export interface VersionRecord {
   channels: string[];
   pinned: boolean;
   collected: boolean;
+  /** null: nobody said where it comes from. */
+  source: Source | null;
 }
 
 export interface VersionDetails extends VersionRecord {
@@ -45,6 +48,7 @@ interface VersionRow {
   channels: string[];
   pinned: boolean;
   collected: boolean;
+  source: unknown;
 }
 
 interface DetailsRow extends VersionRow {
@@ -54,7 +58,7 @@ interface DetailsRow extends VersionRow {
 }
 
 const SUMMARY = Prisma.sql`
-  v.number, v.digest, v.bytes, v.image_reference, v.image_digest, v.pushed_by, v.created_at, v.failure,
+  v.number, v.digest, v.bytes, v.image_reference, v.image_digest, v.pushed_by, v.created_at, v.failure, v.source,
   v.pinned_at IS NOT NULL AS pinned, v.collected_at IS NOT NULL AS collected,
   ARRAY(SELECT c.name FROM channel c, jsonb_array_elements(c.serve) s
     WHERE c.app_id = v.app_id AND c.deleted_at IS NULL AND (s->>'version')::int = v.number AND (s->>'percent')::numeric > 0 ORDER BY c.name) AS channels,
@@ -92,6 +96,21 @@ export class VersionRepository {
       select: { number: true },
     });
     return number;
+  }
+
+  /** Where a version was pushed from last. */
+  async setSource(db: Db, appId: string, number: number, source: Source): Promise<void> {
+    await db.version.update({ where: { appId_number: { appId, number } }, data: { source }, select: { number: true } });
+  }
+
+  /** Where versions come from that a channel serves, or is going to. */
+  async sourcesOf(db: Db, channelId: string): Promise<{ number: number; source: Source }[]> {
+    const rows = await db.$queryRaw<{ number: number; source: unknown }[]>`
+      SELECT v.number, v.source FROM channel c JOIN version v ON v.app_id = c.app_id
+      WHERE c.id = ${channelId}::uuid AND v.source IS NOT NULL AND (
+        EXISTS (SELECT FROM jsonb_array_elements(c.serve) s WHERE (s->>'version')::int = v.number)
+        OR EXISTS (SELECT FROM rollout r WHERE r.channel_id = c.id AND r.ended_at IS NULL AND r.version = v.number))`;
+    return rows.map(({ number, source }) => ({ number, source: Source.parse(source) }));
   }
 
   /** What is known of the image of a version by now. */
@@ -132,5 +151,6 @@ function toRecord(row: VersionRow): VersionRecord {
     channels: row.channels,
     pinned: row.pinned,
     collected: row.collected,
+    source: Source.nullable().parse(row.source),
   };
 }

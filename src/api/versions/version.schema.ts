@@ -7,7 +7,12 @@ import { AppName, BlobDigest, ChannelName, Digest, VersionNumber } from '#contra
 import { AppParams } from '../apps/app.schema.js';
 import { Capability } from '../diff/capability.schema.js';
 import { MAX_WAIT_S, StartQuery } from '../rollouts/rollout.schema.js';
+import { PlanFlag, type RolloutPlan } from '../rollouts/plan.schema.js';
 import { PushStrategy } from '../rollouts/settings.js';
+import { Source, SourceQuery } from './source.js';
+
+/** What a push answers: with `plan` what it would change. */
+export type PushAnswer = { created: boolean; view: PushView | RolloutPlan };
 
 /** The `.tar.gz` types that curl users and tools send. */
 export const BUNDLE_TYPES = ['application/gzip', 'application/x-gzip', 'application/octet-stream'] as const;
@@ -15,6 +20,8 @@ export const BUNDLE_TYPES = ['application/gzip', 'application/x-gzip', 'applicat
 export const VersionParams = AppParams.extend({ version: z.coerce.number().pipe(VersionNumber).describe('Number of the version.') });
 
 export const PushQuery = StartQuery.extend({
+  ...SourceQuery.shape,
+  plan: PlanFlag,
   channel: ChannelName.optional().describe('The channel that the version is rolled out in; without it `production`, where a rule of that does not say otherwise. Other channels follow their rules, but for `rollout=none`.'),
   rollout: PushStrategy.optional(),
   wait: z.coerce.number().int().min(0).max(MAX_WAIT_S).default(0).describe('Seconds to wait until the version serves or has failed.'),
@@ -59,6 +66,7 @@ export const VersionSummary = z.object({
     .nullable()
     .describe('The image that it was made of; null: a bundle.'),
   channels: z.array(ChannelName).describe('Those that serve it.'),
+  source: Source.nullable().describe('What it was made of, as it was pushed last; null: nobody said.'),
   pinned: z.boolean().describe('It is kept whatever the policy says.'),
   pushedBy: z.string().describe('Name of the token.'),
   createdAt: z.iso.datetime(),

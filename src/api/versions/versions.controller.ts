@@ -1,5 +1,6 @@
 import { Controller, Get, Inject, Post, Req, Res } from '@nestjs/common';
 import type { Response } from 'express';
+import { z } from 'zod';
 import { BUNDLE_ERRORS } from '#contract/errors/bundle.js';
 import { REGISTRY_ERRORS } from '#contract/errors/registry.js';
 import type { ErrorCode } from '#contract/errors.js';
@@ -12,8 +13,9 @@ import { openUpload } from '#platform/http/upload.js';
 import { Lifetime } from '#platform/lifetime.js';
 import { CONTROL_CONFIG } from '#platform/platform.module.js';
 import { AppParams } from '../apps/app.schema.js';
+import { RolloutPlan } from '../rollouts/plan.schema.js';
 import { answerPush, pushCallOf } from './push-call.js';
-import { BUNDLE_TYPES, ImagePush, PushQuery, PushView, VersionParams, VersionSummary, VersionView } from './version.schema.js';
+import { BUNDLE_TYPES, ImagePush, type PushAnswer, PushQuery, PushView, VersionParams, VersionSummary, VersionView } from './version.schema.js';
 import { VersionsService } from './versions.service.js';
 
 /** Whatever the registry refuses a bundle for. */
@@ -30,13 +32,14 @@ const PushVersion = endpoint({
   streamedBody: { contentTypes: BUNDLE_TYPES, description: 'The bundle, or JSON that names an image.' },
   body: ImagePush,
   idempotent: true,
+  conditional: true,
   respondsAsync: true,
   responses: {
     201: { description: 'A new version.', body: PushView },
-    200: { description: 'These bytes, or this image, are a version already.', body: PushView },
+    200: { description: 'These bytes, or this image, are a version already. With `plan`: what the push would change.', body: z.union([PushView, RolloutPlan]) },
     202: { description: 'With `Prefer: respond-async`: the version is stored, and its rollout goes on as the operation that Location names.', body: PushView },
   },
-  errors: ['API_CHANNEL_NOT_FOUND', 'API_CHANNEL_LOCKED', 'API_CHANNEL_FROZEN', 'API_CHANNEL_PINNED', 'API_MEDIA_TYPE_UNSUPPORTED', 'API_REQUEST_ABORTED', 'API_VARIABLE_REQUIRED', 'API_STORE_LABEL_UNKNOWN', ...REFUSALS],
+  errors: ['API_SOURCE_OLDER', 'API_CHANNEL_NOT_FOUND', 'API_CHANNEL_LOCKED', 'API_CHANNEL_FROZEN', 'API_CHANNEL_PINNED', 'API_MEDIA_TYPE_UNSUPPORTED', 'API_REQUEST_ABORTED', 'API_VARIABLE_REQUIRED', 'API_STORE_LABEL_UNKNOWN', ...REFUSALS],
 });
 
 const ListVersions = endpoint({
@@ -67,13 +70,13 @@ export class VersionsController {
 
   @Post()
   @Endpoint(PushVersion)
-  async push(@Input() { params, query, body }: InputOf<typeof PushVersion>, @Req() request: ApiRequest, @Res({ passthrough: true }) response: Response): Promise<PushView> {
-    const call = pushCallOf(request, response, query);
+  async push(@Input() { params, query, body, ifMatch }: InputOf<typeof PushVersion>, @Req() request: ApiRequest, @Res({ passthrough: true }) response: Response): Promise<PushAnswer['view']> {
+    const call = pushCallOf(request, response, { query, ifMatch });
     const pushed = body
       ? await this.versions.pushImage(params.app, { ...call, ...body, hosts: this.hostsOf(request), signal: this.lifetime.signal })
       : await this.versions.push(params.app, { ...call, ...openUpload(request, response, BUNDLE_TYPES), declaredBytes: Number(request.get('content-length') ?? 0) });
     // A repeated request that names an image is known by its body.
-    if (!body) request.bodyDigest = pushed.view.digest;
+    if (!body && 'digest' in pushed.view) request.bodyDigest = pushed.view.digest;
     return answerPush(request, response, pushed);
   }
 

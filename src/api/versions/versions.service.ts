@@ -11,6 +11,8 @@ import { AppsService } from '../apps/apps.service.js';
 import { RulesService } from '../channels/rules.service.js';
 import { HoldingsService } from '../collection/holdings.service.js';
 import { FleetService } from '../nodes/fleet.service.js';
+import type { RolloutPlan } from '../rollouts/plan.schema.js';
+import { PlanService } from '../rollouts/plan.service.js';
 import { RolloutsService } from '../rollouts/rollouts.service.js';
 import { settingsOfManifest } from '../rollouts/settings.js';
 import { VariablesService } from '../variables/variables.service.js';
@@ -19,12 +21,15 @@ import { StoresService } from '../stores/stores.service.js';
 import { GrantsService } from '../runtime-config/grants.service.js';
 import { fileWarnings } from './file-warnings.js';
 import { limitWarnings } from './limits-given.js';
+import { describeSource, isOlder, type SourceQuery, toSource } from './source.js';
 import { versionState } from './version-state.js';
 import { type VersionRecord, VersionRepository } from './version.repository.js';
-import type { PushQuery, PushView, VersionSummary, VersionView } from './version.schema.js';
+import type { PushAnswer, PushQuery, VersionSummary, VersionView } from './version.schema.js';
 
 export interface VersionCall extends PushQuery {
   pushedBy: string;
+  /** Entity tags, one of which must be the app's. */
+  ifMatch?: string[] | undefined;
   /** Of the idempotency key: see `RolloutCall`. */
   requestId?: string | undefined;
 }
@@ -45,7 +50,7 @@ export interface ImageCall extends VersionCall {
 }
 
 /** Of what was pushed and how. */
-type MakeCall = Pick<VersionCall, 'pushedBy'> & Partial<Pick<VersionCall, 'rollout' | 'onFreeze' | 'force' | 'requestId'>> & { channel?: string | undefined };
+type MakeCall = Pick<VersionCall, 'pushedBy'> & Partial<Pick<VersionCall, 'rollout' | 'onFreeze' | 'force' | 'requestId'> & SourceQuery> & { channel?: string | undefined };
 
 /** What was made of something that was pushed. */
 export interface MadeVersion {
@@ -69,6 +74,7 @@ export class VersionsService {
     private readonly stores: StoresService,
     private readonly grants: GrantsService,
     private readonly holdings: HoldingsService,
+    private readonly plans: PlanService,
     private readonly rules: RulesService,
   ) {}
 
@@ -77,23 +83,24 @@ export class VersionsService {
    * false for bytes that are a version already. Throws what the registry refuses, API_VARIABLE_REQUIRED, API_STORE_LABEL_UNKNOWN and API_REQUEST_ABORTED: then
    * nothing of it is visible, a new app neither. REGISTRY_SIGNATURE_MISSING comes before the bytes, REGISTRY_QUOTA_EXCEEDED where their number is known.
    */
-  async push(name: string, call: PushCall): Promise<{ created: boolean; view: PushView }> {
+  async push(name: string, call: PushCall): Promise<PushAnswer> {
     await this.registry.checkUnsigned(name);
     await this.holdings.requireBytesFree(call.declaredBytes);
     return this.keep(name, await this.ingest(call), call);
   }
 
   /** The same for an image; what its tag means is looked up now. */
-  async pushImage(name: string, { image, hosts, signal, ...call }: ImageCall): Promise<{ created: boolean; view: PushView }> {
+  async pushImage(name: string, { image, hosts, signal, ...call }: ImageCall): Promise<PushAnswer> {
     const held = (digests: readonly Digest[]): Promise<ReadonlySet<string>> => this.holdings.held(digests);
     return this.keep(name, await this.registry.ingestImage(image, { app: name, hosts, held }, signal), call);
   }
 
   /** Makes a version of what the registry took in, as `push` does. */
-  async keep(name: string, bundle: IngestedBundle | IngestedImage, call: VersionCall): Promise<{ created: boolean; view: PushView }> {
+  async keep(name: string, bundle: IngestedBundle | IngestedImage, call: VersionCall): Promise<PushAnswer> {
     const unsigned = 'image' in bundle ? reasonOf(bundle.image.trust) : await this.registry.checkUnsigned(name);
     await this.holdings.requireRoom(bundle.app);
-    const { app, number, created, rollout } = await this.apps.change(name, { channel: call.channel, create: true }, async (db, locked) => ({ app: locked, ...(await this.make(db, locked, bundle, call)) }));
+    if (call.plan) return { created: false, view: await this.plan(name, bundle, call, [...(unsigned === undefined ? [] : [unsigned]), ...(bundle.warnings ?? [])]) };
+    const { app, number, created, rollout } = await this.apps.change(name, { channel: call.channel, ifMatch: call.ifMatch, create: true }, async (db, locked) => ({ app: locked, ...(await this.make(db, locked, bundle, call)) }));
     const waited = rollout && (await this.rollouts.wait(app, rollout, call.wait));
     const { app: appName, version, digest, state, reason } = await this.summary(name, number);
     const [limits, nodes, grant] = await Promise.all([this.fleet.limits(), this.fleet.live(), this.grants.ofApp(app)]);
@@ -116,6 +123,7 @@ export class VersionsService {
     // Somebody may have signed it since.
     if (known !== undefined && 'image' in bundle) await this.repository.setTrust(db, locked.id, known, bundle.image.trust);
     if (known === undefined) await this.variables.sealDeclared(db, locked, bundle.app.variables);
+    await this.noteSource(db, locked, number, call);
     await this.holdings.note(db, locked, number, bundle.app);
     await this.stores.noteDefaults(db, locked, [number]);
     const before = await this.rollouts.begunBy(db, call.requestId);
@@ -136,6 +144,28 @@ export class VersionsService {
     if (!found) throw new WhorlError('API_VERSION_NOT_FOUND', `${name} has no version ${number}`);
     const [builds, maxima] = await Promise.all([this.repository.builds.list(app.id, number), this.fleet.limits()]);
     return { ...toSummary(app, found), ...toBuildViews(found, builds, { engine: this.registry.engine, maxima }), trust: found.trust, url: this.apps.urlOf(name) };
+  }
+
+  /** What a push would change; the bytes that it took in stay until the collector takes them, nothing else does. */
+  private plan(name: string, bundle: IngestedBundle | IngestedImage, call: VersionCall, warnings: string[]): Promise<RolloutPlan> {
+    return this.plans.of(this.apps.change(name, { channel: call.channel, ifMatch: call.ifMatch, create: true }, async (db, app) => {
+      const { serve: serving } = app.channel;
+      const { number: version, created: isNew, rollout } = await this.make(db, app, bundle, { ...call, requestId: undefined });
+      return this.plans.made(db, { app, serving, version, isNew, rollout, isStored: call.rollout === 'none', warnings });
+    }));
+  }
+
+  /** Keeps where a version comes from. Throws API_SOURCE_OLDER when it would replace something newer in the channel, unless it is forced to. */
+  private async noteSource(db: Db, { id: appId, name, channel }: AppRecord, number: number, call: MakeCall): Promise<void> {
+    const source = toSource(call);
+    if (!source) return;
+    const there = await this.repository.sourcesOf(db, channel.id);
+    const newer = there.find((each) => each.number !== number && isOlder(source, each.source));
+    if (newer && call.rollout !== 'none' && !call.force) {
+      throw new WhorlError('API_SOURCE_OLDER', `${describeSource(source)} is older than ${describeSource(newer.source)}, which is version ${newer.number} of ${name} in the channel ${channel.channel}`);
+    }
+    const own = there.find((each) => each.number === number);
+    if (!own || call.force || !isOlder(source, own.source)) await this.repository.setSource(db, appId, number, source);
   }
 
   /** Where the call says, or by the rule of the channel where the call says nothing; and in other channels by their rules. */
@@ -180,6 +210,7 @@ function toSummary(app: AppRecord, row: VersionRecord): VersionSummary {
     bytes: row.bytes,
     image: row.image,
     channels: row.channels as VersionSummary['channels'],
+    source: row.source,
     pinned: row.pinned,
     state,
     ...(state === 'failed' && row.failure && { reason: row.failure }),

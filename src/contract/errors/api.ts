@@ -83,6 +83,8 @@ export const API_ERRORS = {
   API_PUSH_SUPERSEDED: { status: 409, title: 'The pushed tag is not deployed', fault: 'user', hint: 'The message says what went before it. POST /v1/apps/{app}/versions with {"image": "…"} deploys it all the same.' },
   API_SWITCH_TIMEOUT: { status: 504, title: 'The nodes did not confirm the change in time', fault: 'system', hint: 'The change is stored and the nodes will take it; look at those that the message names.' },
 
+  API_SOURCE_OLDER: { status: 409, title: 'A newer source is served already', fault: 'user', hint: 'Push the newest commit. To go back, roll back (POST /v1/apps/{app}/rollback), or push with force=true.' },
+
   API_OPERATION_NOT_FOUND: { status: 404, title: 'No such operation', fault: 'user', hint: 'GET /v1/operations lists the operations.' },
   API_OPERATION_ENDED: { status: 409, title: 'The operation has ended', fault: 'user', hint: 'GET /v1/operations/{operation} has what came of it; POST /v1/apps/{app}/rollback takes back what a deploy or rollout has done.' },
   API_OPERATION_NOT_CANCELLABLE: { status: 409, title: 'The operation cannot be cancelled', fault: 'user', hint: 'Wait for its end: GET /v1/operations/{operation}?wait=60.' },

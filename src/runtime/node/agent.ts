@@ -108,7 +108,7 @@ export class Agent {
       log,
     });
     this.samples = new SampleReporter(this.incarnation, (report, signal) => client.sendSamples(report, signal), log);
-    this.metrics = config.WHORL_METRICS_LISTEN === undefined ? null : new NodeMetrics({ lanes: () => this.supervisor.lanes(), apps: () => this.holders.size });
+    this.metrics = config.WHORL_METRICS_LISTEN === undefined ? null : new NodeMetrics({ lanes: () => this.supervisor.lanes(), apps: () => this.holders.size, gateway: () => this.gateway });
     this.supervisor = new Supervisor({
       runners: options.runners,
       incarnation: this.incarnation,

@@ -1,4 +1,5 @@
 import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
+import type { GatewayCounts, GatewayGauges } from '#runtime/gateway/gateway-protocol.js';
 import { addUsage, emptySum, toSourceKey, type UsageSum } from '#runtime/meter/usage-tally.js';
 import type { LaneKind, RunnerLoad } from './runner-protocol.js';
 
@@ -30,6 +31,31 @@ const LOAD_GAUGES: readonly [name: string, help: string, of: (load: RunnerLoad) 
   ['whorl_runners_resident_bytes', 'Resident memory of runners.', (load) => load.residentBytes],
 ];
 
+type GatewayCount = [name: string, help: string, of: (counts: GatewayCounts) => number];
+
+const GATEWAY_COUNTS: readonly GatewayCount[] = [
+  ['whorl_gateway_handed_over_total', 'Requests that another node answered.', (counts) => counts.handedOver],
+  ['whorl_gateway_taken_total', 'Requests of other nodes.', (counts) => counts.taken],
+  ['whorl_gateway_retries_total', 'Tries at another node after one that failed or did not have the channel.', (counts) => counts.retried],
+  ['whorl_gateway_misdirected_total', 'Nodes that did not have a channel as the route table says.', (counts) => counts.misdirected],
+  ['whorl_gateway_waits_total', 'Requests that waited for a channel that was on no node.', (counts) => counts.waited],
+  ['whorl_gateway_errors_total', 'Requests that the gateway itself answered with an error.', (counts) => counts.failed],
+  ['whorl_gateway_refused_peers_total', 'Connections of other gateways that were not believed.', (counts) => counts.refusedPeers],
+];
+
+const GATEWAY_GAUGES: readonly [name: string, help: string, of: (gauges: GatewayGauges) => number][] = [
+  ['whorl_gateway_requests', 'Requests under way in the gateway.', (gauges) => gauges.underWay],
+  ['whorl_gateway_waiting_requests', 'Of those, the ones that wait for a channel.', (gauges) => gauges.waiting],
+  ['whorl_gateway_routes', 'Channels in the route table.', (gauges) => gauges.routes],
+  ['whorl_gateway_connections', 'Open connections of other gateways.', (gauges) => gauges.connections],
+];
+
+/** What the gateway last said; absent: there is none, or it has said nothing yet. */
+export interface GatewayState {
+  counts: GatewayCounts | undefined;
+  gauges: GatewayGauges | undefined;
+}
+
 /**
  * What a node says of itself to Prometheus. Components without traffic have no series; of those with traffic the ones that had none for
  * longest give way when there are too many. One that comes back begins at 0, which `rate()` takes for a restart.
@@ -41,7 +67,7 @@ export class NodeMetrics {
   private readonly deaths: Counter<'lane'>;
   private dropped = 0;
 
-  constructor(private readonly node: { lanes(): readonly LaneState[]; apps(): number }, private readonly maxSources = MAX_SOURCES) {
+  constructor(private readonly node: { lanes(): readonly LaneState[]; apps(): number; gateway?(): GatewayState | null }, private readonly maxSources = MAX_SOURCES) {
     const registers = [this.registry];
     collectDefaultMetrics({ register: this.registry });
     for (const [name, help, of] of SOURCE_COUNTS) this.sourceCounter(name, help, of);
@@ -51,6 +77,8 @@ export class NodeMetrics {
     this.laneGauge('whorl_runners', 'Runners that accept requests.', ({ loads }) => loads.length);
     for (const [name, help, of] of LOAD_GAUGES) this.laneGauge(name, help, ({ loads }) => loads.reduce((sum, load) => sum + (load ? of(load) : 0), 0));
     this.plainGauge('whorl_apps', 'Channels of apps that the node holds.', () => this.node.apps());
+    for (const [name, help, of] of GATEWAY_COUNTS) this.gatewayCounter(name, help, of);
+    for (const [name, help, of] of GATEWAY_GAUGES) this.gatewayGauge(name, help, of);
     this.plainGauge('whorl_metrics_sources_dropped', 'Components whose series gave way to others since the start.', () => this.dropped);
   }
 
@@ -111,6 +139,31 @@ export class NodeMetrics {
       name, help, labelNames: ['lane'], registers: [this.registry],
       collect() {
         for (const state of node.lanes()) gauge.set({ lane: state.lane }, of(state));
+      },
+    });
+  }
+
+  /** Begins at 0 with each gateway, which `rate()` takes for a restart. */
+  private gatewayCounter(name: string, help: string, of: GatewayCount[2]): void {
+    const { node } = this;
+    const counter = new Counter({
+      name, help, registers: [this.registry],
+      collect() {
+        const counts = node.gateway?.()?.counts;
+        this.reset();
+        if (counts) this.inc(of(counts));
+      },
+    });
+    counter.inc(0);
+  }
+
+  private gatewayGauge(name: string, help: string, of: (gauges: GatewayGauges) => number): void {
+    const { node } = this;
+    const gauge: Gauge = new Gauge({
+      name, help, registers: [this.registry],
+      collect() {
+        const gauges = node.gateway?.()?.gauges;
+        if (gauges) gauge.set(of(gauges));
       },
     });
   }

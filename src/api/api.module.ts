@@ -65,6 +65,9 @@ import { OperationsController } from './operations/operations.controller.js';
 import { OperationsService } from './operations/operations.service.js';
 import { PoliciesController } from './policies/policies.controller.js';
 import { PoliciesService } from './policies/policies.service.js';
+import { PreviewRepository } from './previews/preview.repository.js';
+import { PreviewsController } from './previews/previews.controller.js';
+import { PreviewsService } from './previews/previews.service.js';
 import { PolicyRepository } from './policies/policy.repository.js';
 import { RetentionService } from './retention/retention.service.js';
 import { AdvanceService } from './rollouts/advance.service.js';
@@ -144,6 +147,7 @@ const CONTROLLERS = [
   AppsController,
   BrowseController,
   ChannelsController,
+  PreviewsController,
   CollectionsController,
   DeployOnPushController,
   DiffController,
@@ -176,6 +180,7 @@ const REPOSITORIES = [
   AppRepository,
   AuthorityRepository,
   ChannelRepository,
+  PreviewRepository,
   CollectionRepository,
   DeployOnPushRepository,
   DrainRepository,
@@ -221,6 +226,7 @@ const SERVICES = [
   AppsService,
   BrowseService,
   ChannelsService,
+  PreviewsService,
   GatesService,
   RulesService,
   CollectionsService,

@@ -14,6 +14,7 @@
  * - `routes`: `?after=<revision>&wait=<seconds>` answers which nodes have which hosts (contract/routes.ts), at once when it differs from what the
  *   node holds, else when it changes or the time is up
  * - `wanted`: somebody asked the node for a channel that is nowhere (contract/routes.ts)
+ * - `preview`: `?engines=<version>,…` answers what it takes to serve one version by itself, for a request that asks for it (contract/preview.ts)
  */
 export const NODE_ROUTES = {
   assignments: { method: 'GET', path: '/v1/nodes/:node/assignments' },
@@ -25,6 +26,7 @@ export const NODE_ROUTES = {
   storeAnswer: { method: 'POST', path: '/v1/nodes/:node/store-requests/:request' },
   routes: { method: 'GET', path: '/v1/nodes/:node/routes' },
   wanted: { method: 'POST', path: '/v1/nodes/:node/wanted' },
+  preview: { method: 'GET', path: '/v1/nodes/:node/previews/:app/:version' },
   blob: { method: 'GET', path: '/v1/blobs/:digest' },
 } as const;
 

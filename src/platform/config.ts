@@ -204,6 +204,8 @@ const node = {
   WHORL_RUNNER_INVOCATIONS: positive(1_024),
   /** An app without requests for so long is let go of by a runner; its next request loads it from disk. */
   WHORL_IDLE_AFTER_MS: positive(300_000),
+  /** A version that is served on its preview host is dropped, from disk too, after so long without a request. */
+  WHORL_PREVIEW_IDLE_MS: positive(900_000),
   /** Versions of apps that one runner has loaded, at most; the least recently used ones go. */
   WHORL_MAX_LOADED_VERSIONS: positive(500),
   /** Memory of one runner from which on it lets go of what was not used lately; without it an equal part of half the machine's. */

@@ -239,6 +239,26 @@ describe('channels', () => {
     });
   });
 
+  describe('that a node makes for one version', () => {
+    const preview = (app: string, version: number) =>
+      fixture.call<{ preview: Record<string, unknown> | null }>('GET', `/v1/nodes/node-1/previews/${app}/${version}?engines=3`, { token: fixture.nodeToken });
+
+    it('have the values of production, and the bytes of the version', async () => {
+      await push('views', 1);
+      await push('views', 2);
+      await call('PUT', 'views/variables?channel=production', { colour: 'red' });
+      expect(await preview('views', 1)).toMatchObject({ status: 200, body: { preview: { app: 'views', channel: 'v1', hosts: ['v1--views.localhost'], serve: [{ version: 1, percent: 100 }], versions: [{ version: 1 }], variables: { colour: 'red' } } } });
+      expect((await call('GET', 'views/versions/1')).body['previewUrl']).toBe('http://v1--views.localhost:3000/');
+    });
+
+    it('are not there without a version, an app, bytes, or a build for the node', async () => {
+      expect([await preview('views', 3), await preview('nothing', 1)].map(({ body }) => body.preview)).toEqual([null, null]);
+      await fixture.sql(`UPDATE version SET collected_at = now() WHERE number = 1 AND app_id = (SELECT id FROM app WHERE name = 'views')`);
+      expect((await preview('views', 1)).body.preview).toBeNull();
+      expect((await fixture.call('GET', '/v1/nodes/node-1/previews/views/2?engines=77', { token: fixture.nodeToken })).body).toEqual({ preview: null });
+    });
+  });
+
   describe('that are locked', () => {
     it('refuse rollouts and say who locked them and why; a rollback goes', async () => {
       await push('locked', 1);

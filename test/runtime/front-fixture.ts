@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { VersionArtifact } from '#contract/artifact.js';
 import type { LockedComponent, LockedHttpTrigger } from '#contract/bundle/locked-app.js';
+import { WhorlError } from '#contract/errors.js';
 import type { AppName, ChannelName, Digest, VersionNumber } from '#contract/ids.js';
 import { NO_RUNTIME_GRANT } from '#contract/runtime-grant.js';
 import type { JournalRecord, LogRecord, UsageRecord } from '#contract/journal.js';
@@ -131,6 +132,7 @@ export class TestFront {
         this.mended.push(version);
         this.onMend();
       },
+      openPreview: ({ app, version }) => Promise.reject(new WhorlError('NODE_PREVIEW_UNKNOWN', `${app} has no version ${version}`)),
       onUnloadable: (app, _channel, { version }, { code }) => this.unloadable.push(`${app} ${version} ${code}`),
     });
   }

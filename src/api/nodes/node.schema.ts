@@ -6,6 +6,8 @@ import { PageQuery } from '#platform/http/page.js';
 
 export const NodeParams = z.object({ node: NodeName.describe('Name of the node.') });
 
+export const EnginesQuery = z.string().regex(/^[0-9]{1,9}(,[0-9]{1,9}){0,7}$/).optional().describe('Versions of the engine whose plans the node can run, the preferred one first, with commas between them.');
+
 export const NodeState = z.enum(['live', 'cordoned', 'draining', 'drained', 'leaving', 'gone', 'lost', 'removed']);
 export type NodeState = z.infer<typeof NodeState>;
 

@@ -9,7 +9,7 @@ import { Endpoint, Input } from '#platform/http/endpoint.decorator.js';
 import { endpoint, type InputOf } from '#platform/http/endpoint.js';
 import { SchedulerService } from '../scheduler/scheduler.service.js';
 import { JournalService } from './journal.service.js';
-import { NodeParams } from './node.schema.js';
+import { EnginesQuery, NodeParams } from './node.schema.js';
 import { NodesService } from './nodes.service.js';
 
 const MAX_WAIT_S = 120;
@@ -21,7 +21,7 @@ const GetAssignments = endpoint({
   description: 'Answers at once when the state differs from `after`, else when it changes or the time is up.',
   query: z.object({
     after: z.string().optional().describe('The revision that the node holds.'),
-    engines: z.string().regex(/^[0-9]{1,9}(,[0-9]{1,9}){0,7}$/).optional().describe('Versions of the engine whose plans the node can run, the preferred one first, with commas between them.'),
+    engines: EnginesQuery,
     wait: z.coerce.number().int().min(0).max(MAX_WAIT_S).default(0).describe('Seconds to wait for a change.'),
   }),
   responses: { 200: { description: 'What the node should hold: of what it held at `after` only what has changed.', body: NodeAssignments } },

@@ -117,6 +117,7 @@ export const VersionView = VersionSummary.extend({
     }),
   ),
   builds: z.array(BuildView).describe('For each version of the engine that it was built for or is to be, the newest first.'),
+  previewUrl: z.string().nullable().describe('Where this version alone answers, as long as its bytes are there; null: with the number before it the name of the app is too long for a host.'),
   routes: z.array(z.object({ route: z.string().nullable().describe('null: private'), component: z.string().nullable() })),
   url: z.string(),
 });

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { z } from 'zod';
 import { WhorlError } from '#contract/errors.js';
+import { fitsHost, previewLane } from '#contract/hosts.js';
 import { type AppName, type Digest, VersionNumber } from '#contract/ids.js';
 import type { ImageTrust } from '#contract/image-trust.js';
 import { type IngestedBundle, type IngestedImage, Registry } from '#contract/registry.js';
@@ -143,7 +144,7 @@ export class VersionsService {
     const found = await this.repository.find(app.id, number);
     if (!found) throw new WhorlError('API_VERSION_NOT_FOUND', `${name} has no version ${number}`);
     const [builds, maxima] = await Promise.all([this.repository.builds.list(app.id, number), this.fleet.limits()]);
-    return { ...toSummary(app, found), ...toBuildViews(found, builds, { engine: this.registry.engine, maxima }), trust: found.trust, url: this.apps.urlOf(name) };
+    return { ...toSummary(app, found), ...toBuildViews(found, builds, { engine: this.registry.engine, maxima }), trust: found.trust, previewUrl: this.previewUrlOf(name, number), url: this.apps.urlOf(name) };
   }
 
   /** What a push would change; the bytes that it took in stay until the collector takes them, nothing else does. */
@@ -177,6 +178,11 @@ export class VersionsService {
       : await this.rules.followIn(db, locked, { number, by, requestId });
     await this.rules.follow(db, locked, { number, by }, locked.channel.id);
     return begun;
+  }
+
+  private previewUrlOf(name: string, number: number): string | null {
+    const lane = previewLane(number);
+    return fitsHost(name, lane) ? this.apps.urlOf(name, lane) : null;
   }
 
   private async ingest({ body, signal }: PushCall): Promise<IngestedBundle> {

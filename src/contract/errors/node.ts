@@ -22,5 +22,6 @@ export const NODE_ERRORS = {
   NODE_PREPARE_TIMEOUT: { status: 504, title: 'A version was not prepared in time', fault: 'system', hint: 'The node may be overloaded; roll out again.' },
   NODE_HOST_UNKNOWN: { status: 404, title: 'No app has this host', fault: 'user', hint: 'Apps answer at http://<app>.<domain>/; list them with GET /v1/apps.' },
   NODE_HOST_INVALID: { status: 400, title: 'Bad Host', fault: 'user', hint: 'Send exactly one valid Host header field.' },
+  NODE_PREVIEW_UNKNOWN: { status: 404, title: 'There is no such version to preview', fault: 'user', hint: 'GET /v1/apps/{app}/versions lists the versions; one whose bytes were collected is there again when it is pushed again.' },
   NODE_APP_NOT_READY: { status: 503, title: 'The app is not ready on this node', fault: 'system', hint: 'Retry shortly; the state of the app\'s versions says why it takes longer.' },
 } as const satisfies Record<string, ErrorEntry>;

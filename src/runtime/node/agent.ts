@@ -27,6 +27,7 @@ import { NodeMetrics } from './node-metrics.js';
 import { NodeSelf } from './node-self.js';
 import { checkPort } from './port-check.js';
 import type { ProviderEnvironment } from './provider-environment.js';
+import { Previews } from './previews.js';
 import { Reporter, type Said } from './reporter.js';
 import type { CommandFailure } from './runner-protocol.js';
 import { SampleReporter } from './sample-reporter.js';
@@ -85,6 +86,7 @@ export class Agent {
   private readonly stores: StoreRequests;
   private readonly runners: AppRunners;
   private readonly gateway: NodeGateway | null;
+  private readonly previews: Previews;
   private sweeper: NodeJS.Timeout | undefined;
   private held: NodeAssignments | undefined;
   private readonly firstAnswer = Promise.withResolvers<void>();
@@ -135,13 +137,15 @@ export class Agent {
         logLevel: config.WHORL_LOG_LEVEL,
         metrics: this.metrics !== null,
       },
-      onRefused: (app, version, failure) => this.holders.get(toKey(app))?.refuse(version, { code: failure.code, message: failure.message }),
+      onRefused: (app, version, failure) => this.holderOf(app)?.refuse(version, { code: failure.code, message: failure.message }),
       onMend: (app, stored) => this.mend(app, stored),
+      onPreview: (asked) => this.previews.open(asked),
       onUnloadable: (app, stored, failure) => this.unloadable(app, stored, failure),
       onSampled: (writer, channels) => this.samples.add(writer, channels),
       onUsed: (usage, requests) => {
         this.self.load.used(usage);
         this.self.load.seen(requests);
+        this.previews.used([...usage, ...requests]);
       },
       onLetGo: (writer, counts) => this.self.letGo.take(writer, counts) && this.reporter.change(),
       onRunnerGone: (writer) => {
@@ -192,6 +196,7 @@ export class Agent {
         this.supervisor.remove(app);
       },
     };
+    this.previews = new Previews({ ask: (asked) => client.preview(asked), resolve: (assignment) => options.providerEnvironment.resolve(assignment), runners: this.runners, idleMs: config.WHORL_PREVIEW_IDLE_MS, log });
   }
 
   /**
@@ -228,6 +233,7 @@ export class Agent {
     clearInterval(this.sweeper);
     this.self.health.stop();
     this.stopping.abort();
+    this.previews.stop();
     for (const holder of this.holders.values()) holder.stop();
     await this.gateway?.drain(DRAIN_MS);
     await this.supervisor.stop();
@@ -352,7 +358,8 @@ export class Agent {
 
   /** A runner met blobs that are missing or damaged: what a start from the snapshot does not look through. */
   private async mend(app: AppKey, stored: StoredVersion): Promise<void> {
-    const artifact = this.held?.assignments.find((each) => toKey(each) === toKey(app))?.versions.find((each) => storedOf(each).artifact === stored.artifact);
+    const assigned = this.held?.assignments.find((each) => toKey(each) === toKey(app))?.versions.find((each) => storedOf(each).artifact === stored.artifact);
+    const artifact = assigned ?? this.previews.artifact(app, stored.artifact);
     if (!artifact) throw new WhorlError('NODE_BLOB_UNAVAILABLE', `version ${stored.version} is not assigned any more`);
     this.options.log.warn('blobs of a version are looked at again', { ...app, version: stored.version });
     for (const digest of blobsOf(artifact)) this.blobs.doubt(digest);
@@ -362,7 +369,11 @@ export class Agent {
   /** A version that had been prepared does not load: it is prepared again. */
   private unloadable(app: AppKey, stored: StoredVersion, failure: CommandFailure): void {
     this.snapshot.disprove(stored.artifact);
-    this.holders.get(toKey(app))?.unloadable(stored, failure);
+    this.holderOf(app)?.unloadable(stored, failure);
+  }
+
+  private holderOf(app: AppKey): AppHolder | undefined {
+    return this.holders.get(toKey(app)) ?? this.previews.holder(app);
   }
 
   private async sweep(): Promise<void> {
@@ -378,7 +389,7 @@ export class Agent {
         collect();
         seen = this.held;
       }
-      return used.has(digest);
+      return used.has(digest) || this.previews.holds(digest);
     };
     await this.blobs.sweep(isUsed).then(
       (deleted) => deleted > 0 && this.options.log.info('unused blobs deleted', { deleted }),

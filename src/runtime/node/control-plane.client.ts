@@ -1,11 +1,13 @@
 import type { Readable } from 'node:stream';
 import { Agent, request, type Dispatcher } from 'undici';
-import { NodeAssignments, type NodeReportInput } from '#contract/assignment.js';
+import { type Assignment, NodeAssignments, type NodeReportInput } from '#contract/assignment.js';
 import { WhorlError } from '#contract/errors.js';
 import type { Digest } from '#contract/ids.js';
+import type { AskedPreview } from '#runtime/trigger/preview-arrivals.js';
 import { RUNNABLE_ENGINES } from './engines.js';
 import { type JournalBatch, JournalReceipt } from '#contract/journal.js';
 import { type NodeHeartbeat, NodeReceipt } from '#contract/node-facts.js';
+import { PreviewAnswer } from '#contract/preview.js';
 import { NODE_ROUTES } from '#contract/node-routes.js';
 import { RouteChanges, type WantedChannel } from '#contract/routes.js';
 import type { NodeSamples } from '#contract/samples.js';
@@ -95,6 +97,12 @@ export class ControlPlaneClient {
   /** Somebody asked this node for a channel that is nowhere. */
   async wanted(channel: WantedChannel): Promise<void> {
     await this.json({ path: this.path('wanted'), method: 'POST', body: channel });
+  }
+
+  /** What it takes to serve a version by itself; null: there is no such version. */
+  async preview({ app, version }: AskedPreview): Promise<Assignment | null> {
+    const path = this.path('preview').replace(':app', app).replace(':version', String(version));
+    return PreviewAnswer.parse(await this.json({ path: `${path}?engines=${RUNNABLE_ENGINES.join()}` })).preview;
   }
 
   /** The bytes of a blob, unchecked: from the control plane, or from the store that it names. */

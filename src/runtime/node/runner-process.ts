@@ -5,6 +5,7 @@ import type { SampledChannel } from '#runtime/meter/version-samples.js';
 import type { UsageSum } from '#runtime/meter/usage-tally.js';
 import type { ChannelRequests } from '#runtime/trigger/channel-table.js';
 import type { LetGoCounts } from '#runtime/trigger/let-go-tally.js';
+import type { AskedPreview } from '#runtime/trigger/preview-arrivals.js';
 import type { StoredVersion } from '#runtime/trigger/stored-version.js';
 import type { AppKey } from './app-lane.js';
 import { toFailure } from './command-failure.js';
@@ -31,6 +32,8 @@ export interface RunnerEvents {
   heavy(app: AppKey): void;
   /** Rejects with a WhorlError. */
   mend(app: AppKey, stored: StoredVersion): Promise<void>;
+  /** Rejects with a WhorlError. */
+  preview(asked: AskedPreview): Promise<void>;
   unloadable(app: AppKey, stored: StoredVersion, failure: CommandFailure): void;
   /** What its guests used since it last said so, and the channels that have requests now. */
   used(usage: readonly UsageSum[], requests: readonly ChannelRequests[]): void;
@@ -70,6 +73,7 @@ export class RunnerProcess {
       } else if (message.type === 'heavy') on.heavy(message.app);
       else if (message.type === 'unloadable') on.unloadable(message.app, message.stored, message.failure);
       else if (message.type === 'mend') void this.mended(message.call, on.mend(message.app, message.stored));
+      else if (message.type === 'preview') void this.mended(message.call, on.preview(message.asked));
       else if (message.type === 'up') up.resolve();
     });
     // A message that meets a dying process: its end is told by 'exit'.

@@ -9,6 +9,7 @@ import type { ChannelRequests } from '#runtime/trigger/channel-table.js';
 import type { FrontLoad, KnownChannel } from '#runtime/trigger/front.js';
 import type { LetGoCounts } from '#runtime/trigger/let-go-tally.js';
 import type { LoadedBounds } from '#runtime/trigger/loaded-versions.js';
+import type { AskedPreview } from '#runtime/trigger/preview-arrivals.js';
 import type { StoredVersion } from '#runtime/trigger/stored-version.js';
 import type { AppLane } from '#runtime/trigger/version-host.js';
 import type { AppKey } from './app-lane.js';
@@ -96,6 +97,8 @@ export type RunnerMessage =
   | { type: 'heavy'; app: AppKey }
   /** Blobs of a version are missing or damaged: to be fetched again, then answered by `mended` with the same `call`. */
   | { type: 'mend'; call: number; app: AppKey; stored: StoredVersion }
+  /** A version is asked for by its own host: to be served, then answered by `mended` with the same `call`. */
+  | { type: 'preview'; call: number; asked: AskedPreview }
   /** A version that was prepared was asked for and cannot be loaded. */
   | { type: 'unloadable'; app: AppKey; stored: StoredVersion; failure: CommandFailure };
 

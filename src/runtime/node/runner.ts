@@ -54,6 +54,7 @@ async function init(config: RunnerConfig): Promise<void> {
     loaded: config.loaded,
     memory: new RunnerMemory(),
     mend: ({ app, channel }, stored) => mending.ask((call) => say({ type: 'mend', call, app: { app, channel }, stored })),
+    openPreview: (asked) => mending.ask((call) => say({ type: 'preview', call, asked })),
     onUnloadable: (app, channel, stored, { code, message }) => say({ type: 'unloadable', app: { app, channel }, stored, failure: { code, message } }),
   });
   // The heavy lane's requests come by the shared one's runners; 20 ms more once are nothing to them.

@@ -11,6 +11,7 @@ import type { UsageSum } from '#runtime/meter/usage-tally.js';
 import type { ChannelRequests } from '#runtime/trigger/channel-table.js';
 import type { KnownChannel } from '#runtime/trigger/front.js';
 import type { LetGoCounts } from '#runtime/trigger/let-go-tally.js';
+import type { AskedPreview } from '#runtime/trigger/preview-arrivals.js';
 import type { StoredVersion } from '#runtime/trigger/stored-version.js';
 import type { AppLane } from '#runtime/trigger/version-host.js';
 import { toKey, type AppKey } from './app-lane.js';
@@ -50,6 +51,8 @@ export interface SupervisorOptions {
   onRefused(app: AppKey, version: VersionNumber, failure: WhorlError): void;
   /** Blobs of a version are missing or damaged on disk: fetches them. Rejects with a WhorlError. */
   onMend(app: AppKey, stored: StoredVersion): Promise<void>;
+  /** A version is asked for by its own host: has every runner serve it. Rejects with a WhorlError. */
+  onPreview(asked: AskedPreview): Promise<void>;
   /** A version that was prepared was asked for and could not be loaded. */
   onUnloadable(app: AppKey, stored: StoredVersion, failure: CommandFailure): void;
   /** What became of requests in one runner, to channels that serve several versions. */
@@ -186,6 +189,7 @@ export class Supervisor {
     const runner = new RunnerProcess(cluster.fork(this.options.environment), writer, {
       heavy: (app) => void this.onHeavy(app),
       mend: (app, stored) => this.options.onMend(app, stored),
+      preview: (asked) => this.options.onPreview(asked),
       unloadable: (app, stored, failure) => this.options.onUnloadable(app, stored, failure),
       used: (usage, requests) => {
         this.options.metrics?.add(usage);

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { AppName, ChannelName, VersionNumber } from '#contract/ids.js';
 import type { AppVersion } from './app-version.js';
 import type { Shadow } from './shadow.js';
@@ -111,6 +112,21 @@ export class ChannelTable {
     this.channels.set(key, channel);
     if (hostsBefore.length === 0) this.name(channel);
     else if (hostsBefore.join() !== lane.hosts.join()) this.index();
+  }
+
+  /** Resolves when no request runs any more on a version that is not served, at the latest after `timeoutMs`: then with false. */
+  async settled(app: AppName, channel: ChannelName, timeoutMs: number): Promise<boolean> {
+    const found = this.find(app, channel);
+    if (!found) return true;
+    const served = new Set(found.choices.map(({ version }) => version));
+    const replaced = [...found.versions.values()].filter((version) => !served.has(version));
+    const late = new AbortController();
+    const isSettled = await Promise.race([
+      Promise.all(replaced.map((version) => version.settled())).then(() => true),
+      sleep(timeoutMs, false, { signal: late.signal }).catch(() => false),
+    ]);
+    late.abort();
+    return isSettled;
   }
 
   remove(app: AppName, channel: ChannelName): void {

@@ -5,6 +5,7 @@ import type { GuestSettings } from '#runtime/capability/guest-settings.js';
 import type { PlatformLimits } from '#runtime/component/limits.js';
 import type { Meter } from '#runtime/meter/meter.js';
 import type { LoadedBounds, ProcessMemory } from './loaded-versions.js';
+import type { AskedPreview } from './preview-arrivals.js';
 import type { StoredVersion } from './stored-version.js';
 import type { AppLane } from './version-host.js';
 
@@ -33,6 +34,8 @@ export interface FrontOptions {
   memory: ProcessMemory;
   /** Has blobs of a version that are missing or damaged fetched again. Throws a WhorlError. */
   mend(lane: Pick<AppLane, 'app' | 'channel'>, stored: StoredVersion): Promise<void>;
+  /** Has a version served by itself in this process, since its host was asked for. Throws a WhorlError. */
+  openPreview(preview: AskedPreview): Promise<void>;
   /** A version that was held, and started once, was asked for and cannot be loaded. */
   onUnloadable(app: AppName, channel: ChannelName, stored: StoredVersion, failure: WhorlError): void;
 }

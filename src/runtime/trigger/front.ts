@@ -1,5 +1,4 @@
 import type { Server } from 'node:http';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { AppName, ChannelName, VersionNumber } from '#contract/ids.js';
 import { Admission } from '#runtime/component/admission.js';
 import { ThreadCpuClock } from '#runtime/component/cpu-clock.js';
@@ -28,6 +27,7 @@ import { answerBadHost, answerMisdirected, answerNotFound, answerNotReady, answe
 import { type RelayedRequest, readRelayFields } from './relay/relay-head.js';
 import { RelayedResponse } from './relay/relayed-response.js';
 import { hostOfClient } from './request-headers.js';
+import { PreviewArrivals } from './preview-arrivals.js';
 import type { RequestRoute } from './request-route.js';
 import { announcesBody } from './request-body.js';
 import { RoutedRequest } from './routed-request.js';
@@ -62,6 +62,8 @@ const WARM_UP_REQUESTS = 3;
 const HEAVY_SLACK_MS = 15_000;
 /** The same: finding a node, and having an app brought to one. */
 const GATEWAY_SLACK_MS = 30_000;
+/** A large version is fetched and compiled in seconds. */
+const PREVIEW_WAIT_MS = 60_000;
 /** A request from a node that knows of a newer generation waits so long for this process to switch. */
 const SWITCH_WAIT_MS = 2_000;
 
@@ -75,6 +77,7 @@ export class Front implements ClientFront {
   private readonly host: VersionHost;
   private readonly heavy: HeavyProxy;
   private readonly gateway: GatewayProxy | null;
+  private readonly previews: PreviewArrivals;
   private readonly behind: GenerationWait;
   private readonly loaded: LoadedVersions;
   private readonly arrivals: Arrivals;
@@ -119,6 +122,7 @@ export class Front implements ClientFront {
       headTimeoutMs: limits.wallMs + GATEWAY_SLACK_MS,
       onError: (error, requestId) => log.warn('handing over to the gateway failed', { requestId, error }),
     });
+    this.previews = new PreviewArrivals({ appDomain: options.appDomain, deadlines, maxWaitMs: PREVIEW_WAIT_MS, open: options.openPreview });
     this.behind = new GenerationWait(deadlines, SWITCH_WAIT_MS);
     this.loaded = new LoadedVersions(options.loaded, options.memory);
     this.sweeper = setInterval(() => this.loaded.sweep(Date.now()), LOADED_SWEEP_MS).unref();
@@ -196,18 +200,8 @@ export class Front implements ClientFront {
   }
 
   /** Resolves when no request runs any more on a version that is not served, at the latest after `timeoutMs`: then with false. */
-  async settled(app: AppName, channel: ChannelName, timeoutMs: number): Promise<boolean> {
-    const found = this.channels.find(app, channel);
-    if (!found) return true;
-    const served = new Set(found.choices.map(({ version }) => version));
-    const replaced = [...found.versions.values()].filter((version) => !served.has(version));
-    const late = new AbortController();
-    const isSettled = await Promise.race([
-      Promise.all(replaced.map((version) => version.settled())).then(() => true),
-      sleep(timeoutMs, false, { signal: late.signal }).catch(() => false),
-    ]);
-    late.abort();
-    return isSettled;
+  settled(app: AppName, channel: ChannelName, timeoutMs: number): Promise<boolean> {
+    return this.channels.settled(app, channel, timeoutMs);
   }
 
   release(app: AppName, channel: ChannelName, version: VersionNumber): void {
@@ -304,11 +298,13 @@ export class Front implements ClientFront {
     const { request } = call;
     const target = readTarget(request.url!, request.rawHeaders);
     if (!target) return answerBadHost(call);
-    const channel = this.channels.byHost(toHostName(target.authority));
+    const host = toHostName(target.authority);
+    const channel = this.channels.byHost(host);
     if (channel && channel.choices.length > 0) return this.answer(call, channel, target, null);
+    if (this.previews.wait(call, host, () => this.begin(call))) return;
     if (this.gateway) return this.gateway.forward(call, target.authority, target.pathWithQuery);
     if (channel) return answerNotReady(call);
-    answerUnknownHost(call, toHostName(target.authority), this.options);
+    answerUnknownHost(call, host, this.options);
   }
 
   /** A request that came in by another node. It goes to no other from here: one that is not for this node is told so. */

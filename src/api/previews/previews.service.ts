@@ -1,0 +1,45 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { Assignment, Engines } from '#contract/assignment.js';
+import { hostOf, previewLane } from '#contract/hosts.js';
+import { DEFAULT_ORG, type VersionNumber } from '#contract/ids.js';
+import type { ControlConfig } from '#platform/config.js';
+import { CONTROL_CONFIG } from '#platform/platform.module.js';
+import { AppsService } from '../apps/apps.service.js';
+import { GrantsService } from '../runtime-config/grants.service.js';
+import { VariablesService } from '../variables/variables.service.js';
+import { PreviewRepository } from './preview.repository.js';
+
+/** Versions that answer by themselves, on hosts of their own. */
+@Injectable()
+export class PreviewsService {
+  constructor(
+    private readonly repository: PreviewRepository,
+    private readonly apps: AppsService,
+    private readonly variables: VariablesService,
+    private readonly grants: GrantsService,
+    @Inject(CONTROL_CONFIG) private readonly config: ControlConfig,
+  ) {}
+
+  /** What a node needs to answer for a version; null: there is no such app or version, or its bytes are gone, or no engine of the node runs it. */
+  async assignment(name: string, version: VersionNumber, engines: Engines): Promise<Assignment | null> {
+    const app = await this.apps.find(name);
+    const artifact = app && (await this.repository.artifact(app.id, version, engines));
+    if (!app || !artifact) return null;
+    const { channel } = app.channel;
+    const [values] = await this.variables.valuesOf([{ appId: app.id, channel }]);
+    const lane = previewLane(version);
+    return {
+      org: DEFAULT_ORG,
+      app: app.name as Assignment['app'],
+      channel: lane as Assignment['channel'],
+      // Another app of this name goes on from there, and one version is all that is ever served.
+      generation: app.variablesRevision + 1,
+      hosts: [hostOf(app.name, lane, this.config.WHORL_APP_DOMAIN)],
+      serve: [{ version, percent: 100 }],
+      versions: [artifact],
+      variables: values!,
+      variablesRevision: app.variablesRevision,
+      runtime: await this.grants.ofApp(app),
+    };
+  }
+}

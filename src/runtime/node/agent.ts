@@ -137,7 +137,7 @@ export class Agent {
         logLevel: config.WHORL_LOG_LEVEL,
         metrics: this.metrics !== null,
       },
-      onRefused: (app, version, failure) => this.holderOf(app)?.refuse(version, { code: failure.code, message: failure.message }),
+      onRefused: (app, version, failure) => (this.holders.get(toKey(app)) ?? this.previews.holder(app))?.refuse(version, { code: failure.code, message: failure.message }),
       onMend: (app, stored) => this.mend(app, stored),
       onPreview: (asked) => this.previews.open(asked),
       onUnloadable: (app, stored, failure) => this.unloadable(app, stored, failure),
@@ -358,8 +358,8 @@ export class Agent {
 
   /** A runner met blobs that are missing or damaged: what a start from the snapshot does not look through. */
   private async mend(app: AppKey, stored: StoredVersion): Promise<void> {
-    const assigned = this.held?.assignments.find((each) => toKey(each) === toKey(app))?.versions.find((each) => storedOf(each).artifact === stored.artifact);
-    const artifact = assigned ?? this.previews.artifact(app, stored.artifact);
+    const assigned = this.held?.assignments.find((each) => toKey(each) === toKey(app)) ?? this.previews.assignment(app);
+    const artifact = assigned?.versions.find((each) => storedOf(each).artifact === stored.artifact);
     if (!artifact) throw new WhorlError('NODE_BLOB_UNAVAILABLE', `version ${stored.version} is not assigned any more`);
     this.options.log.warn('blobs of a version are looked at again', { ...app, version: stored.version });
     for (const digest of blobsOf(artifact)) this.blobs.doubt(digest);
@@ -369,11 +369,7 @@ export class Agent {
   /** A version that had been prepared does not load: it is prepared again. */
   private unloadable(app: AppKey, stored: StoredVersion, failure: CommandFailure): void {
     this.snapshot.disprove(stored.artifact);
-    this.holderOf(app)?.unloadable(stored, failure);
-  }
-
-  private holderOf(app: AppKey): AppHolder | undefined {
-    return this.holders.get(toKey(app)) ?? this.previews.holder(app);
+    (this.holders.get(toKey(app)) ?? this.previews.holder(app))?.unloadable(stored, failure);
   }
 
   private async sweep(): Promise<void> {

@@ -1,4 +1,3 @@
-import type { VersionArtifact } from '#contract/artifact.js';
 import type { Assignment } from '#contract/assignment.js';
 import { WhorlError } from '#contract/errors.js';
 import { previewLane } from '#contract/hosts.js';
@@ -8,7 +7,6 @@ import type { AskedPreview } from '#runtime/trigger/preview-arrivals.js';
 import { AppHolder, type AppRunners } from './app-holder.js';
 import { type AppKey, toKey } from './app-lane.js';
 import { blobsOf } from './artifact-blobs.js';
-import { storedOf } from './stored-versions.js';
 import { Turnstile } from './turnstile.js';
 
 /** Anybody may ask for hosts of versions that are not there: the control plane is asked for one so often, and for so many at a time. */
@@ -82,9 +80,9 @@ export class Previews {
     return this.previews.get(toKey(app))?.holder;
   }
 
-  /** The artifact of one that is served, by what it is stored as. */
-  artifact(app: AppKey, artifact: Digest): VersionArtifact | undefined {
-    return this.previews.get(toKey(app))?.assignment?.versions.find((each) => storedOf(each).artifact === artifact);
+  /** What one is served by. */
+  assignment(app: AppKey): Assignment | undefined {
+    return this.previews.get(toKey(app))?.assignment;
   }
 
   /** Whether a blob must stay on disk. */

@@ -90,6 +90,12 @@ import { ValuesBackService } from './rollouts/values-back.service.js';
 import { RoutesController } from './routes/routes.controller.js';
 import { RoutesRepository } from './routes/routes.repository.js';
 import { RoutesService } from './routes/routes.service.js';
+import { AnnouncerService } from './rollouts/webhooks/announcer.service.js';
+import { DelivererService } from './rollouts/webhooks/deliverer.service.js';
+import { WebhookClient } from './rollouts/webhooks/webhook.client.js';
+import { WebhookRepository } from './rollouts/webhooks/webhook.repository.js';
+import { WebhooksController } from './rollouts/webhooks/webhooks.controller.js';
+import { WebhooksService } from './rollouts/webhooks/webhooks.service.js';
 import { GrantsService } from './runtime-config/grants.service.js';
 import { RequirementsService } from './runtime-config/requirements.service.js';
 import { RuntimeConfigController } from './runtime-config/runtime-config.controller.js';
@@ -165,6 +171,7 @@ const CONTROLLERS = [
   PoliciesController,
   RolloutsController,
   RoutesController,
+  WebhooksController,
   RuntimeConfigController,
   SamplesController,
   SettingsController,
@@ -270,6 +277,11 @@ const SERVICES = [
   WorldService,
   SettingsService,
   StepperService,
+  AnnouncerService,
+  DelivererService,
+  WebhookClient,
+  WebhookRepository,
+  WebhooksService,
   StorageUsageService,
   StoreLinksService,
   StoreRequestsService,

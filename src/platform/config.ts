@@ -110,6 +110,8 @@ const control = {
   WHORL_REGISTRY_PROXY: z.url({ protocol: /^https?$/ }).optional(),
   /** Hosts, domains and ports that are reached without the proxy, as in NO_PROXY. */
   WHORL_REGISTRY_NO_PROXY: z.string().optional(),
+  /** Hosts of webhooks that may have private addresses and be spoken to in clear, as `host` or `host:port`, separated by commas. */
+  WHORL_WEBHOOK_PRIVATE_HOSTS: list(isHost, 'host or host:port'),
   /** Components that are built at the same time. */
   WHORL_BUILD_WORKERS: positive(2),
   /** Longest time that building one component may take. */

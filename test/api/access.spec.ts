@@ -174,6 +174,8 @@ describe('the shell of the API', () => {
         'GET /v1/apps/{app}/versions/{version}/diff/{other}', 'POST /v1/apps/{app}/rollouts/{rollout}/approve', 'POST /v1/apps/{app}/rollouts/{rollout}/reject',
         'DELETE /v1/apps/{app}/channels/{channel}', 'DELETE /v1/apps/{app}/channels/{channel}/lock', 'GET /v1/apps/{app}/channels', 'GET /v1/apps/{app}/channels/{channel}',
         'PATCH /v1/apps/{app}/channels/{channel}', 'POST /v1/apps/{app}/channels', 'PUT /v1/apps/{app}/channels/{channel}/lock', 'GET /v1/nodes/{node}/previews/{app}/{version}',
+        'DELETE /v1/apps/{app}/webhooks/{webhook}', 'GET /v1/apps/{app}/webhooks', 'GET /v1/apps/{app}/webhooks/{webhook}', 'GET /v1/apps/{app}/webhooks/{webhook}/deliveries',
+        'POST /v1/apps/{app}/webhooks', 'POST /v1/apps/{app}/webhooks/{webhook}/deliveries/{delivery}/redeliver',
         'DELETE /v1/tokens/{token}', 'GET /v1/tokens', 'POST /v1/tokens',
         'DELETE /v1/apps/{app}/uploads/{upload}', 'GET /v1/apps/{app}/uploads/{upload}', 'GET /v1/apps/{app}/uploads/{upload}/files/{digest}',
         'PATCH /v1/apps/{app}/uploads/{upload}/files/{digest}', 'POST /v1/apps/{app}/uploads', 'POST /v1/apps/{app}/uploads/{upload}/finish',

@@ -1,17 +1,13 @@
 import { randomUUID } from 'node:crypto';
-import { type ConnectionOptions, createPostgresBackend, createRedisBackend, Queue, runMigrations, Worker } from 'bullmq';
-import pg from 'pg';
+import { Queue, Worker } from 'bullmq';
 import type { ControlConfig } from '#platform/config.js';
+import { type JobBackend, openJobBackend } from '#platform/jobs/job-backend.js';
 import type { Log } from '#platform/log.js';
 
 const QUEUE = 'whorl-retention';
-/** BullMQ's own schema in PostgreSQL. */
-const SCHEMA = 'bullmq';
 const EVERY_MS = 60 * 60_000;
 /** A job whose process has died is free again after this long; one that is under way renews it. */
 const LOCK_MS = 30 * 60_000;
-/** Of queue and worker together. */
-const POOL_SIZE = 4;
 const FINISHED_KEPT = 10;
 /** Of the advisory lock that the replica holds which schedules. */
 const SCHEDULE_LOCK_KEY = 72707380;
@@ -28,20 +24,19 @@ export class RetentionQueue {
   private constructor(
     private readonly queue: Queue,
     private readonly worker: Worker,
-    private readonly pool: pg.Pool | undefined,
+    private readonly backend: JobBackend,
     private readonly jobs: RetentionJobs,
   ) {}
 
   static async open(config: ControlConfig, jobs: RetentionJobs, log: Log): Promise<RetentionQueue> {
     const complain = (error: Error): void => log.warn('the retention queue has trouble', { error });
-    const pool = config.WHORL_REDIS_URL === undefined ? await openPool(config.DATABASE_URL, complain) : undefined;
-    const connection = (pool ?? { url: config.WHORL_REDIS_URL }) as unknown as ConnectionOptions;
-    const backend = (pool ? createPostgresBackend : createRedisBackend) as typeof createRedisBackend;
-    const queue = new Queue(QUEUE, { connection }, backend);
-    const worker = new Worker(QUEUE, null, { connection, autorun: false, lockDuration: LOCK_MS }, backend);
+    const backend = await openJobBackend(config, complain);
+    const { connection, factory } = backend;
+    const queue = new Queue(QUEUE, { connection }, factory);
+    const worker = new Worker(QUEUE, null, { connection, autorun: false, lockDuration: LOCK_MS }, factory);
     queue.on('error', complain);
     worker.on('error', complain);
-    const opened = new RetentionQueue(queue, worker, pool, jobs);
+    const opened = new RetentionQueue(queue, worker, backend, jobs);
     try {
       await opened.schedule();
       return opened;
@@ -76,7 +71,7 @@ export class RetentionQueue {
 
   /** Has each job done every hour; what is scheduled stays as it is. */
   private async schedule(): Promise<void> {
-    const client = await this.pool?.connect();
+    const client = await this.backend.pool?.connect();
     try {
       // One replica at a time: on PostgreSQL, of two that ask at once each would have the job done.
       await client?.query('SELECT pg_advisory_lock($1)', [SCHEDULE_LOCK_KEY]);
@@ -96,28 +91,6 @@ export class RetentionQueue {
 
   async close(): Promise<void> {
     await Promise.allSettled([this.worker.close(), this.queue.close()]);
-    await this.pool?.end();
+    await this.backend.close();
   }
-}
-
-/** BullMQ would make its own pool, but leaves the clients that it checks out without a listener: a lost connection ends the process. */
-async function openPool(url: string, complain: (error: Error) => void): Promise<pg.Pool> {
-  const pool = new pg.Pool({ connectionString: url, max: POOL_SIZE, options: `-c search_path=${SCHEMA}` });
-  pool.on('error', complain);
-  pool.on('connect', (client) => client.on('error', complain));
-  const client = await pool.connect().catch(async (error: unknown) => {
-    await pool.end();
-    throw error;
-  });
-  let failure: unknown;
-  try {
-    await runMigrations(client, SCHEMA);
-    return pool;
-  } catch (error) {
-    failure = error;
-  } finally {
-    client.release(failure !== undefined);
-  }
-  await pool.end();
-  throw failure;
 }

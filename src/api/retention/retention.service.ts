@@ -8,6 +8,7 @@ import { CollectionsService } from '../collection/collections.service.js';
 import { LogsService } from '../logs/logs.service.js';
 import { UploadsService } from '../uploads/uploads.service.js';
 import { StorageUsageService } from '../usage/storage-usage.service.js';
+import { WebhooksService } from '../rollouts/webhooks/webhooks.service.js';
 import type { RetentionQueue } from './retention.queue.js';
 
 const DAY_MS = 24 * 60 * 60_000;
@@ -16,6 +17,7 @@ const IDEMPOTENCY_KEY_MS = DAY_MS;
 /** What happened in the store is told for so long. */
 const COLLECTIONS_MS = 90 * DAY_MS;
 const SAMPLES_MS = 400 * DAY_MS;
+const DELIVERIES_MS = 30 * DAY_MS;
 /** How often a due job is looked for. */
 const LOOK_MS = 30_000;
 
@@ -32,6 +34,7 @@ export class RetentionService implements OnApplicationBootstrap, OnApplicationSh
     private readonly uploads: UploadsService,
     private readonly collections: CollectionsService,
     private readonly storage: StorageUsageService,
+    private readonly webhooks: WebhooksService,
     private readonly log: Log,
     @Inject(CONTROL_CONFIG) private readonly config: ControlConfig,
   ) {}
@@ -53,6 +56,7 @@ export class RetentionService implements OnApplicationBootstrap, OnApplicationSh
     await this.uploads.removeExpired();
     await this.collections.removeBefore(new Date(nowMs - COLLECTIONS_MS));
     await this.storage.removeBefore(new Date(nowMs - SAMPLES_MS));
+    await this.webhooks.removeBefore(new Date(nowMs - DELIVERIES_MS));
     if (lines + keys > 0) this.log.info('forgot what was due', { lines, keys });
     return { lines, keys };
   }

@@ -71,6 +71,12 @@ export class AdvanceService implements OnApplicationBootstrap {
 
   /** Lets a step go on. Throws API_ROLLOUT_DECIDED when it does not wait for that. */
   async approveStep(db: Db, channel: ChannelRecord, rollout: RolloutRecord, { index, by }: { index: number; by: string }): Promise<void> {
+    if (!rollout.progress && rollout.gate !== null && !rollout.endedAt && index === 0) {
+      await this.stepper.override(db, rollout, 0);
+      await this.advance(db, channel, await this.repository.active(db, channel.id));
+      Object.assign(rollout, await this.repository.find(rollout.id, db));
+      return;
+    }
     await this.tell(db, channel, rollout, (atMs) => ({ kind: 'approve', atMs, index, by }));
   }
 
@@ -93,16 +99,21 @@ export class AdvanceService implements OnApplicationBootstrap {
     if (!rollout.progress) throw new WhorlError('API_ROLLOUT_DECIDED', 'the rollout has not begun its first step');
     const { now, nodes } = await this.fleet.of(channel, db);
     const said = event(now.getTime());
-    const outcome = next(rollout.progress, said, policyOf(rollout));
+    // What a gate has stopped may be approved of once more: that goes over the gate.
+    const isStopped = said.kind === 'approve' && rollout.gate !== null;
+    const outcome = next(isStopped ? { ...rollout.progress, approvedBy: null } : rollout.progress, said, policyOf(rollout));
     if (outcome.decision.kind === 'refuse') throw new WhorlError('API_ROLLOUT_DECIDED', outcome.decision.reason);
-    if (said.kind === 'approve') await this.stepper.change(db, rollout, { steps: changeLast(rollout.steps ?? [], { approvedBy: said.by }) });
+    if (said.kind === 'approve') {
+      await this.stepper.change(db, rollout, { steps: changeLast(rollout.steps ?? [], { approvedBy: said.by }) });
+      if (isStopped) await this.stepper.override(db, rollout, rollout.progress.index + 1);
+    }
     const held = goesOn(outcome) ? await this.gates.heldBy(db, rollout, now) : null;
     if (held && said.kind === 'approve') {
       // The approval counts; the next look goes on with it when the channel is open.
       await this.stepper.change(db, rollout, { progress: { ...rollout.progress, state: 'progressing', approvedBy: said.by, pausedMs: null, reason: null } });
       await this.hold(db, rollout, held);
     } else {
-      await this.stepper.carry(db, { channel, rollout, active: [rollout], now, nodes }, outcome);
+      await this.stepper.carry(db, { channel, rollout, active: [rollout], now, nodes }, outcome, said.kind === 'approve' ? said.by : null);
     }
     await this.repository.announce(db, channel.appId);
   }

@@ -50,6 +50,8 @@ export interface RolloutRecord {
   progress: Progress | null;
   steps: StepRecord[] | null;
   verdict: Verdict | null;
+  /** What a webhook says against the next step; null: nothing. */
+  gate: string | null;
   /** null: no copies of requests are made. */
   shadow: ShadowRecord | null;
   generation: number | null;
@@ -73,7 +75,7 @@ export interface RolloutRecord {
   endedAt: Date | null;
 }
 
-export type RolloutUpdate = Partial<Pick<RolloutRecord, 'state' | 'phase' | 'progress' | 'steps' | 'verdict' | 'shadow' | 'generation' | 'before' | 'restored' | 'failure' | 'held' | 'forced' | 'asks' | 'decidedBy' | 'decidedAt' | 'deadlineAt'>> & { ended?: boolean };
+export type RolloutUpdate = Partial<Pick<RolloutRecord, 'state' | 'phase' | 'progress' | 'steps' | 'verdict' | 'shadow' | 'gate' | 'generation' | 'before' | 'restored' | 'failure' | 'held' | 'forced' | 'asks' | 'decidedBy' | 'decidedAt' | 'deadlineAt'>> & { ended?: boolean };
 
 export type NewRollout = Pick<RolloutRecord, 'channelId' | 'version' | 'cause' | 'causedBy' | 'asks' | 'strategy' | 'keyHeader' | 'keepVariables' | 'policy' | 'shadow' | 'held' | 'forced'>;
 
@@ -134,7 +136,7 @@ export class RolloutRepository {
       INSERT INTO rollout (channel_id, version, cause, caused_by, state, phase, strategy, key_header, keep_variables, policy, shadow, asks, held, forced, created_at)
       VALUES (${rollout.channelId}::uuid, ${rollout.version}, ${rollout.cause}, ${rollout.causedBy}, ${state}, ${phase}, ${rollout.strategy}, ${rollout.keyHeader}, ${rollout.keepVariables},
         ${JSON.stringify(rollout.policy)}::jsonb, ${textOf(rollout.shadow)}::jsonb, ${asks}::jsonb, ${textOf(rollout.held)}::jsonb, ${textOf(rollout.forced)}::jsonb, clock_timestamp()) RETURNING id, created_at`;
-    return { ...rollout, id: row!.id, createdAt: row!.created_at, state, phase, progress: null, steps: null, verdict: null, generation: null, before: null, restored: null, failure: null, decidedBy: null, decidedAt: null, deadlineAt: null, endedAt: null };
+    return { ...rollout, id: row!.id, createdAt: row!.created_at, state, phase, progress: null, steps: null, verdict: null, gate: null, generation: null, before: null, restored: null, failure: null, decidedBy: null, decidedAt: null, deadlineAt: null, endedAt: null };
   }
 
   async update(db: Db, id: bigint, { ended, before, restored, progress, steps, verdict, shadow, failure, held, forced, asks, ...change }: RolloutUpdate): Promise<void> {

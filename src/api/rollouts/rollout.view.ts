@@ -25,9 +25,9 @@ export function toDetails(app: AppRecord, rollout: RolloutRecord): RolloutDetail
   return { ...toSummary(app, rollout), keyHeader, analysis: policy, serving: app.channel.serve, steps: steps ?? [], ahead, verdict, shadow: copies && toShadowView(copies) };
 }
 
-function pausedFor({ phase, progress, held }: RolloutRecord): string {
+function pausedFor({ phase, progress, held, gate }: RolloutRecord): string {
   if (phase === 'awaiting-approval') return 'somebody must agree to what the version asks for';
-  return held ? describeHeld(held) : (progress?.reason ?? 'somebody must decide');
+  return held ? describeHeld(held) : (gate ?? progress?.reason ?? 'somebody must decide');
 }
 
 /** As it is written behind the @. */

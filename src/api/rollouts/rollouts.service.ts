@@ -20,6 +20,7 @@ import type { RolloutView } from './rollout.schema.js';
 import type { RolloutSettings } from './settings.js';
 import { SettingsService } from './settings.service.js';
 import { StepperService } from './stepper.service.js';
+import { AnnouncerService } from './webhooks/announcer.service.js';
 import { lastSwitch } from './switch-times.js';
 import { ValuesBackService } from './values-back.service.js';
 
@@ -60,6 +61,7 @@ export class RolloutsService {
     private readonly repository: RolloutRepository,
     private readonly advance: AdvanceService,
     private readonly stepper: StepperService,
+    private readonly announcer: AnnouncerService,
     private readonly settings: SettingsService,
     private readonly valuesBack: ValuesBackService,
     private readonly plans: PlanService,
@@ -92,6 +94,7 @@ export class RolloutsService {
     const rollout = await this.repository.create(db, { channelId: app.channel.id, version, ...why, strategy, keyHeader, keepVariables, policy, shadow: copies, asks, ...admission });
     const target = { app: app.name, channel: app.channel.channel, version };
     await this.operations.begin({ kind: KINDS[why.cause], target, causedBy: why.causedBy, appId: app.id, rolloutId: rollout.id, requestId }, db);
+    await this.announcer.tell(db, rollout, 'rollout.started');
     for (const waiting of active) {
       if (waiting.phase === 'awaiting-approval' || (waiting.phase === 'preparing' && waiting.held)) await this.stepper.end(db, waiting, { state: 'aborted', failure: SUPERSEDED });
     }

@@ -4,7 +4,7 @@ import type { VersionNumber } from '#contract/ids.js';
 import { Log } from '#platform/log.js';
 import type { Db } from '#platform/prisma/prisma.service.js';
 import { type ChannelRecord, servesOnly } from '../apps/app.js';
-import { beginSteps, isCopying, next, stepsOf } from './analysis/steps.js';
+import { beginSteps, type Decision, isCopying, next, stepsOf } from './analysis/steps.js';
 import { parseStrategy, type Strategy } from './analysis/strategy.js';
 import { JudgeService, policyOf } from './judge.service.js';
 import { type Failure, type NodeSituation, SWITCH_TIMEOUT_MS } from './rollout-state.js';
@@ -13,6 +13,8 @@ import { toShadowRecord } from './shadow/shadow-record.js';
 import { changeLast, type StepRecord } from './step-record.js';
 import { nodeSwitches } from './switch-times.js';
 import { ValuesBackService } from './values-back.service.js';
+import { AnnouncerService, type Moment } from './webhooks/announcer.service.js';
+import type { GateDecision } from './webhooks/gate-decision.js';
 
 /** A rollout under way, in a transaction that holds the lock of its app. */
 export interface Situation {
@@ -41,6 +43,7 @@ export class StepperService {
     private readonly repository: RolloutRepository,
     private readonly judge: JudgeService,
     private readonly valuesBack: ValuesBackService,
+    private readonly announcer: AnnouncerService,
     private readonly log: Log,
   ) {}
 
@@ -51,12 +54,15 @@ export class StepperService {
     const partial = older.find((each) => this.isPartial(each));
     const before: Before = partial?.before ?? { serve: channel.serve, previousVersion: channel.previousVersion, variablesRevision: await this.repository.valuesRevision(db, channel.appId) };
     const served = before.serve[0]?.version;
-    for (const each of older) if (each.phase === 'preparing' || each === partial) await this.replace(db, each, rollout, served);
-    await this.change(db, rollout, { before });
     // Where nothing else is served there is nothing to go to it from, and nothing to compare it with.
     const strategy: Strategy = served === undefined || served === rollout.version ? { kind: 'now' } : (parseStrategy(rollout.strategy) as Strategy);
+    const outcome = beginSteps(strategy, now.getTime());
+    const gates = await this.askGates(db, situation, outcome);
+    if (gates.kind !== 'open') return this.hold(db, situation, gates);
+    for (const each of older) if (each.phase === 'preparing' || each === partial) await this.replace(db, each, rollout, served);
+    await this.change(db, rollout, { before });
     await this.judge.end(db, channel.id);
-    return this.carry(db, situation, beginSteps(strategy, now.getTime()));
+    return this.carry(db, situation, outcome);
   }
 
   /** Every node serves what the rollout asked for last. */
@@ -72,19 +78,25 @@ export class StepperService {
     return true;
   }
 
-  /** Does what was decided. True when something changed that others wait for. */
-  async carry(db: Db, situation: Situation, { progress, decision }: Outcome): Promise<boolean> {
+  /**
+   * Does what was decided, a step when its gates let it begin. True when something changed that others wait for.
+   * @param approvedBy who has just approved of the step before
+   */
+  async carry(db: Db, situation: Situation, { progress, decision }: Outcome, approvedBy: string | null = null): Promise<boolean> {
     const { channel, rollout, now } = situation;
     switch (decision.kind) {
       case 'go-on':
       case 'promote': {
+        const gates = await this.askGates(db, situation, { progress, decision });
+        if (gates.kind !== 'open') return this.hold(db, situation, gates, approvedBy);
+        await this.announcer.tell(db, rollout, 'rollout.step', momentOf(decision));
         const percent = decision.kind === 'promote' ? 100 : decision.percent;
         const shadow = decision.kind === 'go-on' && decision.shadow;
         if (shadow) await this.serveCopies(db, situation, percent);
         else await this.serveShare(db, situation, percent);
         const step: StepRecord = { step: decision.index, percent, ...(shadow && { shadow }), generation: channel.generation, askedAt: now.toISOString(), servedAt: null, approvedBy: null, verdict: null };
         const deadlineAt = new Date(now.getTime() + SWITCH_TIMEOUT_MS);
-        await this.change(db, rollout, { state: progress.state, phase: 'switching', progress, steps: [...(rollout.steps ?? []), step], generation: channel.generation, deadlineAt });
+        await this.change(db, rollout, { state: progress.state, phase: 'switching', progress, steps: [...(rollout.steps ?? []), step], generation: channel.generation, deadlineAt, gate: null });
         return true;
       }
       case 'finish':
@@ -96,9 +108,16 @@ export class StepperService {
       default: {
         const moved = progress.state !== rollout.state;
         await this.change(db, rollout, { state: progress.state, progress });
+        if (moved && progress.state === 'paused') await this.announcer.tell(db, rollout, 'rollout.paused', { step: progress.index, reason: progress.reason ?? '' });
         return moved;
       }
     }
+  }
+
+  /** Somebody lets the step begin that gates do not. */
+  async override(db: Db, rollout: RolloutRecord, step: number): Promise<void> {
+    await this.announcer.override(db, rollout, step);
+    await this.change(db, rollout, { gate: null, ...(!rollout.progress && { state: 'progressing' }) });
   }
 
   /** Serves again what was served before the rollout, unless a later one has replaced it. */
@@ -113,6 +132,7 @@ export class StepperService {
     await this.repository.update(db, rollout.id, { ...change, ended: true });
     if (rollout.progress) await this.judge.end(db, rollout.channelId);
     Object.assign(rollout, change, { endedAt: new Date() });
+    if (isEnding(rollout.state)) await this.announcer.tell(db, rollout, `rollout.${rollout.state}`, rollout.failure ? { reason: rollout.failure.message } : {});
   }
 
   /** Changes a rollout, in its record too. */
@@ -124,6 +144,29 @@ export class StepperService {
   /** Whether it has given its version a part of the requests, and not all. */
   isPartial({ progress, endedAt }: RolloutRecord): boolean {
     return progress !== null && endedAt === null && progress.index < stepsOf(progress.strategy).length;
+  }
+
+  /** A rollback waits for nobody. */
+  private async askGates(db: Db, { rollout, now }: Situation, { decision }: Outcome): Promise<GateDecision> {
+    if (rollout.cause === 'rollback' || (decision.kind !== 'go-on' && decision.kind !== 'promote')) return { kind: 'open' };
+    return this.announcer.askGates(db, rollout, momentOf(decision), now);
+  }
+
+  /** Gates do not let a step begin, or not yet: the rollout stays where it is. */
+  // oxlint-disable-next-line max-params -- which rollout, why, and what is to be remembered
+  private async hold(db: Db, { rollout, now }: Situation, gates: Exclude<GateDecision, { kind: 'open' }>, approvedBy: string | null = null): Promise<boolean> {
+    const { progress, state } = rollout;
+    const step = { step: progress ? progress.index + 1 : 0 };
+    if (gates.kind === 'wait') {
+      const goesOn = approvedBy !== null || (state === 'paused' && (rollout.gate !== null || progress === null));
+      if (goesOn) await this.change(db, rollout, { state: 'progressing', gate: null, ...(progress && { progress: { ...progress, state: 'progressing', pausedMs: null, reason: null, approvedBy: approvedBy ?? progress.approvedBy } }) });
+      return goesOn;
+    }
+    const { reason } = gates;
+    await this.change(db, rollout, { state: 'paused', gate: reason, ...(progress && { progress: { ...progress, state: 'paused', pausedMs: progress.pausedMs ?? now.getTime(), approvedBy: approvedBy ?? progress.approvedBy, reason } }) });
+    if (state === 'paused') return false;
+    await this.announcer.tell(db, rollout, 'rollout.paused', { ...step, reason });
+    return true;
   }
 
   /** By the verdict, or because somebody said so. */
@@ -177,6 +220,13 @@ export class StepperService {
     Object.assign(channel, { serve, previousVersion, generation: channel.generation + 1 });
     await this.repository.deploy(db, channel, { ...why, causedBy, rolloutId, values: { before, after } });
   }
+}
+
+const isEnding = (state: RolloutRecord['state']): state is 'promoted' | 'rolled_back' | 'aborted' => state !== 'progressing' && state !== 'paused';
+
+/** What webhooks are told of a step that is about to begin. */
+function momentOf(decision: Extract<Decision, { kind: 'go-on' | 'promote' }>): Moment & { step: number } {
+  return { step: decision.index, percent: decision.kind === 'promote' ? 100 : decision.percent, ...(decision.kind === 'go-on' && decision.shadow && { shadow: true }) };
 }
 
 /** Shares are tenths of a percent, and numbers are not. */

@@ -2,7 +2,8 @@ import { isIP } from 'node:net';
 import { getCACertificates } from 'node:tls';
 import { Agent, type Dispatcher, EnvHttpProxyAgent } from 'undici';
 import { WhorlError } from '#contract/errors.js';
-import { checkedLookup, isAllowedAddress } from './source-address.js';
+import { isAllowedAddress } from '#platform/http/reachable-address.js';
+import { checkedLookup } from './source-address.js';
 
 /** What an operator says about the way to other registries. */
 export interface ReachOptions {

@@ -1,33 +1,8 @@
-import { lookup } from 'node:dns';
 import type { LookupFunction } from 'node:net';
-import ipaddr from 'ipaddr.js';
 import { WhorlError } from '#contract/errors.js';
+import { checkedLookup as checked } from '#platform/http/reachable-address.js';
 
-const PRIVATE_RANGES = new Set(['private', 'loopback', 'uniqueLocal']);
-/** Cloud metadata within a range that an operator may allow. */
-const METADATA = new Set(['fd00:ec2::254']);
-
-/**
- * Whether the registry may fetch from an address: public ones; private ones and the loopback only when the operator allows it;
- * link-local ones (cloud metadata) never.
- */
-export function isAllowedAddress(address: string, allowPrivate: boolean): boolean {
-  if (!ipaddr.isValid(address)) return false;
-  const parsed = ipaddr.process(address);
-  const range = parsed.range();
-  if (METADATA.has(parsed.toString())) return false;
-  return range === 'unicast' || (allowPrivate && PRIVATE_RANGES.has(range));
-}
-
-/** A name resolver for sockets that refuses a name when any of its addresses is not allowed: what is checked is what is connected to. */
+/** Resolves names for fetches of the registry's; throws REGISTRY_SOURCE_REFUSED for one with an address that may not be fetched from. */
 export function checkedLookup(allowPrivate: boolean): LookupFunction {
-  return (hostname, options, callback) => {
-    lookup(hostname, { ...options, all: true }, (error, addresses) => {
-      if (error) return callback(error, []);
-      const refused = addresses.find(({ address }) => !isAllowedAddress(address, allowPrivate));
-      if (refused) return callback(new WhorlError('REGISTRY_SOURCE_REFUSED', `${hostname} is ${refused.address}, an address that may not be fetched from`), []);
-      if (options.all) return callback(null, addresses);
-      return callback(null, addresses[0]!.address, addresses[0]!.family);
-    });
-  };
+  return checked(allowPrivate, (hostname, address) => new WhorlError('REGISTRY_SOURCE_REFUSED', `${hostname} is ${address}, an address that may not be fetched from`));
 }

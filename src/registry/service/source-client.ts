@@ -6,7 +6,8 @@ import { isIP } from 'node:net';
 import { Agent, type Dispatcher, request } from 'undici';
 import { WhorlError } from '#contract/errors.js';
 import type { Digest } from '#contract/ids.js';
-import { checkedLookup, isAllowedAddress } from '#registry/client/source-address.js';
+import { isAllowedAddress } from '#platform/http/reachable-address.js';
+import { checkedLookup } from '#registry/client/source-address.js';
 
 export interface SourceClientOptions {
   /** Largest source. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { isAllowedAddress } from './source-address.js';
+import { isAllowedAddress } from './reachable-address.js';
 
 describe(isAllowedAddress.name, () => {
   it.each(['93.184.216.34', '2606:2800:220:1:248:1893:25c8:1946'])('allows the public address %s', (address) => expect(isAllowedAddress(address, false)).toBe(true));

@@ -20,7 +20,6 @@ const CreateWebhook = endpoint({
   tag,
   params: AppParams,
   body: NewWebhook,
-  idempotent: true,
   responses: { 201: { description: 'The webhook, with its secret.', body: CreatedWebhook } },
   errors: ['API_APP_NOT_FOUND', 'API_CHANNEL_NOT_FOUND', 'API_WEBHOOK_TARGET_REFUSED', 'API_WEBHOOKS_TOO_MANY'],
 });

@@ -199,7 +199,7 @@ describe('the shell of the API', () => {
     it('lets every POST be repeated with an Idempotency-Key, but what nodes send, which is taken once anyway, and what gives a secret out', async () => {
       const document = (await (await fetch(`${fixture.url()}/openapi.json`)).json()) as { paths: Record<string, { post?: { parameters: { name: string }[] } }> };
       const without = Object.entries(document.paths).filter(([, { post }]) => post && !post.parameters.some(({ name }) => name === 'Idempotency-Key')).map(([path]) => path);
-      expect(without.sort()).toEqual(['/v1/nodes/{node}/heartbeat', '/v1/nodes/{node}/journal', '/v1/nodes/{node}/samples', '/v1/nodes/{node}/store-requests/{request}', '/v1/nodes/{node}/wanted', '/v1/tokens']);
+      expect(without.sort()).toEqual(['/v1/apps/{app}/webhooks', '/v1/nodes/{node}/heartbeat', '/v1/nodes/{node}/journal', '/v1/nodes/{node}/samples', '/v1/nodes/{node}/store-requests/{request}', '/v1/nodes/{node}/wanted', '/v1/tokens']);
     });
 
     it('is shown at /docs, and nothing says what it is made with', async () => {

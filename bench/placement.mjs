@@ -73,7 +73,7 @@ function row(what, runs, note = '') {
   rows.push([what, median(runs.map(({ ms }) => ms)), median(runs.map(({ cpuMs }) => cpuMs)), Math.max(...runs.map(({ ms }) => ms)), note]);
 }
 
-const settings = { ...DEFAULT_SETTINGS, repairsPerPass: Infinity };
+const settings = { ...DEFAULT_SETTINGS, diskCopies: 2, repairsPerPass: Infinity };
 const world = (nowMs, more = {}) => ({ nowMs, nodes: seen(nowMs), channels, removed: [], reports: new Map(), ...more });
 
 const inputsBytes = heapBytes();
@@ -90,7 +90,7 @@ row('full pass, nothing to do (a new leader)', again, `${again[0].result.decisio
 again.length = 0;
 
 const beforeBytes = heapBytes();
-const placer = new Placer(placement, DEFAULT_SETTINGS);
+const placer = new Placer(placement, { ...DEFAULT_SETTINGS, diskCopies: 2 });
 let nowMs = 3_000;
 placer.pass(world(nowMs, { reports }));
 const placerBytes = heapBytes() - beforeBytes;

@@ -21,6 +21,8 @@ export class SimulatedNode {
   /** While true, it prepares but does not switch. */
   frozen = false;
   /** What it says it gives. */
+  /** What it says that its apps take. */
+  load: NodeReportInput['load'] = { spanMs: HEARTBEAT_MS, channels: [] };
   limits?: NodeReportInput['limits'];
   /** Where it says that its gateway is. */
   gateway?: NodeReportInput['gateway'];
@@ -153,7 +155,7 @@ export class SimulatedNode {
   }
 
   private async report(): Promise<void> {
-    const report: NodeReportInput = { node: this.name as NodeReportInput['node'], incarnation: this.incarnation, runners: 2, ...(this.engines && { engines: this.engines }), ...(this.limits && { limits: this.limits }), ...(this.gateway && { gateway: this.gateway }), statuses: this.statuses() };
+    const report: NodeReportInput = { node: this.name as NodeReportInput['node'], incarnation: this.incarnation, runners: 2, ...(this.engines && { engines: this.engines }), ...(this.limits && { limits: this.limits }), ...(this.gateway && { gateway: this.gateway }), sequence: Date.now(), load: this.load, statuses: this.statuses() };
     const response = await this.request('PUT', 'report', report);
     if (!response.ok) throw new Error(`report: ${response.status} ${await response.text()}`);
   }

@@ -2,9 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { notify, PrismaService } from '#platform/prisma/prisma.service.js';
 import { PLACEMENT_QUESTIONS_TOPIC } from '../topics.js';
-import type { LeadSummary } from './lead/lead-summary.js';
+import type { LeadSummary, PlacementAnswer } from './lead/lead-summary.js';
 import { ChannelPlacementRow } from './placement-row.js';
-import type { Explanation } from './placement/explain.js';
 import type { ChannelPlacement } from './placement/placement.js';
 
 export interface LeadRecord {
@@ -47,10 +46,10 @@ export class PlacementRepository {
     return id;
   }
 
-  /** undefined: not answered yet; `found` false: the leader does not know the channel. */
-  async answer(id: string): Promise<{ found: Explanation | null } | undefined> {
+  /** undefined: not answered yet. */
+  async answer(id: string): Promise<PlacementAnswer | undefined> {
     const row = await this.prisma.placementQuestion.findUnique({ where: { id } });
-    return row?.answer === null || row === null ? undefined : { found: (row.answer as unknown as { explanation: Explanation | null }).explanation };
+    return row?.answer ? (row.answer as unknown as PlacementAnswer) : undefined;
   }
 
   async forget(id: string): Promise<void> {

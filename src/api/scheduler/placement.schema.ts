@@ -28,6 +28,7 @@ export const PlacementView = z.object({
   replicas: z.array(ReplicaView),
   frozen: Frozen,
   summary: z.string().nullable().describe('null: no control plane leads the scheduler at the moment.'),
+  scaling: z.string().nullable().describe('Why it has as many replicas, with figures; null: it has had no requests lately.'),
   nodes: z.array(NodeReason).describe('Every node: why it was chosen, or why not.'),
 });
 export type PlacementView = z.infer<typeof PlacementView>;

@@ -5,8 +5,7 @@ import type { AppRecord } from '../apps/app.js';
 import { AppsService } from '../apps/apps.service.js';
 import { FleetService } from '../nodes/fleet.service.js';
 import { placementAnswerTopic } from '../topics.js';
-import type { LeadSummary } from './lead/lead-summary.js';
-import type { Explanation } from './placement/explain.js';
+import type { LeadSummary, PlacementAnswer } from './lead/lead-summary.js';
 import { PlacementRepository } from './placement.repository.js';
 import type { FleetView, PlacementView } from './placement.schema.js';
 import { StateService } from './state.service.js';
@@ -28,7 +27,7 @@ export class PlacementsService {
   /** Throws API_APP_NOT_FOUND, API_CHANNEL_NOT_FOUND. */
   async show(name: string, channel: string | undefined): Promise<PlacementView> {
     const app = await this.apps.get(name, channel as ChannelName | undefined);
-    const [placement, explanation, ready, lead, pinnedBy] = await Promise.all([
+    const [placement, answer, ready, lead, pinnedBy] = await Promise.all([
       this.repository.find(app.channel.id), this.explain(app.channel.id), this.readyOn(app), this.repository.lead(), this.state.storesOf(app),
     ]);
     return {
@@ -38,8 +37,9 @@ export class PlacementsService {
       pinnedBy,
       replicas: (placement?.replicas ?? []).map((replica) => ({ ...replica, ready: !replica.leaving && ready.has(replica.node) })),
       frozen: toFrozen(lead.summary),
-      summary: explanation?.summary ?? null,
-      nodes: [...(explanation?.nodes ?? [])],
+      summary: answer?.explanation?.summary ?? null,
+      scaling: answer?.scaling ?? null,
+      nodes: [...(answer?.explanation?.nodes ?? [])],
     };
   }
 
@@ -58,12 +58,11 @@ export class PlacementsService {
     return new Set(nodes.flatMap(({ node, status }) => (status && status.generation > 0 && app.channel.serve.every(({ version }) => status.prepared.includes(version)) ? [node] : [])));
   }
 
-  /** What the leader says; null when nobody leads, or it does not know the channel yet. */
-  private async explain(channelId: string): Promise<Explanation | null> {
+  /** What the leader says; null when nobody leads. */
+  private async explain(channelId: string): Promise<PlacementAnswer | null> {
     const id = await this.repository.ask(channelId);
     try {
-      const answer = await this.wakeups.wait([placementAnswerTopic(id)], () => this.repository.answer(id), { timeoutMs: ANSWER_TIMEOUT_MS });
-      return answer?.found ?? null;
+      return (await this.wakeups.wait([placementAnswerTopic(id)], () => this.repository.answer(id), { timeoutMs: ANSWER_TIMEOUT_MS })) ?? null;
     } finally {
       await this.repository.forget(id);
     }

@@ -4,10 +4,9 @@ import { NOTIFY_CHANNEL } from '#platform/prisma/prisma.service.js';
 import { placementAnswerTopic, STAMPS_TOPIC } from '../../topics.js';
 import type { FleetMemory } from '../placement/fleet-memory.js';
 import { NO_FLEET } from '../placement/fleet-memory.js';
-import type { Explanation } from '../placement/explain.js';
 import type { ChannelPlacement, Placement } from '../placement/placement.js';
 import { ChannelPlacementRow } from '../placement-row.js';
-import type { LeadSummary } from './lead-summary.js';
+import type { LeadSummary, PlacementAnswer } from './lead-summary.js';
 
 /** What one pass decided, to be written as one. */
 export interface LeadWrite {
@@ -90,9 +89,8 @@ export class LeadStore {
     return rows;
   }
 
-  /** null: the channel is not known. */
-  async answer(id: string, explanation: Explanation | null): Promise<void> {
-    await this.session.query('UPDATE placement_question SET answer = $2::jsonb WHERE id = $1', [id, JSON.stringify({ explanation })]);
+  async answer(id: string, answer: PlacementAnswer): Promise<void> {
+    await this.session.query('UPDATE placement_question SET answer = $2::jsonb WHERE id = $1', [id, JSON.stringify(answer)]);
     await this.notify(placementAnswerTopic(id));
   }
 

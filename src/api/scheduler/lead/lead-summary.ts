@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import type { Explanation } from '../placement/explain.js';
 import type { FleetMemory } from '../placement/fleet-memory.js';
 import type { Decisions } from '../placement/placer.js';
 
@@ -11,6 +12,14 @@ export interface LeadSummary {
   over: string[];
   /** Moves under way. */
   moving: number;
+}
+
+/** What the leader says of a channel that it is asked about. */
+export interface PlacementAnswer {
+  /** null: it does not know the channel yet. */
+  explanation: Explanation | null;
+  /** Why it has as many replicas; null: it is not in use. */
+  scaling: string | null;
 }
 
 const NAMED = 50;

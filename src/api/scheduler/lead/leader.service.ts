@@ -11,7 +11,10 @@ import { Wakeups } from '#platform/wakeups.js';
 import { PLACEMENT_QUESTIONS_TOPIC, STAMPS_TOPIC } from '../../topics.js';
 import type { FleetMemory } from '../placement/fleet-memory.js';
 import { DEFAULT_SETTINGS } from '../placement/placement-settings.js';
+import type { Placement } from '../placement/placement.js';
 import { Placer } from '../placement/placer.js';
+import { Autoscaler, type Scalable } from './autoscaler.js';
+import { BASE_DEMAND } from './demand.js';
 import { isSameFleet, toSummary } from './lead-summary.js';
 import { LeadStore, type LeadWrite } from './lead-store.repository.js';
 import { World } from './world.js';
@@ -23,6 +26,8 @@ const LEADER_LOCK_KEY = 72707374;
 const TICK_MS = 1_000;
 /** Passes are so far apart at least; what comes meanwhile goes into the next. */
 const SPACING_MS = 25;
+/** How often loads are looked at. */
+const SCALE_EVERY_MS = 2_000;
 const RETRY_MS = 500;
 
 /** The loop that decides where channels are: in one control plane of the fleet at a time. */
@@ -65,12 +70,21 @@ export class LeaderService implements OnApplicationBootstrap {
     const before = await store.placement();
     const placer = new Placer(before, DEFAULT_SETTINGS);
     const world = new World();
+    const scaler = new Autoscaler();
+    let scaledMs: number | undefined;
+    // Until it has measured for itself, a new leader asks for what is there.
+    for (const [id, active] of activeIn(before)) world.measure(id, { wanted: active, demand: BASE_DEMAND });
     let fleet: FleetMemory | undefined;
     let summary = '';
     let committedMs = 0;
     while (!signal.aborted) {
       this.woken = Promise.withResolvers();
       const news = await this.world.read(world);
+      if (scaledMs === undefined) for (const [id, active] of activeIn(before)) scaler.resume(id, active, news.nowMs);
+      if (scaledMs === undefined || news.nowMs - scaledMs >= SCALE_EVERY_MS) {
+        await this.scale(scaler, world, placer, news.nowMs);
+        scaledMs = news.nowMs;
+      }
       const decisions = placer.pass(news);
       if (signal.aborted) return;
       const next = toSummary(decisions, (id) => nameOf(world, id));
@@ -88,9 +102,20 @@ export class LeaderService implements OnApplicationBootstrap {
       if (!decisions.fleet.frozen && fleet?.frozen) this.log.info('the scheduler goes on');
       fleet = decisions.fleet;
       summary = JSON.stringify(next);
-      for (const { id, channelId } of await store.questions()) await store.answer(id, placer.explain(channelId) ?? null);
+      for (const { id, channelId } of await store.questions()) await store.answer(id, { explanation: placer.explain(channelId) ?? null, scaling: scaler.reasonOf(channelId) ?? null });
       await this.nextTurn(signal);
     }
+  }
+
+  /** What the autoscaler asks for goes into the next pass. */
+  private async scale(scaler: Autoscaler, world: World, placer: Placer, nowMs: number): Promise<void> {
+    const measures = await this.world.measures(world);
+    const active = activeIn(placer.placement());
+    const find = (id: string): Scalable | undefined => {
+      const channel = world.find(id);
+      return channel && { min: channel.scale?.min ?? 0, max: channel.scale?.max ?? null, active: active.get(id) ?? 0 };
+    };
+    for (const [id, demand] of scaler.step({ nowMs, nodes: world.nodeCount, measures, find })) world.measure(id, demand);
   }
 
   private async nextTurn(signal: AbortSignal): Promise<void> {
@@ -100,6 +125,12 @@ export class LeaderService implements OnApplicationBootstrap {
     await Promise.race([this.woken.promise, sleep(TICK_MS, undefined, { signal: AbortSignal.any([signal, turn.signal]), ref: false }).catch(() => {})]);
     turn.abort();
   }
+}
+
+/** Active replicas by channel. */
+function activeIn({ channels }: Placement): Map<string, number> {
+  const counts = [...channels].map(([id, { replicas }]) => [id, replicas.filter(({ active, leaving }) => active && !leaving).length] as const);
+  return new Map(counts.filter(([, count]) => count > 0));
 }
 
 /** Nothing but the time has changed. */

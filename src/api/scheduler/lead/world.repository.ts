@@ -1,4 +1,6 @@
 import { Injectable } from '@nestjs/common';
+import { z } from 'zod';
+import { ChannelLoad } from '#contract/node-facts.js';
 import { type Db, PrismaService } from '#platform/prisma/prisma.service.js';
 import { ChannelScale } from '../scale/channel-scale.js';
 import { ChannelRow, type HeldFacts } from './channel-row.js';
@@ -18,6 +20,12 @@ interface VersionFacts {
   sqliteDatabases: string[];
 }
 
+const NodeLoadRow = z.object({ spanMs: z.number(), channels: z.array(ChannelLoad) });
+export type NodeLoadRow = z.infer<typeof NodeLoadRow>;
+
+/** What nodes said longer ago says nothing of now. */
+const LOAD_FRESH_MS = 4_000;
+
 /** What the scheduler's leader looks at. */
 @Injectable()
 export class WorldRepository {
@@ -29,6 +37,13 @@ export class WorldRepository {
       SELECT floor(extract(epoch FROM clock.now) * 1000)::float8 AS "nowMs", n.name AS node, n.wanted, floor(extract(epoch FROM n.last_seen) * 1000)::float8 AS "lastSeenMs"
       FROM (SELECT clock_timestamp() AS now) clock LEFT JOIN node n ON true`;
     return { nowMs: rows[0]!.nowMs, nodes: rows.flatMap(({ node, wanted, lastSeenMs }) => (node === null ? [] : [{ node, wanted, lastSeenMs }])) };
+  }
+
+  /** What channels asked of each node, as it last said. */
+  async loads(): Promise<NodeLoadRow[]> {
+    return NodeLoadRow.array().parse(
+      await this.prisma.$queryRaw`SELECT span_ms AS "spanMs", channels FROM node_load WHERE at > clock_timestamp() - ${LOAD_FRESH_MS} * interval '1 millisecond'`,
+    );
   }
 
   /** What nodes said that said something new. Those that are in the table no more are left out. */

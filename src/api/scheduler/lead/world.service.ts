@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { GrantsService } from '../../runtime-config/grants.service.js';
 import type { News } from '../placement/news.js';
 import { StampRepository } from '../stamp.repository.js';
+import type { ChannelMeasure } from './autoscaler.js';
 import { storesInFiles } from './channel-row.js';
 import { World } from './world.js';
 import { WorldRepository } from './world.repository.js';
@@ -14,6 +15,22 @@ export class WorldService {
     private readonly stamps: StampRepository,
     private readonly grants: GrantsService,
   ) {}
+
+  /** What all nodes together measured of each channel; undefined: no node has. */
+  async measures(world: World): Promise<ReadonlyMap<string, ChannelMeasure> | undefined> {
+    const loads = await this.repository.loads();
+    if (loads.length === 0) return undefined;
+    const measures = new Map<string, ChannelMeasure>();
+    for (const { spanMs, channels } of loads) {
+      for (const load of channels) {
+        const id = world.idOf(load);
+        if (id === undefined) continue;
+        const { concurrency, milliCores } = measures.get(id) ?? { concurrency: 0, milliCores: 0 };
+        measures.set(id, { concurrency: concurrency + load.inFlight, milliCores: milliCores + (spanMs > 0 ? (load.cpuMs / spanMs) * 1000 : 0) });
+      }
+    }
+    return measures;
+  }
 
   /** Brings a world up to date. Answers what is new since it was last read. */
   async read(world: World): Promise<News> {

@@ -2,10 +2,10 @@ import { nameOf } from '../placed-index.js';
 import type { News } from '../placement/news.js';
 import type { PlacementChannel } from '../placement/placement-channel.js';
 import type { Holdings } from '../placement/placement.js';
-import { NOTHING } from '../placement/resources.js';
 import { stateGroups } from '../placement/state-groups.js';
 import type { ChannelScale } from '../scale/channel-scale.js';
 import { type ChannelDemand, type ChannelRow, type HeldFacts, toPlacementChannel } from './channel-row.js';
+import { BASE_DEMAND } from './demand.js';
 import { type NodePulse, type NodeRow, toHoldings, toPlacementNode } from './node-row.js';
 
 /** A channel that was changed. */
@@ -25,7 +25,7 @@ interface Reading {
 }
 
 /** Nobody uses it, as far as is known. */
-const UNUSED: ChannelDemand = { wanted: 0, demand: NOTHING };
+const UNUSED: ChannelDemand = { wanted: 0, demand: BASE_DEMAND };
 
 /** What the leader knows of the fleet, kept from reading to reading, and what of it is new to the placer. */
 export class World {
@@ -60,6 +60,11 @@ export class World {
   measure(id: string, measured: ChannelDemand): void {
     this.measures.set(id, measured);
     this.changed.add(id);
+  }
+
+  /** Nodes that were named last. */
+  get nodeCount(): number {
+    return this.pulse.nodes.length;
   }
 
   find(id: string): ChannelNews | undefined {

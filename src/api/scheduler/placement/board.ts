@@ -100,8 +100,7 @@ export class Board {
   }
 
   /** Puts a replica on the chosen node; `why` is the first half of its reason. */
-  add(work: ChannelWork, slot: NodeSlot, why: string, replaces: Replica | null = null): void {
-    const active = replaces ? replaces.active : work.facts.target > 0;
+  add(work: ChannelWork, slot: NodeSlot, why: string, { active, replaces = null }: { active: boolean; replaces?: Replica | null }): void {
     const inZone = this.zoneCounts(work, replaces ?? undefined)[slot.zone]!;
     if (active) slot.charge(work.facts.need);
     slot.held.add(work.key);

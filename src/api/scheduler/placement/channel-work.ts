@@ -8,7 +8,7 @@ import type { Resources } from './resources.js';
 export class ChannelFacts {
   readonly need: Resources;
   readonly target: number;
-  /** Replicas that it should have, on disk only when its target is 0. */
+  /** Nodes that should have it: as many as its target, and so many more that have it on disk that it is at hand where a node is lost. */
   readonly copies: number;
   readonly least: number;
   readonly isPinned: boolean;
@@ -26,7 +26,7 @@ export class ChannelFacts {
     this.classKey = classKeyOf(channel);
     // A core weighs as much as 2 GB, as on common machines.
     this.size = Math.max(this.need.memoryBytes / 2e9, this.need.milliCores / 1000);
-    this.copies = this.target > 0 || channel.replicas.max === 0 ? this.target : this.isPinned ? 1 : diskCopies;
+    this.copies = channel.replicas.max === 0 ? 0 : this.isPinned ? 1 : Math.max(this.target, diskCopies);
   }
 
   compare(other: ChannelFacts): number {
@@ -61,8 +61,18 @@ export class ChannelWork {
     return this.facts.target > 0 ? ordinary.filter(({ active }) => active) : ordinary;
   }
 
+  /** Those on disk only beside active ones. */
+  spares(): Replica[] {
+    return this.facts.target > 0 ? this.ordinary().filter(({ active }) => !active) : [];
+  }
+
   successors(): Replica[] {
     return this.replicas.filter(({ leaving, replaces }) => !leaving && replaces !== null);
+  }
+
+  /** What `counted` should come to. */
+  get wanted(): number {
+    return this.facts.target > 0 ? this.facts.target : this.facts.copies;
   }
 
   hasSuccessor({ node }: Replica): boolean {

@@ -56,9 +56,10 @@ function summaryOf(board: Board, work: ChannelWork, frozen: string | undefined):
   const parts = [
     frozen && `the scheduler has stopped: ${frozen}`,
     target > 0
-      ? `${counted.length} of ${copies} replicas placed, ${ready} ready (at least ${min}, at most ${max}); each needs ${inWords(work.facts.need)}`
+      ? `${counted.length} of ${target} replicas placed, ${ready} ready (at least ${min}, at most ${max}); each needs ${inWords(work.facts.need)}`
       : copies > 0 ? `idle: on disk of ${counted.length} of ${copies} nodes, ready on ${ready}` : 'nothing to serve',
-    counted.length < copies && `${copies - counted.length} more: ${board.choose(work, { need: target > 0 ? work.facts.need : NOTHING }) ? 'to be started' : 'no suitable node has room'}`,
+    work.spares().length > 0 && `on disk of ${work.spares().length === 1 ? 'one more node' : `${work.spares().length} more nodes`}`,
+    counted.length < work.wanted && `${work.wanted - counted.length} more: ${board.choose(work, { need: target > 0 ? work.facts.need : NOTHING }) ? 'to be started' : 'no suitable node has room'}`,
     isPinned && min > 1 && `one replica instead of ${min}: its state is in files of one node; link its stores to a service that nodes share to have more`,
   ];
   return parts.filter((part) => part).join('; ');
@@ -91,13 +92,13 @@ function ofOther(board: Board, work: ChannelWork, slot: NodeSlot, ranks: Ranks):
   if (home !== undefined && home !== slot.name) return ['home', `its state is in files of ${home}`];
   const need = facts.target > 0 ? facts.need : NOTHING;
   if (!slot.fits(need)) return ['room', `needs ${inWords(need)}, ${inWords(slot.free())} are free`];
-  const counted = work.counted();
+  const held = work.ordinary();
   const counts = board.zoneCounts(work);
-  const most = Math.max(0, ...counted.map(({ node }) => counts[board.slot(node).zone] ?? 0));
+  const most = Math.max(0, ...held.map(({ node }) => counts[board.slot(node).zone] ?? 0));
   const mine = counts[slot.zone]!;
-  const placed = `${counted.length} of ${facts.copies} replicas are placed`;
-  if (counted.length >= facts.copies && mine >= most && mine > 0) return ['zone', `suitable, not needed: ${placed}, ${mine} of them in this zone (${slot.node!.zone})`];
-  return ['spare', `suitable, ${counted.length < facts.copies ? 'to be used' : 'not needed'}: ${placed}; ${ranks.get(slot)}. of ${ranks.size} suitable nodes by hash`];
+  const placed = `${held.length} of ${facts.copies} replicas are placed`;
+  if (held.length >= facts.copies && mine >= most && mine > 0) return ['zone', `suitable, not needed: ${placed}, ${mine} of them in this zone (${slot.node!.zone})`];
+  return ['spare', `suitable, ${held.length < facts.copies ? 'to be used' : 'not needed'}: ${placed}; ${ranks.get(slot)}. of ${ranks.size} suitable nodes by hash`];
 }
 
 /** The suitable nodes in the order of the hash. */

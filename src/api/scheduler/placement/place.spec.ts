@@ -6,7 +6,7 @@ import type { News } from './news.js';
 import { NOTHING_PLACED, place } from './place.js';
 import type { PlacementChannel } from './placement-channel.js';
 import type { PlacementNode } from './placement-node.js';
-import { DEFAULT_SETTINGS } from './placement-settings.js';
+import { DEFAULT_SETTINGS, type PlacementSettings } from './placement-settings.js';
 import type { Holdings, Placement } from './placement.js';
 import { type Decisions } from './placer.js';
 
@@ -27,11 +27,13 @@ class Fleet {
   nowMs = 1_000_000;
   placement: Placement = NOTHING_PLACED;
   decisions!: Decisions;
+  readonly settings: PlacementSettings;
   readonly away = new Set<string>();
   readonly held = new Map<string, Holdings>();
   removed: string[] = [];
 
-  constructor(public nodes: PlacementNode[], public channels: PlacementChannel[], private readonly settings = DEFAULT_SETTINGS) {
+  constructor(public nodes: PlacementNode[], public channels: PlacementChannel[], settings: Partial<PlacementSettings> = {}) {
+    this.settings = { ...DEFAULT_SETTINGS, diskCopies: 1, ...settings };
     this.pass();
   }
 
@@ -118,7 +120,7 @@ describe(place.name, () => {
     const fleet = new Fleet([node('n1')], Array.from({ length: 10 }, (_, i) => channel(`c${i}`, { reserve: { memoryBytes: 100 * MB, milliCores: 0 } })));
     expect(fleet.decisions.short).toHaveLength(5);
     expect(explain([fleet.decisions.short[0]!], fleet.world(), fleet.placement)[0]!.summary).toBe(
-      '0 of 1 replicas placed, 0 ready (at least 1, at most 4); each needs 200 MB and 0.1 cores; 1 more: no suitable node has room',
+      '0 of 1 replicas placed, 0 ready (at least 1, at most 4); each needs 200 MB and 0.1 cores; on disk of one more node; 1 more: no suitable node has room',
     );
   });
 
@@ -153,7 +155,10 @@ describe(place.name, () => {
     const fleet = new Fleet(many(2), [channel('c', { replicas: replicas(1, 2, 2), demand: { memoryBytes: 900 * MB, milliCores: 10 } })]).rest();
     fleet.channels.push(channel('d', { demand: { memoryBytes: 500 * MB, milliCores: 10 } }));
     fleet.rest();
-    expect([fleet.on('c').length, fleet.on('d').length, fleet.decisions.short]).toEqual([1, 1, []]);
+    const active = (key: string) => fleet.placement.channels.get(key)!.replicas.filter((each) => each.active && !each.leaving).length;
+    expect([active('c'), active('d'), fleet.decisions.short]).toEqual([1, 1, []]);
+    // It keeps its bytes where it was, for when there is room again.
+    expect(fleet.on('c')).toHaveLength(2);
   });
 
   it('moves a small one where it fits for a large one that fits nowhere else', () => {
@@ -178,14 +183,37 @@ describe(place.name, () => {
 
 describe('an idle app', () => {
   it('is on disk only, takes no room, and becomes active where it is', () => {
-    const fleet = new Fleet(many(4), [channel('c', { replicas: replicas(0, 2, 0) })]).rest();
+    const fleet = new Fleet(many(4), [channel('c', { replicas: replicas(0, 2, 0) })], { diskCopies: 3 }).rest();
     const onDisk = fleet.on('c');
     expect(onDisk).toHaveLength(3);
     expect(fleet.placement.channels.get('c')!.replicas.map(({ active }) => active)).toEqual([false, false, false]);
     fleet.channels = [channel('c', { replicas: replicas(0, 2, 1) })];
     fleet.rest();
-    expect(fleet.placement.channels.get('c')!.replicas.map(({ active }) => active)).toEqual([true]);
-    expect(onDisk).toContain(fleet.on('c')[0]);
+    expect(fleet.placement.channels.get('c')!.replicas.filter(({ active }) => active)).toHaveLength(1);
+    expect(fleet.on('c')).toEqual(onDisk);
+  });
+});
+
+describe('copies on disk', () => {
+  const disk = (fleet: Fleet, key: string) => fleet.placement.channels.get(key)!.replicas.map(({ active }) => active).sort();
+
+  it('stand beside the active replicas of an app that is used', () => {
+    const fleet = new Fleet(many(5), [channel('c', { replicas: replicas(0, 9, 1) })], { diskCopies: 3 }).rest();
+    expect(disk(fleet, 'c')).toEqual([false, false, true]);
+    fleet.channels = [channel('c', { replicas: replicas(0, 9, 4) })];
+    expect(disk(fleet.rest(), 'c')).toEqual([true, true, true, true]);
+    fleet.channels = [channel('c', { replicas: replicas(0, 9, 1) })];
+    expect(disk(fleet.rest(), 'c')).toEqual([false, false, true]);
+  });
+
+  it('become active at once when the active one is lost', () => {
+    const fleet = new Fleet(many(4), [channel('c', { replicas: replicas(1, 1, 1) })], { diskCopies: 2 }).rest();
+    const { node: lost } = fleet.placement.channels.get('c')!.replicas.find(({ active }) => active)!;
+    const { node: spare, generation } = fleet.placement.channels.get('c')!.replicas.find(({ active }) => !active)!;
+    fleet.away.add(lost);
+    for (let i = 0; i < 6; i++) fleet.pass(1_000);
+    expect(fleet.placement.channels.get('c')!.replicas.find(({ active }) => active)).toMatchObject({ node: spare, generation });
+    expect(fleet.on('c')).toHaveLength(2);
   });
 });
 
@@ -294,7 +322,7 @@ describe('most nodes', () => {
     const seenMs = fleet.nowMs;
     fleet.nowMs += 60_000;
     fleet.nodes = fleet.nodes.map((each) => ({ ...each, lastSeenMs: seenMs }));
-    const { decisions } = place(fleet.world(), fleet.placement);
+    const { decisions } = place(fleet.world(), fleet.placement, fleet.settings);
     expect([decisions.changed.size, decisions.fleet.frozen]).toEqual([0, null]);
   });
 
@@ -320,7 +348,7 @@ describe('a desired state that is empty', () => {
 
 describe('a drain', () => {
   it('moves first and frees then, a bounded number at a time, and counts what is left', () => {
-    const fleet = new Fleet(many(3), Array.from({ length: 9 }, (_, i) => channel(`c${i}`)), { ...DEFAULT_SETTINGS, movesInFlight: 2 }).rest();
+    const fleet = new Fleet(many(3), Array.from({ length: 9 }, (_, i) => channel(`c${i}`)), { movesInFlight: 2 }).rest();
     const held = fleet.drain('n0').waiting;
     expect(held).toBeGreaterThan(2);
     fleet.change('n0', { wanted: 'draining' }).pass(1_000);
@@ -343,7 +371,7 @@ describe('a drain', () => {
   });
 
   it('that is called off leaves the rest where it is', () => {
-    const fleet = new Fleet(many(3), Array.from({ length: 9 }, (_, i) => channel(`c${i}`)), { ...DEFAULT_SETTINGS, movesInFlight: 1 }).rest();
+    const fleet = new Fleet(many(3), Array.from({ length: 9 }, (_, i) => channel(`c${i}`)), { movesInFlight: 1 }).rest();
     const held = fleet.drain('n0').waiting;
     fleet.change('n0', { wanted: 'draining' }).pass(1_000);
     fleet.change('n0', { wanted: 'active' }).rest();

@@ -390,7 +390,8 @@ function run(round: number): void {
 describe('placement of fleets that once went wrong', () => {
   // Each by the seed of its round: 1. one that stood unevenly only after a full node had let go of another of its replicas.
   // 2. one whose only node had come back just before everything came to rest. 3. one that had stood still until just before.
-  it.each([154_324_633, 500_370, 7_001_381])('decides by what is new as it would by everything (%i)', (round) => run(round - seed));
+  // 4. one that became active while it was moved as a copy on disk.
+  it.each([154_324_633, 500_370, 7_001_381, 12_000_603])('decides by what is new as it would by everything (%i)', (round) => run(round - seed));
 });
 
 describe(`placement of random fleets (PLACEMENT_SEED=${seed})`, () => {

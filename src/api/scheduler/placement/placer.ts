@@ -11,7 +11,7 @@ import { DEFAULT_SETTINGS, type PlacementSettings } from './placement-settings.j
 import type { ChannelPlacement, Placement } from './placement.js';
 import { relieve } from './relieve.js';
 import { NOTHING } from './resources.js';
-import { isAtRest, isRestless, moveAway, reach, spread, tidy } from './settle-channel.js';
+import { isAtRest, isRestless, keepSpares, moveAway, reach, spread, tidy } from './settle-channel.js';
 
 /** What a pass decided. */
 export interface Decisions {
@@ -103,7 +103,7 @@ export class Placer {
     const { board, due, gone } = this;
     const works = [...due].flatMap((key) => (board.facts.has(key) && !board.entries.has(key) ? [board.work(key)] : [])).sort((a, b) => a.facts.compare(b.facts));
     for (const work of works) if (work.facts.target > 0) reach(board, work, work.facts.least);
-    for (const work of works) reach(board, work, work.facts.copies);
+    this.fill(works);
     const waiting = [...gone];
     gone.clear();
     const decisions = this.commit(homes);
@@ -117,11 +117,17 @@ export class Placer {
     const { board } = this;
     for (const work of works) tidy(board, work);
     const short = works.filter((work) => work.facts.target > 0 && !reach(board, work, work.facts.least));
-    for (const work of works) reach(board, work, work.facts.copies);
+    this.fill(works);
     for (const work of works) moveAway(board, work);
     for (const slot of this.overSlots()) relieve(board, slot);
     for (const work of this.withTouched(works)) spread(board, work);
     short.forEach((work, i) => makeRoom(board, work, i < DISPLACING));
+  }
+
+  /** What is wanted beyond what must be, and copies on disk. */
+  private fill(works: readonly ChannelWork[]): void {
+    for (const work of works) reach(this.board, work, work.wanted);
+    for (const work of works) keepSpares(this.board, work);
   }
 
   private restless(): ChannelWork[] {

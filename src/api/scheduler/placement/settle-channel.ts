@@ -11,14 +11,16 @@ import { NOTHING } from './resources.js';
 export function isAtRest(board: Board, facts: ChannelFacts, replicas: readonly Replica[]): boolean {
   if (replicas.length !== facts.copies || facts.isPinned) return false;
   const { keepers } = board.classOf(facts);
+  let activeCount = 0;
   for (let i = 0; i < replicas.length; i++) {
     const { node, leaving, replaces, active } = replicas[i]!;
     const slot = board.slot(node);
-    if (leaving || replaces !== null || active !== facts.target > 0 || !keepers.has(slot)) return false;
+    if (leaving || replaces !== null || !keepers.has(slot)) return false;
+    if (active) activeCount++;
     // Two in one zone may be right or not: that takes a longer look.
     for (let j = 0; j < i; j++) if (board.slot(replicas[j]!.node).zone === slot.zone) return false;
   }
-  return true;
+  return activeCount === facts.target;
 }
 
 /** Takes over what has happened: nodes lost, moves done, replicas let go of, another target. */
@@ -27,7 +29,8 @@ export function tidy(board: Board, work: ChannelWork): void {
   for (const successor of work.successors()) {
     const original = work.ordinary().find(({ node }) => node === successor.replaces);
     if (!original) board.endMove(work, successor);
-    else if (board.isReady(work, successor)) {
+    // What became active meanwhile is first given room where it goes to.
+    else if (board.isReady(work, successor) && successor.active === original.active) {
       board.endMove(work, successor);
       board.leave(work, original, `moved to ${successor.node}, which is ready`);
     }
@@ -65,14 +68,11 @@ function forget(board: Board, work: ChannelWork, replica: Replica): void {
   board.drop(work, replica);
 }
 
-/** On disk only, or active as far as there is room. */
+/** No more active ones than there should be; a move makes what it moves. Those that are too few become active in `reach`. */
 function matchTarget(board: Board, work: ChannelWork): void {
   const { target, need } = work.facts;
-  for (const replica of work.replicas) {
-    if (replica.leaving || replica.replaces !== null) continue;
-    if (target === 0) board.setActive(work, replica, false);
-    else if (!replica.active && work.counted().length < target && board.slot(replica.node).fits(need)) board.setActive(work, replica, true);
-  }
+  if (target === 0) for (const replica of work.ordinary()) board.setActive(work, replica, false);
+  for (let counted = work.counted(); target > 0 && counted.length > target; counted = work.counted()) board.setActive(work, worst(board, work, counted), false);
   for (const successor of work.successors()) {
     const isActive = work.replicas.find(({ node }) => node === successor.replaces)!.active;
     if (isActive && !successor.active && !board.slot(successor.node).fits(need)) board.leave(work, successor, 'no room for it as active');
@@ -81,17 +81,22 @@ function matchTarget(board: Board, work: ChannelWork): void {
 }
 
 function dropSurplus(board: Board, work: ChannelWork): void {
-  const { target, copies } = work.facts;
-  for (let counted = work.counted(); counted.length > copies; counted = work.counted()) {
-    board.leave(work, worst(board, work, counted), `one more than the ${copies} it should have`);
-  }
-  if (target === 0) return;
-  // A node that has it on disk answers until others are ready.
-  const isServed = work.counted().filter((replica) => board.isReady(work, replica)).length >= target;
-  for (const replica of work.ordinary()) {
-    if (!replica.active && work.counted().length >= target && (isServed || !board.isReady(work, replica))) {
-      board.leave(work, replica, `on disk only, and ${target} active replicas are ready`);
+  const { target, copies, isPinned } = work.facts;
+  if (target === 0 || isPinned) {
+    const home = board.homeOf(work);
+    for (let there = work.ordinary(); there.length > copies; there = work.ordinary()) {
+      const others = there.filter(({ node }) => node !== home);
+      board.leave(work, worst(board, work, others), `one more than the ${copies} it should have`);
     }
+    return;
+  }
+  // A node that has it on disk answers until others are ready.
+  if (work.counted().length < target) return;
+  const isServed = work.counted().filter((replica) => board.isReady(work, replica)).length >= target;
+  for (;;) {
+    const mayGo = work.spares().filter((replica) => isServed || !board.isReady(work, replica));
+    if (work.ordinary().length <= copies || mayGo.length === 0) return;
+    board.leave(work, worst(board, work, mayGo), `on disk only, and ${target} active replicas are ready`);
   }
 }
 
@@ -102,6 +107,7 @@ export function worst(board: Board, work: ChannelWork, replicas: readonly Replic
   const rank = (replica: Replica): number[] => {
     const slot = board.slot(replica.node);
     return [
+      Number(!replica.active),
       Number(!board.isReady(work, replica)),
       Number(!keepers.has(slot)),
       Number(slot.isOver()),
@@ -117,18 +123,47 @@ function compareRanks(a: readonly number[], b: readonly number[]): number {
   return i < 0 ? 0 : a[i]! - b[i]!;
 }
 
-/** New replicas until there are `count`, as far as there is room. False when there was none. */
+/** Replicas until there are `count`, as far as there is room: those on disk become active, then come new ones. False when there was none. */
 export function reach(board: Board, work: ChannelWork, count: number): boolean {
   const { target, isPinned } = work.facts;
+  while (work.counted().length < count && activate(board, work));
   // Not even for as long as one leaves are there two.
   if (isPinned && work.replicas.length > 0) return work.counted().length >= count;
   while (work.counted().length < count && board.repairsLeft > 0) {
     const choice = board.choose(work, { need: target > 0 ? work.facts.need : NOTHING });
     if (!choice) return false;
     board.repairsLeft--;
-    board.add(work, choice, `${work.counted().length} of ${work.facts.copies} replicas were placed`);
+    board.add(work, choice, `${work.counted().length} of ${work.wanted} replicas were placed`, { active: target > 0 });
   }
   return true;
+}
+
+/** Copies on disk beside the active replicas, until there are as many as there should be. */
+export function keepSpares(board: Board, work: ChannelWork): void {
+  const { target, copies, isPinned } = work.facts;
+  while (target > 0 && !isPinned && work.ordinary().length < copies && board.repairsLeft > 0) {
+    const choice = board.choose(work, { need: NOTHING });
+    if (!choice) return;
+    board.repairsLeft--;
+    board.add(work, choice, `${work.ordinary().length} of ${copies} nodes had it`, { active: false });
+  }
+}
+
+/** The best one on disk that has room: where fewest active ones are, on a node that keeps it, near by hash. False when there is none. */
+function activate(board: Board, work: ChannelWork): boolean {
+  const { facts } = work;
+  const { keepers } = board.classOf(facts);
+  const inZone = (zone: number): number => work.counted().filter(({ node }) => board.slot(node).zone === zone).length;
+  const rank = (replica: Replica): number[] => {
+    const slot = board.slot(replica.node);
+    return [Number(!keepers.has(slot)), inZone(slot.zone), Number(!board.isReady(work, replica)), distanceOf(facts.seed, slot.seed, slot.weight)];
+  };
+  const [best] = work.spares()
+    .filter(({ node }) => board.slot(node).fits(facts.need))
+    .map((replica) => ({ replica, rank: rank(replica) }))
+    .sort((a, b) => compareRanks(a.rank, b.rank) || (a.replica.node < b.replica.node ? -1 : 1));
+  if (best) board.setActive(work, best.replica, true);
+  return best !== undefined;
 }
 
 /** Those that a node refuses. */
@@ -150,7 +185,7 @@ export function moveAway(board: Board, work: ChannelWork): void {
 export function move(board: Board, work: ChannelWork, replica: Replica, why: string, mostInZone?: number): boolean {
   if (!board.mayMove()) return false;
   const choice = board.choose(work, { need: replica.active ? work.facts.need : NOTHING, instead: replica, ...(mostInZone !== undefined && { mostInZone }) });
-  if (choice) board.add(work, choice, `takes over from ${replica.node} (${why})`, replica);
+  if (choice) board.add(work, choice, `takes over from ${replica.node} (${why})`, { active: replica.active, replaces: replica });
   return choice !== null;
 }
 
@@ -169,15 +204,16 @@ export function spread(board: Board, work: ChannelWork): void {
   const count = skew(board, work);
   if (count === undefined) return;
   const counts = board.zoneCounts(work);
-  const there = work.counted().filter(({ node }) => counts[board.slot(node).zone] === count);
+  const there = work.ordinary().filter(({ node }) => counts[board.slot(node).zone] === count);
   if (there.length > 0) move(board, work, worst(board, work, there), `its zone had ${count} replicas`, count - 2);
 }
 
 /** It lacks something that this pass could not give: it is looked at again in the next. */
 export function isRestless(board: Board, work: ChannelWork): boolean {
-  return work.counted().length < work.facts.copies
+  return work.counted().length !== work.wanted
+    || work.ordinary().length !== work.facts.copies
     || work.replicas.some(({ leaving, replaces }) => leaving || replaces !== null)
-    || work.ordinary().some(({ active }) => active !== work.facts.target > 0)
+    || (work.facts.target === 0 && work.ordinary().some(({ active }) => active))
     || misplaced(board, work).length > 0
     || skew(board, work) !== undefined;
 }

@@ -43,6 +43,7 @@ import { JoinTokensController } from './identity/join-tokens.controller.js';
 import { JoinTokensService } from './identity/join-tokens.service.js';
 import { KeyringService } from './identity/keyring.service.js';
 import { RotationService } from './identity/rotation.service.js';
+import { StatementsService } from './identity/statements.service.js';
 import { TrustService } from './identity/trust.service.js';
 import { LogRepository } from './logs/log.repository.js';
 import { LogsController } from './logs/logs.controller.js';
@@ -276,6 +277,7 @@ const SERVICES = [
   StateService,
   WorldService,
   SettingsService,
+  StatementsService,
   StepperService,
   AnnouncerService,
   DelivererService,

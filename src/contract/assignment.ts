@@ -3,7 +3,9 @@ import { VersionArtifact } from './artifact.js';
 import { ComponentLimits } from './bundle/component-limits.js';
 import { AppName, ChannelName, NodeName, VersionNumber } from './ids.js';
 import { MessageOrder, NodeFacts, NodeLoad } from './node-facts.js';
+import { KeyHash } from './node-identity.js';
 import { NO_RUNTIME_GRANT, RuntimeGrant } from './runtime-grant.js';
+import { Signature } from './statement.js';
 import { Shadow } from './shadow.js';
 
 /** Arrow scheduler ──assignment──▶ node. A node holds the whole of it on disk and serves from it alone. */
@@ -52,6 +54,10 @@ export type RemovedChannel = z.infer<typeof RemovedChannel>;
 export const ReleasedChannel = z.object({ app: AppName, channel: ChannelName, firstGeneration: z.int().nonnegative(), placement: z.int().nonnegative() });
 export type ReleasedChannel = z.infer<typeof ReleasedChannel>;
 
+/** Of what is assigned, by one key of the platform (contract/statement.ts). By channel: `<app>/<channel>`. */
+export const Signatures = z.object({ key: KeyHash, assignments: z.record(z.string(), Signature) });
+export type Signatures = z.infer<typeof Signatures>;
+
 /**
  * Everything one node should hold, or what has changed of it since the revision that the node holds. `revision` is opaque: the node hands
  * it back to wait for the next state. What is named neither in
@@ -62,6 +68,8 @@ export const NodeAssignments = z.object({
   assignments: z.array(Assignment),
   removed: z.array(RemovedChannel).optional(),
   released: z.array(ReleasedChannel).optional(),
+  /** What is gone is not signed: it is done at once, and never kept. */
+  signatures: Signatures.optional(),
 });
 export type NodeAssignments = z.infer<typeof NodeAssignments>;
 

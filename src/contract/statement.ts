@@ -9,7 +9,7 @@ import { KeyHash } from './node-identity.js';
  *
  *     Ed25519( "whorl-statement-v1" LF kind LF sha256-hex( canonical JSON ) )
  */
-export type StatementKind = 'assignment' | 'removed-channel' | 'route-table';
+export type StatementKind = 'assignment' | 'route-table';
 
 export const Signature = z.base64url().length(86).brand<'Signature'>();
 export type Signature = z.infer<typeof Signature>;
@@ -32,7 +32,7 @@ export function canonicalJson(value: unknown): string {
   return `{${members.join()}}`;
 }
 
-/** What is signed, as bytes. */
-export function statementBytes(kind: StatementKind, value: unknown): Buffer {
-  return Buffer.from(`whorl-statement-v1\n${kind}\n${createHash('sha256').update(canonicalJson(value)).digest('hex')}`);
+/** What is signed, as bytes. @param canonical the value as `canonicalJson` writes it */
+export function statementBytes(kind: StatementKind, canonical: string): Buffer {
+  return Buffer.from(`whorl-statement-v1\n${kind}\n${createHash('sha256').update(canonical).digest('hex')}`);
 }

@@ -140,12 +140,14 @@ const control = {
 
 const node = {
   ...common,
-  /** URL of the control plane's API. */
-  WHORL_API_URL: z.url(),
+  /** URL of the control plane: its nodes port for a node that joins, its API for one with WHORL_NODE_TOKEN; one that has joined knows it. */
+  WHORL_API_URL: z.url().optional(),
   /** Token that nodes use, registered at start. */
-  WHORL_NODE_TOKEN: secret,
-  /** Name of this node, unique in the fleet. */
-  WHORL_NODE_NAME: z.string().regex(/^[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?$/),
+  WHORL_NODE_TOKEN: secret.optional(),
+  /** Join token, for the first start of a node on its own machine. */
+  WHORL_JOIN_TOKEN: secret.optional(),
+  /** Name of this node, unique in the fleet; one that has joined knows it. */
+  WHORL_NODE_NAME: z.string().regex(/^[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?$/).optional(),
   /** Absolute path of the node's state: snapshot, artifact cache, journals, data of apps. */
   WHORL_NODE_DIR: z.string().refine(isAbsolute, 'expected an absolute path'),
   /** What fails together with this node, such as a data centre or a rack: replicas are spread over zones. */

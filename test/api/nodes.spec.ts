@@ -18,7 +18,7 @@ describe('the routes of nodes', () => {
   describe('assignments', () => {
     it('come at once when the node has none', async () => {
       const { body } = await assignments('?wait=30');
-      expect(body).toEqual({ revision: expect.any(String), assignments: [], removed: [], released: [] });
+      expect(body).toEqual({ revision: expect.any(String), assignments: [], removed: [], released: [], signatures: { key: expect.any(String), assignments: {} } });
     });
 
     it('are of nodes that have reported alone', async () => {
@@ -51,7 +51,7 @@ describe('the routes of nodes', () => {
       const { body: after } = await assignments(`?wait=1&after=${before.revision}`);
       expect(performance.now() - begun).toBeGreaterThan(900);
       expect(before.assignments).not.toEqual([]);
-      expect(after).toEqual({ ...before, assignments: [] });
+      expect(after).toEqual({ ...before, assignments: [], signatures: { ...before.signatures, assignments: {} } });
     });
 
     it('come whole to a node that holds what nobody remembers, else only as far as they have changed', async () => {

@@ -19,6 +19,7 @@ import { BlobStorage } from '#registry/storage/blob-storage.js';
 import { blobPath } from '#registry/storage/paths.js';
 import { openStorage } from '#registry/storage/storage.factory.js';
 import { BlobCache } from '#runtime/node/blob-cache.js';
+import { TokenLink } from '#runtime/node/control-plane-link.js';
 import { ControlPlaneClient } from '#runtime/node/control-plane.client.js';
 import { hasS3, type S3Server, startS3 } from '../fixtures/servers/s3.js';
 
@@ -59,7 +60,7 @@ suite(`blobs that nodes read from the object store${hasS3 ? '' : ' (left out: ra
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-    client = new ControlPlaneClient({ url: origin, token: 'a-token-of-the-node', node: 'node-1' });
+    client = new ControlPlaneClient({ link: new TokenLink({ url: origin, token: 'a-token-of-the-node' }), node: 'node-1' });
   });
   afterAll(async () => {
     await client?.close();

@@ -7,6 +7,7 @@ import { NodeHeartbeat, NodeReceipt } from '#contract/node-facts.js';
 import { NODE_ROUTES } from '#contract/node-routes.js';
 import { Endpoint, Input } from '#platform/http/endpoint.decorator.js';
 import { endpoint, type InputOf } from '#platform/http/endpoint.js';
+import { StatementsService } from '../identity/statements.service.js';
 import { SchedulerService } from '../scheduler/scheduler.service.js';
 import { JournalService } from './journal.service.js';
 import { EnginesQuery, NodeParams } from './node.schema.js';
@@ -59,6 +60,7 @@ export class NodesController {
   constructor(
     private readonly nodes: NodesService,
     private readonly scheduler: SchedulerService,
+    private readonly statements: StatementsService,
     private readonly journal: JournalService,
   ) {}
 
@@ -69,7 +71,8 @@ export class NodesController {
     const gone = new AbortController();
     response.on('close', () => gone.abort());
     const engines: Engines = query.engines?.split(',') ?? UNSAID_ENGINES;
-    return this.scheduler.next({ node: params.node, after: query.after, waitS: query.wait, engines }, gone.signal);
+    const after = await this.statements.heldRevision(query.after);
+    return this.statements.signAssignments(await this.scheduler.next({ node: params.node, after, waitS: query.wait, engines }, gone.signal));
   }
 
   @Put(NODE_ROUTES.report.path)

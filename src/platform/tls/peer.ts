@@ -73,7 +73,7 @@ export function toControlPlane(credentials: Pick<NodeCredentials, 'authorities'>
   const { key, certificate, authorities } = credentials;
   return {
     ca: authorities,
-    ...(key !== undefined && certificate !== undefined && { key, cert: certificate }),
+    ...(key && certificate && { key, cert: certificate }),
     minVersion: MIN_TLS_VERSION,
     rejectUnauthorized: true,
     checkServerIdentity: (_host, { raw }) => refusal(() => {

@@ -5,14 +5,14 @@ import { type Signature, type StatementKind, statementBytes } from '#contract/st
 /** Off the event loop: a node verifies thousands when it starts. */
 const verifyAside = promisify<null, Buffer, KeyObject, Buffer, boolean>(verify);
 
-/** @param key Ed25519, the private half */
-export function signStatement(key: KeyObject, kind: StatementKind, value: unknown): Signature {
-  return sign(null, statementBytes(kind, value), key).toString('base64url') as Signature;
+/** @param key Ed25519, the private half @param canonical the value as `canonicalJson` writes it */
+export function signStatement(key: KeyObject, kind: StatementKind, canonical: string): Signature {
+  return sign(null, statementBytes(kind, canonical), key).toString('base64url') as Signature;
 }
 
-/** Whether it is the signature of this statement by the other half of the key. */
-export function verifyStatement(key: KeyObject, kind: StatementKind, value: unknown, signature: Signature): Promise<boolean> {
-  return verifyAside(null, statementBytes(kind, value), key, Buffer.from(signature, 'base64url'));
+/** Whether it is the signature of this statement by the other half of the key. @param canonical the value as `canonicalJson` writes it */
+export function verifyStatement(key: KeyObject, kind: StatementKind, canonical: string, signature: Signature): Promise<boolean> {
+  return verifyAside(null, statementBytes(kind, canonical), key, Buffer.from(signature, 'base64url'));
 }
 
 /** @param spki SubjectPublicKeyInfo as base64. Throws for what is no Ed25519 key */

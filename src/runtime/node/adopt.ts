@@ -4,19 +4,33 @@ import { toAppLane, toKey } from './app-lane.js';
 import { isRunnable } from './engines.js';
 import { storedOf } from './stored-versions.js';
 
+/** Keeps where what is held comes from. */
+export interface Provenance {
+  /** `next` is what was offered, with versions of the node's own that it can run. */
+  mixed(next: Assignment, offered: Assignment, own: Assignment): void;
+  /** What was offered says the same as the node's own, which stays. */
+  again(own: Assignment, offered: Assignment): void;
+}
+
 /**
  * What a node holds after an answer of the control plane. An older generation (or older values of the same one) never replaces a
  * newer one; an app that was deleted and made again has a higher first generation. Gone is only what the answer says is gone for good, or
  * placed elsewhere since: what it does not name stays, since a control plane may have lost its memory or see a part of the fleet's apps alone. What has not changed
  * is the very object that was held. What this node can run and serves stays until it is offered something else that it can run.
  */
-export function adopt(held: NodeAssignments | undefined, answer: NodeAssignments): NodeAssignments {
+export function adopt(held: NodeAssignments | undefined, answer: NodeAssignments, provenance?: Provenance): NodeAssignments {
   const before = new Map(held?.assignments.map((assignment) => [toKey(assignment), assignment]));
   const offered = answer.assignments.map((assignment) => {
     const own = before.get(toKey(assignment));
     if (!own) return assignment;
     const next = keepRunnable(assignment, own);
-    return isOlder(next, own) || isSame(next, own) ? own : next;
+    if (isOlder(next, own)) return own;
+    if (isSame(next, own)) {
+      provenance?.again(own, assignment);
+      return own;
+    }
+    if (next !== assignment) provenance?.mixed(next, assignment, own);
+    return next;
   });
   return { revision: answer.revision, assignments: [...offered.filter(holdsSomething), ...unnamed(held, answer)] };
 }
@@ -34,7 +48,7 @@ function isReleased({ generation, placement = 0 }: Assignment, released: Release
 }
 
 /** Where a version is not offered as this node can run it (by a control plane of another release), it goes on with what it has. */
-function keepRunnable(offered: Assignment, own: Assignment): Assignment {
+export function keepRunnable(offered: Assignment, own: Assignment): Assignment {
   const runnable = offered.versions.filter(isRunnable);
   const digests = new Map(offered.versions.map(({ version, digest }) => [version, digest]));
   // Of a later generation it may be another app's that has the name now.

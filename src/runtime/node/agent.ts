@@ -7,21 +7,21 @@ import { WhorlError } from '#contract/errors.js';
 import type { Digest } from '#contract/ids.js';
 import { ENGINE_VERSION } from '#engine/plan.js';
 import type { NodeConfig } from '#platform/config.js';
-import { NO_IDENTITY, NodeGateway } from './node-gateway.js';
+import { NodeGateway } from './node-gateway.js';
 import { MetricsServer, toMetricsAddress } from '#platform/http/metrics-server.js';
 import type { Log } from '#platform/log.js';
 import { VERSION } from '#platform/version.js';
 import { toPlatformLimits } from '#runtime/component/limits.js';
 import { JournalShipper } from '#runtime/meter/journal-shipper.js';
 import type { StoredVersion } from '#runtime/trigger/stored-version.js';
-import { adopt } from './adopt.js';
 import { AppHolder, type AppRunners } from './app-holder.js';
 import { toKey, type AppKey } from './app-lane.js';
 import { blobsOf, fetchArtifact } from './artifact-blobs.js';
-import { Backoff } from './backoff.js';
+import { AssignmentPoll } from './assignment-poll.js';
 import { BlobCache } from './blob-cache.js';
-import { ControlPlaneClient } from './control-plane.client.js';
+import type { ControlPlaneClient } from './control-plane.client.js';
 import { checkEngine, isRunnable, RUNNABLE_ENGINES } from './engines.js';
+import { Membership } from './identity/membership.js';
 import { NodeDir } from './node-dir.js';
 import { NodeMetrics } from './node-metrics.js';
 import { NodeSelf } from './node-self.js';
@@ -33,15 +33,13 @@ import type { CommandFailure } from './runner-protocol.js';
 import { SampleReporter } from './sample-reporter.js';
 import { Snapshot } from './snapshot.js';
 import { StartCount } from './start-count.js';
+import { Statements } from './statements.js';
 import { StoreProcess } from './store-process.js';
 import { StoreRequests } from './store-requests.js';
 import { storedOf } from './stored-versions.js';
 import { Supervisor } from './supervisor.js';
 import { Turnstile } from './turnstile.js';
 
-const POLL_WAIT_S = 25;
-const POLL_RETRY_MIN_MS = 100;
-const POLL_RETRY_MAX_MS = 3_000;
 /** Without a snapshot the control plane is waited for so long before the port opens; with none to answer, it opens all the same. */
 const FIRST_ANSWER_MS = 3_000;
 /** What is prepared before the port opens; a version that takes longer is served later. */
@@ -79,6 +77,7 @@ export class Agent {
   private readonly reporter: Reporter;
   private readonly samples: SampleReporter;
   private readonly snapshot: Snapshot;
+  private readonly poll: AssignmentPoll;
   private readonly supervisor: Supervisor;
   private readonly metrics: NodeMetrics | null;
   private metricsServer: MetricsServer | undefined;
@@ -91,13 +90,15 @@ export class Agent {
   private held: NodeAssignments | undefined;
   private readonly firstAnswer = Promise.withResolvers<void>();
 
-  private constructor(private readonly options: AgentOptions, private readonly dir: NodeDir, private readonly blobs: BlobCache, client: ControlPlaneClient, start: StartCount) {
+  private constructor(private readonly options: AgentOptions, private readonly dir: NodeDir, private readonly blobs: BlobCache, private readonly membership: Membership, start: StartCount) {
     const { config, log } = options;
+    const { client } = membership;
+    const statements = new Statements(() => membership.trust);
     setMaxListeners(0, this.stopping.signal);
     const turnstile = new Turnstile(PREPARED_AT_A_TIME);
     const switches = new Turnstile(SWITCHED_AT_A_TIME);
     this.client = client;
-    this.snapshot = new Snapshot(dir.snapshot, `${VERSION}/${ENGINE_VERSION}/${process.version}/${config.WHORL_LIMIT_MEMORY_BYTES}/${config.WHORL_LIMIT_CPU_MS}`, log);
+    this.snapshot = new Snapshot(dir.snapshot, `${VERSION}/${ENGINE_VERSION}/${process.version}/${config.WHORL_LIMIT_MEMORY_BYTES}/${config.WHORL_LIMIT_CPU_MS}`, statements, log);
     this.self = new NodeSelf({ config, runners: options.runners, dir: dir.path, announce: () => this.supervisor.leave(), onChange: () => this.reporter.change(), log });
     this.reporter = new Reporter({
       said: () => this.report(),
@@ -158,7 +159,7 @@ export class Agent {
     });
     this.gateway = NodeGateway.of({
       config, dir, client,
-      identity: NO_IDENTITY,
+      identity: membership,
       sockets: this.supervisor.gatewaySockets,
       environment: options.environment,
       onAddress: (address) => {
@@ -181,6 +182,18 @@ export class Agent {
       sqliteBytes: config.WHORL_SQLITE_BYTES,
       log,
     });
+    this.poll = new AssignmentPoll({
+      client,
+      membership,
+      statements,
+      log,
+      held: () => this.held,
+      onChange: (next) => {
+        this.take(next);
+        void this.snapshot.save(next);
+      },
+      onAnswer: () => this.firstAnswer.resolve(),
+    });
     this.runners = {
       prepare: (app, artifact) => turnstile.run(async () => {
         checkEngine(artifact);
@@ -201,7 +214,7 @@ export class Agent {
 
   /**
    * Starts a node and returns when it accepts requests: at once with what its snapshot holds, whether the control plane is there or not.
-   * Throws NODE_DIR_UNUSABLE, NODE_PORT_IN_USE or NODE_LISTEN_FAILED.
+   * Throws NODE_DIR_UNUSABLE, NODE_PORT_IN_USE, NODE_LISTEN_FAILED or what `Membership.open` throws.
    */
   static async start(options: AgentOptions): Promise<{ agent: Agent; port: number }> {
     const { config, log } = options;
@@ -209,9 +222,12 @@ export class Agent {
     await checkPort(target);
     const dir = await NodeDir.open(config.WHORL_NODE_DIR, LOCK_PATIENCE_MS);
     const start = await StartCount.next(dir.startCount);
-    const client = new ControlPlaneClient({ url: config.WHORL_API_URL, token: config.WHORL_NODE_TOKEN, node: config.WHORL_NODE_NAME });
-    const blobs = await BlobCache.open({ dir: dir.blobs, fetch: (digest) => client.blob(digest), log });
-    const agent = new Agent(options, dir, blobs, client, start);
+    const membership = await Membership.open({ config, dir: dir.identity, log }).catch((error: unknown) => {
+      dir.close();
+      throw error;
+    });
+    const blobs = await BlobCache.open({ dir: dir.blobs, fetch: (digest) => membership.client.blob(digest), log });
+    const agent = new Agent(options, dir, blobs, membership, start);
     try {
       await agent.openMetrics();
       await agent.begin();
@@ -276,7 +292,7 @@ export class Agent {
       await this.resume(held);
     }
     this.self.health.start();
-    this.loops.push(this.poll(signal), this.reporter.run(signal), this.samples.run(signal), this.shipper.run(signal), this.stores.run(signal));
+    this.loops.push(this.membership.run(signal), this.poll.run(signal), this.reporter.run(signal), this.samples.run(signal), this.shipper.run(signal), this.stores.run(signal));
     if (this.gateway) this.loops.push(this.gateway.run(signal));
     // After an upgrade of the engine the snapshot holds builds for the one before.
     const lacks = !held || held.assignments.some(({ versions }) => !versions.every(isRunnable));
@@ -284,33 +300,6 @@ export class Agent {
     const settled = Promise.all([...this.holders.values()].map((holder) => holder.settled()));
     await Promise.race([settled, sleep(FIRST_STATE_MS, undefined, { ref: false })]);
     this.sweeper = setInterval(() => void this.sweep(), SWEEP_EVERY_MS);
-  }
-
-  private async poll(signal: AbortSignal): Promise<void> {
-    const { log } = this.options;
-    const backoff = new Backoff(POLL_RETRY_MIN_MS, POLL_RETRY_MAX_MS);
-    let failing = false;
-    while (!signal.aborted) {
-      try {
-        const answer = await this.client.assignments(this.held?.revision, POLL_WAIT_S, signal);
-        if (signal.aborted) return;
-        if (failing) log.info('the control plane answers again');
-        failing = false;
-        backoff.reset();
-        if (answer.revision !== this.held?.revision) {
-          const next = adopt(this.held, answer);
-          this.take(next);
-          void this.snapshot.save(next);
-        }
-        this.firstAnswer.resolve();
-      } catch (error) {
-        if (signal.aborted) return;
-        const refused = error instanceof WhorlError && error.code === 'NODE_CONTROL_PLANE_REFUSED';
-        if (!failing) log[refused ? 'error' : 'warn']('no assignments from the control plane; what is held goes on being served', reasonOf(error));
-        failing = true;
-        await sleep(backoff.nextMs(), undefined, { signal }).catch(() => {});
-      }
-    }
   }
 
   /** What was prepared before the node was stopped is not prepared again: the runners load it when it is asked for. */
@@ -353,7 +342,7 @@ export class Agent {
     const statuses = [...this.holders].sort(([a], [b]) => (a < b ? -1 : 1)).flatMap(([, holder]) => holder.status() ?? []);
     const { config } = this.options;
     const { runnerInvocations: _ofTheRunner, ...limits } = toPlatformLimits(config);
-    return { ...this.self.facts(), node: config.WHORL_NODE_NAME, incarnation: this.incarnation, runners: this.supervisor.count, engines: RUNNABLE_ENGINES, limits, statuses };
+    return { ...this.self.facts(), node: this.membership.node, incarnation: this.incarnation, runners: this.supervisor.count, engines: RUNNABLE_ENGINES, limits, statuses };
   }
 
   /** A runner met blobs that are missing or damaged: what a start from the snapshot does not look through. */

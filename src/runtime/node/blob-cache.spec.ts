@@ -11,6 +11,7 @@ import { artifactOf } from '../../../test/fixtures/assignment.js';
 import { blobsOf, fetchArtifact } from './artifact-blobs.js';
 import { BlobCache } from './blob-cache.js';
 import { storedOf } from './stored-versions.js';
+import { TokenLink } from './control-plane-link.js';
 import { ControlPlaneClient } from './control-plane.client.js';
 
 const TOKEN = 'a-token-of-the-node';
@@ -45,7 +46,7 @@ beforeEach(async () => {
     (answers.length > 1 ? answers.shift()! : answers[0]!)(response);
   }).listen(0, '127.0.0.1');
   await new Promise((resolve) => server.once('listening', resolve));
-  client = new ControlPlaneClient({ url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`, token: TOKEN, node: 'node-1' });
+  client = new ControlPlaneClient({ link: new TokenLink({ url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`, token: TOKEN }), node: 'node-1' });
 });
 afterEach(async () => {
   await client.close();

@@ -35,6 +35,24 @@ export class TokenLink implements ControlPlaneLink {
   }
 }
 
+/** As nobody yet, to a control plane of this CA. */
+export class AnonymousLink implements ControlPlaneLink {
+  readonly url: string;
+  readonly dispatcher: Agent;
+  readonly headers = {};
+
+  constructor(url: string, authority: string) {
+    this.url = withoutSlash(url);
+    this.dispatcher = new Agent({ connect: { ...toControlPlane({ authorities: [authority] }), timeout: CONNECT_TIMEOUT_MS } });
+  }
+
+  failed(): void {}
+
+  close(): Promise<void> {
+    return this.dispatcher.destroy();
+  }
+}
+
 /** By the node's certificate, at any of the control planes. */
 export class CertificateLink implements ControlPlaneLink {
   readonly headers = {};

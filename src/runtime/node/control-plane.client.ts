@@ -1,17 +1,20 @@
 import type { Readable } from 'node:stream';
 import { Agent, request, type Dispatcher } from 'undici';
-import { type Assignment, NodeAssignments, type NodeReportInput } from '#contract/assignment.js';
+import { z } from 'zod';
+import type { Assignment, NodeReportInput } from '#contract/assignment.js';
 import { WhorlError } from '#contract/errors.js';
 import type { Digest } from '#contract/ids.js';
-import type { AskedPreview } from '#runtime/trigger/preview-arrivals.js';
-import { RUNNABLE_ENGINES } from './engines.js';
 import { type JournalBatch, JournalReceipt } from '#contract/journal.js';
 import { type NodeHeartbeat, NodeReceipt } from '#contract/node-facts.js';
-import { PreviewAnswer } from '#contract/preview.js';
+import { type CertificateRequest, IssuedCertificate, NODE_JOIN_ROUTES, TrustBundle } from '#contract/node-join.js';
 import { NODE_ROUTES } from '#contract/node-routes.js';
+import { PreviewAnswer } from '#contract/preview.js';
 import { RouteChanges, type WantedChannel } from '#contract/routes.js';
 import type { NodeSamples } from '#contract/samples.js';
 import { type StoreAnswer, type StoreRequest, StoreRequests } from '#contract/store-request.js';
+import type { AskedPreview } from '#runtime/trigger/preview-arrivals.js';
+import type { ControlPlaneLink } from './control-plane-link.js';
+import { RUNNABLE_ENGINES } from './engines.js';
 
 const TIMEOUT_MS = 15_000;
 const ELSEWHERE = 307;
@@ -20,13 +23,19 @@ const CONNECT_TIMEOUT_MS = 3_000;
 const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
 
 /** Of a problem (RFC 9457) that says so. */
-const REMOVED = /"code":"API_NODE_(REMOVED|KEY_WITHDRAWN)"/;
+const REMOVED: ReadonlySet<string> = new Set(['API_NODE_REMOVED', 'API_NODE_KEY_WITHDRAWN']);
 
 export interface ControlPlaneOptions {
-  /** With or without a path. */
-  url: string;
-  token: string;
+  link: ControlPlaneLink;
   node: string;
+}
+
+/** The control plane answered no. */
+export class ControlPlaneRefusal extends WhorlError {
+  /** @param reason the code of its problem, where it said one */
+  constructor(message: string, readonly status: number, readonly reason: string | undefined) {
+    super(reason !== undefined && REMOVED.has(reason) ? 'NODE_REMOVED' : 'NODE_CONTROL_PLANE_REFUSED', message);
+  }
 }
 
 interface Call {
@@ -37,6 +46,8 @@ interface Call {
   signal?: AbortSignal;
   /** Whether the answer may be that what is asked for is elsewhere. */
   mayBeElsewhere?: boolean;
+  /** Instead of what the node is known by. */
+  bearer?: string | undefined;
 }
 
 /**
@@ -44,18 +55,16 @@ interface Call {
  * (ask again), NODE_CONTROL_PLANE_REFUSED when it answers no, NODE_REMOVED when this node is none of the fleet any more.
  */
 export class ControlPlaneClient {
-  private readonly agent = new Agent({ connect: { timeout: CONNECT_TIMEOUT_MS }, connections: 16, keepAliveTimeout: 30_000 });
-  private readonly base: string;
+  /** To whoever has a blob, as nobody. */
+  private readonly elsewhere = new Agent({ connect: { timeout: CONNECT_TIMEOUT_MS }, connections: 16, keepAliveTimeout: 30_000 });
 
-  constructor(private readonly options: ControlPlaneOptions) {
-    this.base = options.url.replace(/\/+$/, '');
-  }
+  constructor(private readonly options: ControlPlaneOptions) {}
 
-  /** What this node should hold: at once when it differs from `after`, else when it changes or after `waitS` seconds. */
-  async assignments(after: string | undefined, waitS: number, signal: AbortSignal): Promise<NodeAssignments> {
+  /** What this node should hold, as it came: at once when it differs from `after`, else when it changes or after `waitS` seconds. */
+  assignments(after: string | undefined, waitS: number, signal: AbortSignal): Promise<unknown> {
     const query = new URLSearchParams({ wait: String(waitS), engines: RUNNABLE_ENGINES.join(), ...(after !== undefined && { after }) });
     const path = `${this.path('assignments')}?${query}`;
-    return NodeAssignments.parse(await this.json({ path, timeoutMs: waitS * 1_000 + TIMEOUT_MS, signal }));
+    return this.json({ path, timeoutMs: waitS * 1_000 + TIMEOUT_MS, signal });
   }
 
   /** undefined: it is of an older release, and says nothing. */
@@ -105,6 +114,17 @@ export class ControlPlaneClient {
     return PreviewAnswer.parse(await this.json({ path: `${path}?engines=${RUNNABLE_ENGINES.join()}` })).preview;
   }
 
+  /** A certificate for this node's key. @param joinToken what lets it have the name; undefined: it has it, or its token does */
+  async certify(certificateRequest: CertificateRequest, joinToken?: string): Promise<IssuedCertificate> {
+    return IssuedCertificate.parse(await this.json({ path: this.joinPath('certificate'), method: 'POST', body: certificateRequest, bearer: joinToken }));
+  }
+
+  /** What this node is to believe: at once when it differs from `after`, else when it changes or after `waitS` seconds. */
+  async trust(after: string | undefined, waitS: number, { keys, signal }: { keys: readonly string[]; signal: AbortSignal }): Promise<TrustBundle> {
+    const query = new URLSearchParams({ wait: String(waitS), keys: keys.join(), ...(after !== undefined && { after }) });
+    return TrustBundle.parse(await this.json({ path: `${this.joinPath('trust')}?${query}`, timeoutMs: waitS * 1_000 + TIMEOUT_MS, signal }));
+  }
+
   /** The bytes of a blob, unchecked: from the control plane, or from the store that it names. */
   async blob(digest: Digest): Promise<Readable> {
     const { body, statusCode, headers } = await this.send({ path: NODE_ROUTES.blob.path.replace(':digest', digest), mayBeElsewhere: true });
@@ -114,7 +134,7 @@ export class ControlPlaneClient {
   }
 
   async close(): Promise<void> {
-    await this.agent.destroy();
+    await Promise.all([this.elsewhere.destroy(), this.options.link.close()]);
   }
 
   /** Whoever it is, it must not see the node's token. What it answers is the blob or nothing: an error may be that the URL has expired. */
@@ -123,7 +143,7 @@ export class ControlPlaneClient {
     const name = { path: withoutQuery(url) };
     try {
       if (!/^https?:\/\//.test(url)) throw new Error('no URL to read a blob from');
-      const { body, statusCode } = await request(url, { dispatcher: this.agent, headersTimeout: TIMEOUT_MS, bodyTimeout: TIMEOUT_MS });
+      const { body, statusCode } = await request(url, { dispatcher: this.elsewhere, headersTimeout: TIMEOUT_MS, bodyTimeout: TIMEOUT_MS });
       if (statusCode === 200) return body;
       await body.dump();
       throw new Error(`status ${statusCode}`);
@@ -134,6 +154,10 @@ export class ControlPlaneClient {
 
   private path(route: Exclude<keyof typeof NODE_ROUTES, 'blob'>): string {
     return NODE_ROUTES[route].path.replace(':node', this.options.node);
+  }
+
+  private joinPath(route: 'certificate' | 'trust'): string {
+    return NODE_JOIN_ROUTES[route].path.replace(':node', this.options.node);
   }
 
   private async json(call: Call): Promise<unknown> {
@@ -147,27 +171,29 @@ export class ControlPlaneClient {
   }
 
   private async send(call: Call): Promise<Dispatcher.ResponseData> {
-    const { path, method = 'GET', body, timeoutMs = TIMEOUT_MS, signal } = call;
+    const { path, method = 'GET', body, timeoutMs = TIMEOUT_MS, signal, bearer } = call;
+    const { url, dispatcher, headers } = this.options.link;
     let response: Dispatcher.ResponseData;
     try {
-      response = await request(this.base + path, {
-        dispatcher: this.agent,
+      response = await request(url + path, {
+        dispatcher,
         method,
-        headers: { authorization: `Bearer ${this.options.token}`, ...(body !== undefined && { 'content-type': 'application/json' }) },
+        headers: { ...headers, ...(bearer !== undefined && { authorization: `Bearer ${bearer}` }), ...(body !== undefined && { 'content-type': 'application/json' }) },
         body: body === undefined ? null : JSON.stringify(body),
         headersTimeout: timeoutMs,
         bodyTimeout: TIMEOUT_MS,
         ...(signal && { signal }),
       });
     } catch (error) {
+      if (!signal?.aborted) this.options.link.failed(url);
       throw unreachable(call, error);
     }
     const { statusCode } = response;
     if ((statusCode >= 200 && statusCode < 300) || (statusCode === ELSEWHERE && call.mayBeElsewhere)) return response;
     const text = await readText(response.body).catch(() => '');
     const message = `${method} ${withoutQuery(path)}: status ${statusCode}${text ? ` ${text.slice(0, 500)}` : ''}`;
-    if (REMOVED.test(text)) throw new WhorlError('NODE_REMOVED', message);
-    throw new WhorlError(statusCode >= 500 || statusCode === 429 ? 'NODE_CONTROL_PLANE_UNREACHABLE' : 'NODE_CONTROL_PLANE_REFUSED', message);
+    if (statusCode >= 500 || statusCode === 429) throw new WhorlError('NODE_CONTROL_PLANE_UNREACHABLE', message);
+    throw new ControlPlaneRefusal(message, statusCode, reasonIn(text));
   }
 }
 
@@ -184,6 +210,15 @@ async function readText(body: Readable): Promise<string> {
 
 function unreachable({ path, method = 'GET' }: Call, cause: unknown): WhorlError {
   return new WhorlError('NODE_CONTROL_PLANE_UNREACHABLE', `${method} ${withoutQuery(path)}: ${(cause as Error).message}`, { cause });
+}
+
+/** The code of a problem (RFC 9457). */
+function reasonIn(text: string): string | undefined {
+  try {
+    return z.object({ code: z.string() }).safeParse(JSON.parse(text)).data?.code;
+  } catch {
+    return undefined;
+  }
 }
 
 const withoutQuery = (path: string): string => path.split('?', 1)[0]!;

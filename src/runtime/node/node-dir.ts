@@ -9,6 +9,7 @@ import { FileLock } from '#platform/file-lock.js';
  *   <dir>/
  *   ├── lock
  *   ├── start-count      how often the node was started
+ *   ├── identity/        the node's key, its certificate and what it believes
  *   ├── snapshot.json    the newest assignments
  *   ├── routes.json      which nodes have which hosts, for the gateway
  *   ├── blobs/           artifacts by digest: can be fetched again
@@ -18,6 +19,7 @@ import { FileLock } from '#platform/file-lock.js';
  */
 export class NodeDir {
   readonly startCount: string;
+  readonly identity: string;
   readonly snapshot: string;
   readonly routes: string;
   readonly blobs: string;
@@ -28,6 +30,7 @@ export class NodeDir {
   private constructor(readonly path: string, private readonly lock: FileLock) {
     const dir = path;
     this.startCount = join(dir, 'start-count');
+    this.identity = join(dir, 'identity');
     this.snapshot = join(dir, 'snapshot.json');
     this.routes = join(dir, 'routes.json');
     this.blobs = join(dir, 'blobs');

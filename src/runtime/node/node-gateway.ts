@@ -1,5 +1,4 @@
 import type { GatewayAddress } from '#contract/node-facts.js';
-import type { NodeName } from '#contract/ids.js';
 import type { NodeConfig } from '#platform/config.js';
 import { toMetricsAddress as toHostAndPort } from '#platform/http/metrics-server.js';
 import type { Log } from '#platform/log.js';
@@ -8,9 +7,6 @@ import type { ControlPlaneClient } from './control-plane.client.js';
 import { GatewayProcess } from './gateway-process.js';
 import type { NodeIdentity } from './identity/node-identity.js';
 import type { NodeDir } from './node-dir.js';
-
-/** Of a node that is not known to others: its gateway answers nobody else. */
-export const NO_IDENTITY: NodeIdentity = { credentials: undefined, onChange: () => () => undefined };
 
 export interface NodeGatewayOptions {
   config: NodeConfig;
@@ -34,7 +30,7 @@ export class NodeGateway {
     const { config, dir, client, identity, sockets, environment, log } = options;
     this.process = new GatewayProcess({
       config: {
-        node: config.WHORL_NODE_NAME as NodeName,
+        node: identity.node,
         gatewayPath: sockets.gateway,
         relayPath: sockets.relay,
         listen: toHostAndPort(config.WHORL_GATEWAY_LISTEN!),

@@ -42,7 +42,11 @@ export class IdentityFiles {
   /** The node's private key; made when there is none. Throws NODE_IDENTITY_DAMAGED. */
   key(): KeyObject {
     const pem = this.readText(KEY);
-    if (pem === undefined) return this.newKey();
+    if (pem === undefined) {
+      const made = this.makeKey();
+      this.writeKey(made);
+      return made;
+    }
     try {
       return createPrivateKey(pem);
     } catch (error) {
@@ -50,11 +54,14 @@ export class IdentityFiles {
     }
   }
 
-  /** Another key in the place of the one before, which was removed from the fleet. */
-  newKey(): KeyObject {
-    const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-    this.writeText(KEY, privateKey.export({ type: 'pkcs8', format: 'pem' }));
-    return privateKey;
+  /** Another key, which is not kept yet. */
+  makeKey(): KeyObject {
+    return generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
+  }
+
+  /** Puts a key in the place of the one before. */
+  writeKey(key: KeyObject): void {
+    this.writeText(KEY, key.export({ type: 'pkcs8', format: 'pem' }) as string);
   }
 
   /** undefined: it has none. Throws NODE_IDENTITY_DAMAGED. */

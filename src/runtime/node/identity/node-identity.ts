@@ -1,3 +1,4 @@
+import type { NodeName } from '#contract/ids.js';
 import type { NodeCredentials } from '#contract/node-identity.js';
 
 /**
@@ -6,6 +7,8 @@ import type { NodeCredentials } from '#contract/node-identity.js';
  * connections, `peerOf` to learn the name at the other end of one.
  */
 export interface NodeIdentity {
+  readonly node: NodeName;
+
   /** undefined until the node has its first certificate: the control plane was not there yet, or is of a release without identities. */
   readonly credentials: NodeCredentials | undefined;
 

@@ -239,6 +239,21 @@ describe('channels', () => {
     });
   });
 
+  it('leave no push behind that is to be deployed when they are deleted', async () => {
+    await push('left', 1);
+    await make('left', 'staging', { rule: { push: { tags: '*' } } });
+    fixture.registry.down = true;
+    try {
+      fixture.registry.pushTag('left', 'one', makeBundle({ ...makeApp(), seed: 'left' }));
+      await until(async () => (await call<{ pushes: { state: string; reason?: unknown }[] }>('GET', 'left/channels/staging/deploy-on-push')).body.pushes[0]?.reason !== undefined);
+      expect(await call('DELETE', 'left/channels/staging')).toMatchObject({ status: 200 });
+      const pushes = await fixture.sql(`SELECT p.state FROM tag_push p JOIN channel c ON c.id = p.channel_id JOIN app a ON a.id = c.app_id WHERE a.name = 'left'`);
+      expect(pushes).toEqual([{ state: 'skipped' }]);
+    } finally {
+      fixture.registry.down = false;
+    }
+  });
+
   describe('that a node makes for one version', () => {
     const preview = (app: string, version: number) =>
       fixture.call<{ preview: Record<string, unknown> | null }>('GET', `/v1/nodes/node-1/previews/${app}/${version}?engines=3`, { token: fixture.nodeToken });

@@ -95,6 +95,8 @@ export class AppRepository {
   async removeChannel(db: Db, { id: appId, name, channel: { id, channel } }: AppRecord): Promise<void> {
     await this.endRollouts(db, [id], { code: 'API_CHANNEL_NOT_FOUND', message: `the channel ${channel} of ${name} was deleted` });
     await db.$executeRaw`DELETE FROM deploy_on_push WHERE channel_id = ${id}::uuid`;
+    const gone = JSON.stringify({ code: 'API_CHANNEL_NOT_FOUND', message: 'the channel was deleted before it was deployed' });
+    await db.$executeRaw`UPDATE tag_push SET state = 'skipped', reason = ${gone}::jsonb, retry_at = NULL, ended_at = now() WHERE channel_id = ${id}::uuid AND state = 'pending'`;
     await db.$executeRaw`DELETE FROM variable WHERE app_id = ${appId}::uuid AND channel = ${channel}`;
     await db.$executeRaw`DELETE FROM store_link WHERE app_id = ${appId}::uuid AND channel = ${channel}`;
     await db.$executeRaw`DELETE FROM runtime_config WHERE place = ${`channel/${appId}/${channel}`}`;

@@ -370,6 +370,21 @@ describe('a drain', () => {
     expect(fleet.drain(home)).toMatchObject({ blocked: ['c/production'], done: false });
   });
 
+  it('does without a successor where all other nodes have the app already and are enough, and not before they are ready', () => {
+    const fleet = new Fleet(many(3), [channel('idle', { replicas: replicas(0, 4, 0) }), channel('busy', { replicas: replicas(1, 4, 3) }), channel('needed', { replicas: replicas(3) })]).rest();
+    expect(['idle', 'busy', 'needed'].map((key) => fleet.on(key).length)).toEqual([3, 3, 3]);
+    fleet.change('n0', { wanted: 'draining' });
+    const held = new Map(fleet.held);
+    for (const other of ['n1', 'n2']) fleet.held.set(other, new Map());
+    expect(fleet.pass(60).drain('n0')).toMatchObject({ waiting: 3, leaving: 0 });
+    for (const [name, holdings] of held) fleet.held.set(name, holdings);
+    fleet.rest();
+    expect(['idle', 'busy', 'needed'].map((key) => fleet.on(key).sort())).toEqual([['n1', 'n2'], ['n1', 'n2'], ['n0', 'n1', 'n2']]);
+    expect(fleet.drain('n0')).toMatchObject({ waiting: 1, leaving: 0, done: false });
+    fleet.change('n0', { wanted: 'active' }).rest();
+    expect(['idle', 'busy', 'needed'].map((key) => fleet.on(key).length)).toEqual([3, 3, 3]);
+  });
+
   it('that is called off leaves the rest where it is', () => {
     const fleet = new Fleet(many(3), Array.from({ length: 9 }, (_, i) => channel(`c${i}`)), { movesInFlight: 1 }).rest();
     const held = fleet.drain('n0').waiting;

@@ -173,12 +173,23 @@ export function misplaced(board: Board, work: ChannelWork): Replica[] {
   return work.ordinary().filter((replica) => !keepers.has(board.slot(replica.node)) && !work.hasSuccessor(replica));
 }
 
-/** A successor for each replica whose node refuses it. */
+/** A successor for each replica whose node refuses it; where there is no node for one, it leaves all the same if the others are enough. */
 export function moveAway(board: Board, work: ChannelWork): void {
   for (const replica of misplaced(board, work)) {
     const { node, standing } = board.slot(replica.node);
-    if (!move(board, work, replica, refusalOf(node, standing, work.facts.channel)!.reason)) return;
+    const why = refusalOf(node, standing, work.facts.channel)!.reason;
+    if (move(board, work, replica, why)) continue;
+    if (!board.mayMove() || !areEnough(board, work, work.ordinary().filter((other) => other !== replica))) return;
+    board.leave(work, replica, `${why}; others are ready, and no node is left for one more`);
   }
+}
+
+/** Whether the channel has at least what it must have when it has no replicas but these. */
+function areEnough(board: Board, work: ChannelWork, replicas: readonly Replica[]): boolean {
+  const { least, target } = work.facts;
+  const { keepers } = board.classOf(work.facts);
+  const good = replicas.filter((replica) => (replica.active || target === 0) && keepers.has(board.slot(replica.node)) && board.isReady(work, replica));
+  return good.length >= Math.max(1, least);
 }
 
 /** Starts a move if it may be and there is room elsewhere; `why` it leaves. */

@@ -15,10 +15,10 @@ const Source = {
 };
 
 /**
- * What stands for a trigger where no client asked: copies of requests to a version that serves nobody yet, and probes. No trigger of a manifest
+ * What stands for a trigger where no client asked: copies of requests to a version that serves nobody yet. No trigger of a manifest
  * has such a name. They are counted, and not as requests of clients.
  */
-export const SYNTHETIC_TRIGGERS = ['whorl:shadow', 'whorl:probe'] as const;
+export const SYNTHETIC_TRIGGERS = ['whorl:shadow'] as const;
 export type SyntheticTrigger = (typeof SYNTHETIC_TRIGGERS)[number];
 export const isSynthetic = (trigger: string): trigger is SyntheticTrigger => (SYNTHETIC_TRIGGERS as readonly string[]).includes(trigger);
 

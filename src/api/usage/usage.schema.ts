@@ -44,7 +44,7 @@ export const UsageView = UsageSums.extend({
   to: z.iso.datetime().describe('The first instant not counted.'),
   byVersion: z.array(UsageSums.extend({ version: VersionNumber })),
   limits: z.array(LimitCount).describe('How often each limit struck.'),
-  apart: z.object({ shadow: UsageSums, probe: UsageSums }).describe('What no client asked for, and is in none of the other sums: copies of requests, and probes.'),
+  apart: z.object({ shadow: UsageSums }).describe('What no client asked for, and is in none of the other sums: copies of requests.'),
 });
 export type UsageView = z.infer<typeof UsageView>;
 

@@ -29,7 +29,7 @@ export class UsageService {
       to: last.toISOString(),
       byVersion: versions.map((sums) => ({ ...sums, version: sums.version as VersionNumber })),
       limits: limits.map((each) => ({ ...each, version: each.version as VersionNumber })),
-      apart: { shadow: under('whorl:shadow'), probe: under('whorl:probe') },
+      apart: { shadow: under('whorl:shadow') },
     };
   }
 }

@@ -173,7 +173,7 @@ describe('the shell of the API', () => {
         'GET /v1/apps/{app}/rollouts/latest', 'POST /v1/apps/{app}/rollouts/{rollout}/abort', 'POST /v1/nodes/{node}/samples',
         'GET /v1/apps/{app}/versions/{version}/diff/{other}', 'POST /v1/apps/{app}/rollouts/{rollout}/approve', 'POST /v1/apps/{app}/rollouts/{rollout}/reject',
         'DELETE /v1/apps/{app}/channels/{channel}', 'DELETE /v1/apps/{app}/channels/{channel}/lock', 'GET /v1/apps/{app}/channels', 'GET /v1/apps/{app}/channels/{channel}',
-        'PATCH /v1/apps/{app}/channels/{channel}', 'POST /v1/apps/{app}/channels', 'PUT /v1/apps/{app}/channels/{channel}/lock', 'GET /v1/nodes/{node}/previews/{app}/{version}',
+        'PATCH /v1/apps/{app}/channels/{channel}', 'POST /v1/apps/{app}/channels', 'PUT /v1/apps/{app}/channels/{channel}/lock', 'GET /v1/nodes/{node}/previews/{app}/{version}', 'GET /v1/apps/{app}/previews', 'PUT /v1/apps/{app}/previews',
         'DELETE /v1/apps/{app}/webhooks/{webhook}', 'GET /v1/apps/{app}/webhooks', 'GET /v1/apps/{app}/webhooks/{webhook}', 'GET /v1/apps/{app}/webhooks/{webhook}/deliveries',
         'POST /v1/apps/{app}/webhooks', 'POST /v1/apps/{app}/webhooks/{webhook}/deliveries/{delivery}/redeliver',
         'DELETE /v1/tokens/{token}', 'GET /v1/tokens', 'POST /v1/tokens',

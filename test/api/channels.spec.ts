@@ -266,6 +266,14 @@ describe('channels', () => {
       expect((await call('GET', 'views/versions/1')).body['previewUrl']).toBe('http://v1--views.localhost:3000/');
     });
 
+    it('are not there where previews are closed', async () => {
+      expect((await call('GET', 'views/previews')).body).toEqual({ access: 'open' });
+      expect(await call('PUT', 'views/previews', { access: 'closed' })).toMatchObject({ status: 200, body: { access: 'closed' } });
+      expect((await preview('views', 1)).body.preview).toBeNull();
+      await call('PUT', 'views/previews', { access: 'open' });
+      expect((await preview('views', 1)).body.preview).not.toBeNull();
+    });
+
     it('are not there without a version, an app, bytes, or a build for the node', async () => {
       expect([await preview('views', 3), await preview('nothing', 1)].map(({ body }) => body.preview)).toEqual([null, null]);
       await fixture.sql(`UPDATE version SET collected_at = now() WHERE number = 1 AND app_id = (SELECT id FROM app WHERE name = 'views')`);

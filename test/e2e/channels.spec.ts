@@ -122,6 +122,14 @@ describe('a version by itself', () => {
     for (const host of ['v9--shop', 'v1--nothing']) expect(await ask(host)).toEqual([404, expect.stringContaining('NODE_PREVIEW_UNKNOWN')]);
   });
 
+  it('answers nobody where previews are closed', async () => {
+    await ask('v1--shop');
+    await platform.call('PUT', '/v1/apps/shop/previews', json({ access: 'closed' }));
+    expect(await until(() => ask('v1--shop'), ([status]) => status === 404)).toEqual([404, expect.stringContaining('NODE_PREVIEW_UNKNOWN')]);
+    await platform.call('PUT', '/v1/apps/shop/previews', json({ access: 'open' }));
+    expect(await until(() => ask('v1--shop'), ([status]) => status === 200)).toEqual([200, 'green 1']);
+  });
+
   it('comes back after it was dropped for want of requests', async () => {
     await ask('v3--shop');
     await new Promise((resolve) => setTimeout(resolve, 10_000));

@@ -1,4 +1,4 @@
-import { Controller, Get } from '@nestjs/common';
+import { Controller, Get, Put } from '@nestjs/common';
 import { z } from 'zod';
 import { type Engines, UNSAID_ENGINES } from '#contract/assignment.js';
 import { AppName, VersionNumber } from '#contract/ids.js';
@@ -6,7 +6,9 @@ import { NODE_ROUTES } from '#contract/node-routes.js';
 import { PreviewAnswer } from '#contract/preview.js';
 import { Endpoint, Input } from '#platform/http/endpoint.decorator.js';
 import { endpoint, type InputOf } from '#platform/http/endpoint.js';
+import { AppParams } from '../apps/app.schema.js';
 import { EnginesQuery, NodeParams } from '../nodes/node.schema.js';
+import { PreviewSettings } from './preview.schema.js';
 import { PreviewsService } from './previews.service.js';
 
 const GetPreview = endpoint({
@@ -19,9 +21,40 @@ const GetPreview = endpoint({
   responses: { 200: { description: 'An assignment for the preview; null: there is no such version, or its bytes are gone.', body: PreviewAnswer } },
 });
 
+const GetSettings = endpoint({
+  summary: 'Show whether versions answer by themselves',
+  tag: 'channels',
+  params: AppParams,
+  responses: { 200: { description: 'The settings.', body: PreviewSettings } },
+  errors: ['API_APP_NOT_FOUND'],
+});
+
+const PutSettings = endpoint({
+  summary: 'Set whether versions answer by themselves',
+  description: 'On `v<number>--<app>`, for each version whose bytes are there. Nodes take it up within seconds.',
+  tag: 'channels',
+  params: AppParams,
+  body: PreviewSettings,
+  conditional: true,
+  responses: { 200: { description: 'The settings.', body: PreviewSettings } },
+  errors: ['API_APP_NOT_FOUND'],
+});
+
 @Controller()
 export class PreviewsController {
   constructor(private readonly previews: PreviewsService) {}
+
+  @Get('v1/apps/:app/previews')
+  @Endpoint(GetSettings)
+  settings(@Input() { params }: InputOf<typeof GetSettings>): Promise<PreviewSettings> {
+    return this.previews.settings(params.app);
+  }
+
+  @Put('v1/apps/:app/previews')
+  @Endpoint(PutSettings)
+  set(@Input() { params, body, ifMatch }: InputOf<typeof PutSettings>): Promise<PreviewSettings> {
+    return this.previews.set(params.app, body, ifMatch);
+  }
 
   @Get(NODE_ROUTES.preview.path)
   @Endpoint(GetPreview)

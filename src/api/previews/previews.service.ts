@@ -8,6 +8,7 @@ import { AppsService } from '../apps/apps.service.js';
 import { GrantsService } from '../runtime-config/grants.service.js';
 import { VariablesService } from '../variables/variables.service.js';
 import { PreviewRepository } from './preview.repository.js';
+import type { PreviewSettings } from './preview.schema.js';
 
 /** Versions that answer by themselves, on hosts of their own. */
 @Injectable()
@@ -20,7 +21,20 @@ export class PreviewsService {
     @Inject(CONTROL_CONFIG) private readonly config: ControlConfig,
   ) {}
 
-  /** What a node needs to answer for a version; null: there is no such app or version, or its bytes are gone, or no engine of the node runs it. */
+  /** Throws API_APP_NOT_FOUND. */
+  async settings(name: string): Promise<PreviewSettings> {
+    return { access: await this.repository.access((await this.apps.get(name)).id) };
+  }
+
+  /** Opens or closes the previews of an app; nodes take it up within seconds. Throws API_APP_NOT_FOUND, API_STATE_CHANGED. */
+  async set(name: string, { access }: PreviewSettings, ifMatch: string[] | undefined): Promise<PreviewSettings> {
+    return this.apps.change(name, { ifMatch }, async (db, { id }) => {
+      await this.repository.setAccess(db, id, access);
+      return { access };
+    });
+  }
+
+  /** What a node needs to answer for a version; null: there is no such app or version, or its bytes are gone, or no engine of the node runs it, or previews are closed. */
   async assignment(name: string, version: VersionNumber, engines: Engines): Promise<Assignment | null> {
     const app = await this.apps.find(name);
     const artifact = app && (await this.repository.artifact(app.id, version, engines));

@@ -13,8 +13,9 @@ import { Turnstile } from './turnstile.js';
 const REFUSED_FOR_MS = 5_000;
 const MAX_REFUSALS = 1_000;
 const ASKED_AT_A_TIME = 4;
-/** Values of one that is used are at most so old. */
+/** Values of one that is used are at most so old, and of one that is not. */
 const REFRESH_MS = 10_000;
+const UNUSED_REFRESH_MS = 60_000;
 /** The least recently used one goes for another. */
 const MAX_PREVIEWS = 200;
 
@@ -128,7 +129,7 @@ export class Previews {
         if (preview.holder.isGone && !this.opening.has(key)) this.previews.delete(key);
       } else if (nowMs - preview.usedAtMs >= this.options.idleMs) {
         this.drop(preview);
-      } else if (preview.usedAtMs > preview.askedAtMs) {
+      } else if (preview.usedAtMs > preview.askedAtMs || nowMs - preview.askedAtMs >= UNUSED_REFRESH_MS) {
         await this.refresh(preview).catch((error: unknown) => this.options.log.warn('a preview goes on with the values that it has', { ...preview.asked, reason: (error as Error).message }));
       }
     }

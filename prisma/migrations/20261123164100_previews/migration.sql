@@ -1,0 +1,2 @@
+-- AlterTable
+ALTER TABLE "app" ADD COLUMN     "previews" TEXT NOT NULL DEFAULT 'open';

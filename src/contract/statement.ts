@@ -24,12 +24,17 @@ export type SignedBy = z.infer<typeof SignedBy>;
  */
 export function canonicalJson(value: unknown): string {
   if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null';
-  if (Array.isArray(value)) return `[${value.map(canonicalJson).join()}]`;
-  const members = Object.keys(value).sort().flatMap((name) => {
-    const member = (value as Record<string, unknown>)[name];
-    return member === undefined ? [] : [`${JSON.stringify(name)}:${canonicalJson(member)}`];
-  });
-  return `{${members.join()}}`;
+  // A node does this for everything that it holds when it starts: loops, not pipelines.
+  let text = '';
+  if (Array.isArray(value)) {
+    for (const item of value) text += `${text === '' ? '' : ','}${canonicalJson(item)}`;
+    return `[${text}]`;
+  }
+  const members = value as Record<string, unknown>;
+  for (const name of Object.keys(members).sort()) {
+    if (members[name] !== undefined) text += `${text === '' ? '' : ','}${JSON.stringify(name)}:${canonicalJson(members[name])}`;
+  }
+  return `{${text}}`;
 }
 
 /** What is signed, as bytes. @param canonical the value as `canonicalJson` writes it */

@@ -74,9 +74,9 @@ export class Statements implements Provenance {
   async read({ assignment: source, signedBy, before }: SignedAssignment): Promise<Assignment> {
     const assignment = Assignment.parse(source);
     // Read by the same release as wrote it, it is the same; by another one, defaults may have come to it and unknown parts gone.
-    const canonical = canonicalJson(source);
-    await this.check(assignment, canonical, signedBy);
-    this.origins.set(assignment, { signedBy, source: canonicalJson(assignment) === canonical ? assignment : source, before: undefined });
+    await this.check(assignment, source, signedBy);
+    const isSame = JSON.stringify(assignment) === JSON.stringify(source) || canonicalJson(assignment) === canonicalJson(source);
+    this.origins.set(assignment, { signedBy, source: isSame ? assignment : source, before: undefined });
     // Without what it was mixed of it is still what the control plane said.
     const own = before && (await this.read(before).catch(() => undefined));
     if (!own) return assignment;
@@ -128,14 +128,14 @@ export class Statements implements Provenance {
     return found;
   }
 
-  private async check(assignment: Assignment, canonical: string, signedBy: SignedBy | undefined): Promise<void> {
+  private async check(assignment: Assignment, source: unknown, signedBy: SignedBy | undefined): Promise<void> {
     const trust = this.trust();
     if (!trust) return;
     const name = `${assignment.app}/${assignment.channel}, generation ${assignment.generation}`;
     if (!signedBy) throw new WhorlError('NODE_STATEMENT_UNSIGNED', `${name}: it has no signature`);
     const key = this.key(trust, signedBy.key);
     if (!key) throw new WhorlError('NODE_STATEMENT_UNSIGNED', `${name}: the key ${signedBy.key} is not believed`);
-    if (!(await verifyStatement(key, 'assignment', canonical, signedBy.signature))) throw new WhorlError('NODE_STATEMENT_UNSIGNED', `${name}: it is not what was signed`);
+    if (!(await verifyStatement(key, 'assignment', canonicalJson(source), signedBy.signature))) throw new WhorlError('NODE_STATEMENT_UNSIGNED', `${name}: it is not what was signed`);
   }
 
   private key(trust: TrustBundle, id: KeyHash): KeyObject | undefined {

@@ -52,6 +52,7 @@ import { PlatformCountsRepository } from './metrics/platform-counts.repository.j
 import { FleetService } from './nodes/fleet.service.js';
 import { JournalRepository } from './nodes/journal.repository.js';
 import { JournalService } from './nodes/journal.service.js';
+import { BoundChannelsService } from './nodes/bound-channels.service.js';
 import { DrainRepository } from './nodes/drain.repository.js';
 import { DrainService } from './nodes/drain.service.js';
 import { NodeMessageRepository } from './nodes/node-message.repository.js';
@@ -232,6 +233,7 @@ const SERVICES = [
   AdvanceService,
   ApprovalsService,
   AppsService,
+  BoundChannelsService,
   BrowseService,
   ChannelsService,
   PreviewsService,

@@ -41,6 +41,13 @@ export class DrainRepository {
     return rows.map(({ name }) => name);
   }
 
+  /** Channels that the node says it holds, as `<app>/<channel>`. */
+  async holds(name: string): Promise<string[]> {
+    const rows = await this.prisma.$queryRaw<{ key: string }[]>`
+      SELECT s.app || '/' || s.channel AS key FROM node n CROSS JOIN LATERAL jsonb_to_recordset(n.report->'statuses') AS s (app text, channel text) WHERE n.name = ${name}`;
+    return rows.map(({ key }) => key);
+  }
+
   /** The node, held until the transaction ends. */
   async lock(db: Db, name: string): Promise<DrainRow | undefined> {
     const rows = await db.$queryRaw<Raw[]>`
@@ -72,8 +79,8 @@ export class DrainRepository {
   }
 
   /** Whether another live node could take something over. */
-  async hasSuccessors(db: Db, name: string): Promise<boolean> {
-    const rows = await db.$queryRaw<unknown[]>`
+  async hasSuccessors(name: string): Promise<boolean> {
+    const rows = await this.prisma.$queryRaw<unknown[]>`
       SELECT FROM node n WHERE n.name <> ${name} AND ${isLive()} AND n.wanted = 'active' AND n.report->>'farewell' IS NULL AND n.report->>'sickness' IS NULL LIMIT 1`;
     return rows.length > 0;
   }

@@ -6,9 +6,10 @@ import { type Page, readCursor, toPage } from '#platform/http/page.js';
 import { Wakeups } from '#platform/wakeups.js';
 import { IdentitiesService } from '../identity/identities.service.js';
 import { REPORTS_TOPIC } from '../topics.js';
+import { BoundChannelsService } from './bound-channels.service.js';
 import { DrainService } from './drain.service.js';
 import { NodeResourceRepository, type NodeRecord } from './node-resource.repository.js';
-import { etagOfNode, onlyThere, toNodeView, toSummary } from './node-view.js';
+import { etagOfNode, heldBy, onlyThere, toNodeView, toSummary } from './node-view.js';
 import type { NodeListQuery, NodeRemoval, NodeSummary, NodeView } from './node.schema.js';
 
 export interface ShownNode {
@@ -22,6 +23,7 @@ export class NodeResourceService {
   constructor(
     private readonly repository: NodeResourceRepository,
     private readonly drains: DrainService,
+    private readonly bound: BoundChannelsService,
     private readonly identities: IdentitiesService,
     private readonly wakeups: Wakeups,
   ) {}
@@ -64,7 +66,7 @@ export class NodeResourceService {
    */
   async remove(name: string, { ifMatch, force, by }: { ifMatch: string[] | undefined; force: boolean; by: string }): Promise<NodeRemoval> {
     const record = await this.require(name, ifMatch);
-    const lost = onlyThere(record);
+    const lost = onlyThere(record, await this.bound.among(heldBy(record)));
     const isOut = ['drained', 'gone', 'lost', 'removed'].includes(record.state);
     if (!force && record.state !== 'removed' && (!isOut || lost.length > 0)) {
       const reason = isOut ? `${name} has what no other node has` : `${name} is ${record.state}`;

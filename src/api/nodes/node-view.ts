@@ -45,10 +45,13 @@ function toDrainView(drain: DrainRecord, underWay: number): DrainView {
 /** What goes into If-Match: the operator's wish, which is what requests change. */
 export const etagOfNode = ({ wanted, wantedAt }: Pick<NodeRecord, 'wanted' | 'wantedAt'>): string => `"${wanted}.${wantedAt?.getTime() ?? 0}"`;
 
-/** What is on the node alone as far as it said, by name. */
-export function onlyThere({ report, drain, state }: NodeRecord): string[] {
+/** Channels that the node said it holds, as `<app>/<channel>`. */
+export const heldBy = ({ report }: Pick<NodeRecord, 'report'>): string[] => NodeReport.parse(report).statuses.map(({ app, channel }) => `${app}/${channel}`);
+
+/** What is on the node alone as far as it said, by name. @param bound channels that it holds and that are bound to it, and why */
+export function onlyThere({ report, state }: NodeRecord, bound: ReadonlyMap<string, string>): string[] {
   const { unshippedBytes } = NodeReport.parse(report);
-  const kept = drain && drain.by === 'operator' ? inState(drain, 'kept').map(({ app, channel, reason }) => `${app}/${channel}: ${reason ?? 'bound to the node'}`) : [];
+  const kept = [...bound].map(([key, reason]) => `${key}: ${reason}`);
   const journals = unshippedBytes > 0 ? [`journals: ${unshippedBytes} bytes of usage and logs that were not sent${state === 'lost' ? ' when it was last heard of' : ''}`] : [];
   return [...kept, ...journals];
 }

@@ -49,6 +49,8 @@ const DRAIN_MS = 10_000;
 const MEMORY_SHARE = 2;
 const LAST_SHIPPING_MS = 5_000;
 const GOODBYE_MS = 2_000;
+/** No revision of any control plane: one that takes the node back answers with everything. */
+const REMOVED = 'removed';
 const LOCK_PATIENCE_MS = 5_000;
 const SWEEP_EVERY_MS = 10 * 60_000;
 /** Versions prepared at a time: a node that gets all its apps at once stays able to serve. */
@@ -193,6 +195,7 @@ export class Agent {
         void this.snapshot.save(next);
       },
       onAnswer: () => this.firstAnswer.resolve(),
+      onRemoved: () => this.letGoOfAll(),
     });
     this.runners = {
       prepare: (app, artifact) => turnstile.run(async () => {
@@ -331,9 +334,9 @@ export class Agent {
 
   /** The control plane says that this node is none of the fleet any more: nobody keeps what it serves up to date. */
   private letGoOfAll(): void {
-    if (!this.held || this.held.assignments.length === 0) return;
-    this.options.log.error('this node was removed from the fleet: it lets go of everything', { apps: this.held.assignments.length });
-    const nothing = { revision: 'removed', assignments: [] };
+    if (this.held?.revision === REMOVED) return;
+    this.options.log.error('this node was removed from the fleet: it lets go of everything', { apps: this.held?.assignments.length ?? 0 });
+    const nothing = { revision: REMOVED, assignments: [] };
     this.take(nothing);
     void this.snapshot.save(nothing);
   }

@@ -23,6 +23,8 @@ export interface AssignmentPollOptions {
   onChange(next: NodeAssignments): void;
   /** The control plane has answered. */
   onAnswer(): void;
+  /** This node is none of the fleet any more. */
+  onRemoved(): void;
 }
 
 /** Asks the control plane what the node is to hold, and takes what is signed. */
@@ -87,6 +89,7 @@ export class AssignmentPoll {
     const { log, membership } = this.options;
     const refusal = error instanceof ControlPlaneRefusal ? error : undefined;
     if (refusal?.reason === 'API_NODE_KEY_WITHDRAWN' && (await membership.rejoin())) return;
+    if (refusal?.code === 'NODE_REMOVED') return this.options.onRemoved();
     // Without the stack: it is no fault of ours, and comes with every start beside a control plane.
     if (!this.failing) log[refusal ? 'error' : 'warn']('no assignments from the control plane; what is held goes on being served', { reason: (error as Error).message });
     this.failing = true;

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { AssignmentStatus, Engines, UNSAID_ENGINES } from '#contract/assignment.js';
-import { NodeFacts, NodeWish } from '#contract/node-facts.js';
+import { effectiveWish, NodeFacts, NodeWish } from '#contract/node-facts.js';
 import { nameOf } from '../placed-index.js';
 import type { PlacementNode } from '../placement/placement-node.js';
 import type { Holding } from '../placement/placement.js';
@@ -28,7 +28,7 @@ const UNSAID_CAPACITY = { memoryBytes: 2 ** 50, milliCores: 2 ** 40 };
 export function toPlacementNode({ facts }: Pick<NodeRow, 'facts'>, { node, wanted, lastSeenMs }: NodePulse): PlacementNode {
   const { farewell, engines, zone, labels, taints, capacity = UNSAID_CAPACITY, capabilities, sickness } = facts;
   const wish = NodeWish.parse(wanted);
-  return { name: node, zone, labels, taints, capacity, engines, capabilities, sickness, wanted: farewell !== null && wish === 'active' ? 'draining' : wish, lastSeenMs };
+  return { name: node, zone, labels, taints, capacity, engines, capabilities, sickness, wanted: effectiveWish(wish, farewell), lastSeenMs };
 }
 
 /**

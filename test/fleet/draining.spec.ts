@@ -92,7 +92,7 @@ describe('nodes that come and go in order', () => {
     expect(await fleet.ask('DELETE', `/v1/nodes/${node.name}`)).toMatchObject({ status: 409, body: { code: 'API_NODE_IN_USE' } });
     await fleet.call('DELETE', `/v1/nodes/${node.name}?force=true`);
     await fleet.until('a node that serves nothing', async () => (await statusOf(node, 'shop.localhost')) !== 200);
-    expect(node.output).toContain('this node was removed from the fleet');
+    await fleet.until('a node that knows it', () => node.output.includes('this node was removed from the fleet'));
     expect((await show(node.name)).state).toBe('removed');
     await fleet.call('POST', `/v1/nodes/${node.name}/uncordon`);
     await fleet.until('its return', async () => (await show(node.name)).state === 'live');

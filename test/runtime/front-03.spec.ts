@@ -3,6 +3,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { request as httpRequest } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
+import type { ChannelRequests } from '#runtime/trigger/channel-table.js';
 import { buildWat } from '../fixtures/build-wat.js';
 import { artifactOf, ask, Blobs, httpTrigger, laneOf, LIMITS, raw, TestFront, type Built } from './front-fixture.js';
 
@@ -177,6 +178,18 @@ describe('a 0.3 handler behind the front', () => {
     socket.destroy();
     await until(() => front.usage().requests > 0);
     expect(front.usage()).toMatchObject({ requests: 1, errors: 0 });
+  });
+
+  it('is answered though its app is let go of meanwhile, and counted', async () => {
+    const front = await setUp(await blobs.build(await buildWat('hello-03', (wat) => wat.replace('50000000', '500000000'))));
+    const answers = Array.from({ length: 3 }, () => ask(front.port, 'app.localhost', '/wait'));
+    await until(() => (front.front.requests()[0]?.requests ?? 0) === 3);
+    const [{ app, channel }] = front.front.requests() as [ChannelRequests];
+    front.front.remove(app, channel);
+    expect([front.front.letGo.counts(), front.front.requests()]).toEqual([{ finished: 0, dropped: 0, underWay: 3 }, []]);
+    expect((await Promise.all(answers)).map(({ status }) => status)).toEqual([200, 200, 200]);
+    await until(() => front.front.letGo.counts().underWay === 0);
+    expect(front.front.letGo.counts()).toEqual({ finished: 3, dropped: 0, underWay: 0 });
   });
 
   it('is ended at the wall limit when it waits for too long', async () => {

@@ -3,7 +3,7 @@ import type { BuiltComponent, VersionArtifact } from '#contract/artifact.js';
 import type { NodeAssignments } from '#contract/assignment.js';
 import { ENGINE_VERSION } from '#engine/plan.js';
 import { artifactOf, assignmentOf, digestLike } from '../../../test/fixtures/assignment.js';
-import { adopt } from './adopt.js';
+import { adopt, releasedBy } from './adopt.js';
 
 const app = 'app' as ReturnType<typeof assignmentOf>['app'];
 const other = 'other' as typeof app;
@@ -53,6 +53,14 @@ describe('adopt', () => {
     it('goes, when it was given by an older placement or by none', () => {
       expect(release(placed(2), {})).toEqual([]);
       expect(release(held, {}).map((each) => each.app)).not.toContain(app);
+    });
+
+    it('is told apart from what stays, for a node that answers on while it leaves', () => {
+      const answer = { revision: 'b', assignments: [], released: [{ app, channel, firstGeneration: 0, placement: 3 }] };
+      expect(releasedBy(answer, placed(2))).toEqual(placed(2).assignments);
+      expect(releasedBy(answer, placed(3))).toEqual([]);
+      expect(releasedBy({ ...answer, assignments: placed(4).assignments }, placed(2))).toEqual([]);
+      expect(releasedBy(answer, undefined)).toEqual([]);
     });
 
     it('stays when it was given anew meanwhile', () => {

@@ -35,6 +35,13 @@ export function adopt(held: NodeAssignments | undefined, answer: NodeAssignments
   return { revision: answer.revision, assignments: [...offered.filter(holdsSomething), ...unnamed(held, answer)] };
 }
 
+/** What is held and the answer says is placed elsewhere now. */
+export function releasedBy({ assignments, released = [] }: NodeAssignments, held: NodeAssignments | undefined): Assignment[] {
+  const offered = new Set(assignments.map(toKey));
+  const elsewhere = new Map(released.map((channel) => [toKey(channel), channel]));
+  return held?.assignments.filter((own) => !offered.has(toKey(own)) && isReleased(own, elsewhere.get(toKey(own)))) ?? [];
+}
+
 /** What is held, and neither offered again nor removed nor released. */
 function unnamed(held: NodeAssignments | undefined, { assignments, removed = [], released = [] }: NodeAssignments): Assignment[] {
   const offered = new Set(assignments.map(toKey));

@@ -2,7 +2,7 @@ import { setMaxListeners } from 'node:events';
 import { randomBytes } from 'node:crypto';
 import { totalmem } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { NodeAssignments } from '#contract/assignment.js';
+import type { Assignment, NodeAssignments } from '#contract/assignment.js';
 import { WhorlError } from '#contract/errors.js';
 import type { Digest } from '#contract/ids.js';
 import { ENGINE_VERSION } from '#engine/plan.js';
@@ -90,6 +90,8 @@ export class Agent {
   private readonly previews: Previews;
   private sweeper: NodeJS.Timeout | undefined;
   private held: NodeAssignments | undefined;
+  /** Let go of while this node leaves, and served until it stops. */
+  private readonly lingering: Assignment[] = [];
   private readonly firstAnswer = Promise.withResolvers<void>();
 
   private constructor(private readonly options: AgentOptions, private readonly dir: NodeDir, private readonly blobs: BlobCache, private readonly membership: Membership, start: StartCount) {
@@ -190,7 +192,9 @@ export class Agent {
       statements,
       log,
       held: () => this.held,
-      onChange: (next) => {
+      onChange: (next, released) => {
+        // Whoever asks this node does not know yet that it leaves: what others have now is answered here as well, until it stops.
+        if (this.self.departure.farewell !== null) this.lingering.push(...released);
         this.take(next);
         void this.snapshot.save(next);
       },
@@ -323,7 +327,7 @@ export class Agent {
 
   private take(next: NodeAssignments): void {
     this.held = next;
-    const targets = new Map(next.assignments.map((assignment) => [toKey(assignment), this.options.providerEnvironment.resolve(assignment)]));
+    const targets = new Map([...this.lingering, ...next.assignments].map((assignment) => [toKey(assignment), this.options.providerEnvironment.resolve(assignment)]));
     for (const assignment of next.assignments) this.holder(assignment);
     for (const [key, holder] of this.holders) {
       holder.assign(targets.get(key));
@@ -336,6 +340,7 @@ export class Agent {
   private letGoOfAll(): void {
     if (this.held?.revision === REMOVED) return;
     this.options.log.error('this node was removed from the fleet: it lets go of everything', { apps: this.held?.assignments.length ?? 0 });
+    this.lingering.length = 0;
     const nothing = { revision: REMOVED, assignments: [] };
     this.take(nothing);
     void this.snapshot.save(nothing);

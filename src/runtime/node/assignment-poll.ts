@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { NodeAssignments } from '#contract/assignment.js';
+import type { Assignment, NodeAssignments } from '#contract/assignment.js';
 import type { Log } from '#platform/log.js';
-import { adopt } from './adopt.js';
+import { adopt, releasedBy } from './adopt.js';
 import { Backoff } from './backoff.js';
 import { type ControlPlaneClient, ControlPlaneRefusal } from './control-plane.client.js';
 import type { Membership } from './identity/membership.js';
@@ -19,8 +19,8 @@ export interface AssignmentPollOptions {
   statements: Statements;
   log: Log;
   held(): NodeAssignments | undefined;
-  /** What the node is to hold from now on. */
-  onChange(next: NodeAssignments): void;
+  /** What the node is to hold from now on. @param released what it held and others have now */
+  onChange(next: NodeAssignments, released: readonly Assignment[]): void;
   /** The control plane has answered. */
   onAnswer(): void;
   /** This node is none of the fleet any more. */
@@ -66,7 +66,7 @@ export class AssignmentPoll {
     const { answer, refused } = await this.admit(raw, signal);
     for (const { code, message } of this.failing ? [] : refused) this.options.log.error('an assignment of the control plane is not served', { code, reason: message });
     if (answer.revision !== held?.revision || wantsAll) {
-      this.options.onChange({ ...adopt(held, answer, this.options.statements), ...(refused.length > 0 && { revision: held?.revision ?? NO_REVISION }) });
+      this.options.onChange({ ...adopt(held, answer, this.options.statements), ...(refused.length > 0 && { revision: held?.revision ?? NO_REVISION }) }, releasedBy(answer, held));
       this.options.membership.keysChanged(this.options.statements.keysOf(this.options.held()?.assignments ?? []));
     }
     return refused.length === 0;

@@ -144,3 +144,37 @@ describe('docs/operating.md', () => {
     expect(read('docs/operating.md')).toContain(`\`${toLimitKey(name).toUpperCase()}\`, \`${toLimitKey(name)}\``);
   });
 });
+
+describe('the Helm chart', () => {
+  const template = (name: string): string => read(`deploy/helm/whorl/templates/${name}.yaml`);
+  const namesIn = (text: string): string[] => [...text.matchAll(/(?:name: |"name" ")([A-Z][A-Z0-9_]+)/g)].map((match) => match[1]!).filter((name) => name !== 'POD_IP');
+  const values = load(read('deploy/helm/whorl/values.yaml')) as Record<string, unknown>;
+
+  it.each([['control-plane', ControlConfig], ['nodes', NodeConfig]] as const)('gives %s no setting that its process does not read', (name, schema) => {
+    const names = namesIn(template(name));
+    expect(names.length).toBeGreaterThan(8);
+    expect(names.filter((each) => !(each in schema.shape))).toEqual([]);
+    expect(new Set(names).size).toBe(names.length);
+  });
+
+  it.each([['control-plane', ControlConfig], ['nodes', NodeConfig]] as const)('gives %s everything that it cannot do without', (name, schema) => {
+    const required = Object.entries(schema.shape).filter(([, type]) => !(type as z.ZodType).safeParse(undefined).success).map(([key]) => key);
+    expect(namesIn(template(name))).toEqual(expect.arrayContaining(required));
+  });
+
+  it('switches the variables off that Kubernetes makes of services, which would stop a process', () => {
+    for (const name of ['control-plane', 'nodes']) expect(template(name)).toContain('enableServiceLinks: false');
+  });
+
+  it('opens the ports that the processes listen on', () => {
+    const listened = (text: string): string[] => [...text.matchAll(/name: WHORL_\w+, value: "(?:0\.0\.0\.0:)?(\d{4})"/g)].map((match) => match[1]!).sort();
+    const opened = (text: string): string[] => [...text.matchAll(/containerPort: (\d+)/g)].map((match) => match[1]!).sort();
+    for (const name of ['control-plane', 'nodes']) expect(opened(template(name))).toEqual(listened(template(name)));
+  });
+
+  it('reads values that there are', () => {
+    const used = new Set(['control-plane', 'nodes'].flatMap((name) => [...template(name).matchAll(/\.Values\.([A-Za-z.]+)/g)].map((match) => match[1]!)));
+    const valueAt = (path: string): unknown => path.split('.').reduce<unknown>((at, key) => (at as Record<string, unknown> | undefined)?.[key], values);
+    expect([...used].filter((path) => valueAt(path) === undefined)).toEqual([]);
+  });
+});

@@ -45,6 +45,9 @@ import { KeyringService } from './identity/keyring.service.js';
 import { RotationService } from './identity/rotation.service.js';
 import { StatementsService } from './identity/statements.service.js';
 import { TrustService } from './identity/trust.service.js';
+import { HistoryController } from './history/history.controller.js';
+import { HistoryRepository } from './history/history.repository.js';
+import { HistoryService } from './history/history.service.js';
 import { LogRepository } from './logs/log.repository.js';
 import { LogsController } from './logs/logs.controller.js';
 import { LogsService } from './logs/logs.service.js';
@@ -160,6 +163,7 @@ const CONTROLLERS = [
   DeployOnPushController,
   DiffController,
   HealthController,
+  HistoryController,
   KeepingController,
   LogsController,
   // Before the routes of a node: `ca` and `join-tokens` are no nodes.
@@ -194,6 +198,7 @@ const REPOSITORIES = [
   DeployOnPushRepository,
   DrainRepository,
   HealthRepository,
+  HistoryRepository,
   HoldingRepository,
   IdempotencyRepository,
   IdentityRepository,
@@ -247,6 +252,7 @@ const SERVICES = [
   FleetService,
   GrantsService,
   HealthService,
+  HistoryService,
   HoldingsService,
   IdentitiesService,
   JoinTokensService,

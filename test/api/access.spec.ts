@@ -168,7 +168,7 @@ describe('the shell of the API', () => {
       expect(routes.sort()).toEqual([
         ...configured,
         ...['deploy-on-push', 'policy', 'rollout'].flatMap((what) => ['GET', 'PUT'].map((method) => `${method} /v1/apps/{app}/channels/{channel}/${what}`)),
-        'GET /v1/operations', 'GET /v1/operations/{operation}', 'GET /v1/operations/{operation}/events', 'POST /v1/operations/{operation}/cancel',
+        'GET /v1/apps/{app}/history', 'GET /v1/operations', 'GET /v1/operations/{operation}', 'GET /v1/operations/{operation}/events', 'POST /v1/operations/{operation}/cancel',
         'DELETE /v1/apps/{app}/channels/{channel}/deploy-on-push', 'GET /v1/apps/{app}/rollouts', 'GET /v1/apps/{app}/rollouts/{rollout}',
         'GET /v1/apps/{app}/rollouts/latest', 'POST /v1/apps/{app}/rollouts/{rollout}/abort', 'POST /v1/nodes/{node}/samples',
         'GET /v1/apps/{app}/versions/{version}/diff/{other}', 'POST /v1/apps/{app}/rollouts/{rollout}/approve', 'POST /v1/apps/{app}/rollouts/{rollout}/reject',
@@ -199,7 +199,7 @@ describe('the shell of the API', () => {
     it('lets every POST be repeated with an Idempotency-Key, but what nodes send, which is taken once anyway, and what gives a secret out', async () => {
       const document = (await (await fetch(`${fixture.url()}/openapi.json`)).json()) as { paths: Record<string, { post?: { parameters: { name: string }[] } }> };
       const without = Object.entries(document.paths).filter(([, { post }]) => post && !post.parameters.some(({ name }) => name === 'Idempotency-Key')).map(([path]) => path);
-      expect(without.sort()).toEqual(['/v1/apps/{app}/webhooks', '/v1/nodes/{node}/heartbeat', '/v1/nodes/{node}/journal', '/v1/nodes/{node}/samples', '/v1/nodes/{node}/store-requests/{request}', '/v1/nodes/{node}/wanted', '/v1/tokens']);
+      expect(without.sort()).toEqual(['/v1/apps/{app}/webhooks', '/v1/nodes/join-tokens', '/v1/nodes/{node}/certificate', '/v1/nodes/{node}/heartbeat', '/v1/nodes/{node}/journal', '/v1/nodes/{node}/samples', '/v1/nodes/{node}/store-requests/{request}', '/v1/nodes/{node}/wanted', '/v1/tokens']);
     });
 
     it('is shown at /docs, and nothing says what it is made with', async () => {

@@ -121,7 +121,7 @@ export class TestFront {
     mkdirSync(join(this.dir, 'journals'));
     this.meter = new Meter(new Journal({ dir: join(this.dir, 'journals'), writer: `test-${lane}`, onError: (error) => { throw error; } }));
     this.front = new Front({
-      lane, limits, appDomain: 'localhost', publicPort: 3000, stateDir: join(this.dir, 'state'), allowPrivateHosts: false, settings, verifyResetEvery, meter: this.meter,
+      lane, limits, node: 'node-1', appDomain: 'localhost', publicPort: 3000, stateDir: join(this.dir, 'state'), allowPrivateHosts: false, settings, verifyResetEvery, meter: this.meter,
       log: new Log({}, 'warn', (line) => this.faults.push(line)),
       blobPath: (digest) => blobs.path(digest),
       onHeavy: (app) => this.heavy.push(app),

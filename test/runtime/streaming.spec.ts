@@ -31,7 +31,7 @@ const HELLO = new URL('../../examples/hello-js/hello-js.wasm', import.meta.url);
   it('answers, and what it prints is in the log with the request', async () => {
     const front = await setUp();
     expect(await ask(front.port, 'hello.localhost', '/hello/ada')).toMatchObject({ status: 200, body: 'hello, ada\n' });
-    expect(front.logs()).toEqual([expect.objectContaining({ stream: 'stdout', line: 'greeted ada', component: 'main', requestId: expect.stringMatching(/^[0-9a-f-]{36}$/) })]);
+    expect(front.logs()).toEqual([expect.objectContaining({ stream: 'stdout', line: 'greeted ada', component: 'main', requestId: expect.stringMatching(/^w1-[0-9a-z-]+$/) })]);
   });
 
   it('gets exactly Spin\'s header fields once each, whatever the client sends', async () => {

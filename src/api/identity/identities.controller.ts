@@ -77,6 +77,7 @@ const GetRotation = endpoint({
 });
 
 const PostRotation = endpoint({
+  idempotent: true,
   summary: "Put new keys in the place of the platform's",
   description:
     'A new key is announced to every node, signs as soon as all live ones believe it, and the old one goes when nobody needs it any more: a CA when the last ' +

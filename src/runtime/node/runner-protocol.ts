@@ -33,6 +33,8 @@ export interface RunnerConfig {
   journalsDir: string;
   /** Where the apps' own data is. */
   stateDir: string;
+  /** Name of the node. */
+  node: string;
   appDomain: string;
   publicPort: number;
   limits: PlatformLimits;

@@ -39,6 +39,7 @@ async function init(config: RunnerConfig): Promise<void> {
   meter = new Meter(new Journal({ dir: config.journalsDir, writer: config.writer, onError: (error) => log.error('the journal is not written', { error }) }), tally);
   front = new Front({
     lane: config.lane,
+    node: config.node,
     appDomain: config.appDomain,
     publicPort: config.publicPort,
     stateDir: config.stateDir,

@@ -7,6 +7,9 @@ import type { RequestRoute } from './request-route.js';
 import { ResponseSink } from './response-sink.js';
 import { TappedSink, TappedSource } from './shadow-tap.js';
 
+/** Of each answer: names the request in logs and in the history of its app. */
+const REQUEST_ID = 'whorl-request-id';
+
 /** An exchange over a client's connection. */
 export class ClientExchange implements HttpExchange {
   readonly method: string;
@@ -16,7 +19,7 @@ export class ClientExchange implements HttpExchange {
   private wasAsked = false;
   private fields: Headers | null = null;
 
-  constructor(private readonly call: ClientCall, private readonly route: Omit<RequestRoute, 'channel' | 'version' | 'seen'>) {
+  constructor(private readonly call: ClientCall, private readonly route: Omit<RequestRoute, 'channel' | 'version' | 'seen'>, private readonly requestId: () => string) {
     const { request, response, expectsContinue } = call;
     this.method = request.method ?? 'GET';
     this.body = announcesBody(request) ? this.tapped(new RequestBody(request, expectsContinue ? response : null)) : EMPTY_SOURCE;
@@ -54,7 +57,8 @@ export class ClientExchange implements HttpExchange {
     const { setCookie } = this.route;
     // A client that was not told to go on may or may not send the body: the connection cannot be read any further.
     const close = front.draining || (expectsContinue && !this.wasAsked);
-    this.sink = new ResponseSink(response, { status, headers: setCookie === null ? headers : [...headers, ['set-cookie', setCookie]], close }, front);
+    const own: Headers = setCookie === null ? [[REQUEST_ID, this.requestId()]] : [[REQUEST_ID, this.requestId()], ['set-cookie', setCookie]];
+    this.sink = new ResponseSink(response, { status, headers: [...headers, ...own], close }, front);
     const { copy } = this.route;
     if (!copy) return this.sink;
     copy.answerBegun(status, headers);

@@ -14,6 +14,8 @@ export interface FrontOptions {
   lane: 'shared' | 'heavy';
   /** Domain below which apps have their hosts, and the port of their URLs: for the answer to an unknown host. */
   appDomain: string;
+  /** Name of the node: ids of requests say it. */
+  node: string;
   publicPort: number;
   stateDir: string;
   limits: PlatformLimits;

@@ -30,6 +30,7 @@ import { hostOfClient } from './request-headers.js';
 import { PreviewArrivals } from './preview-arrivals.js';
 import type { RequestRoute } from './request-route.js';
 import { announcesBody } from './request-body.js';
+import { RequestIds } from './request-ids.js';
 import { RoutedRequest } from './routed-request.js';
 import { Shadow } from './shadow.js';
 import type { StoredVersion } from './stored-version.js';
@@ -98,7 +99,7 @@ export class Front implements ClientFront {
     const { limits, log } = options;
     this.host = {
       ...options,
-      synthetic: null,
+      synthetic: null, requestIds: new RequestIds(options.node),
       clock: this.clock,
       deadlines,
       admission: new Admission(limits.runnerInvocations),
@@ -378,7 +379,7 @@ export class Front implements ClientFront {
   private dispatch(call: ClientCall, route: RequestRoute): void {
     const { channel, version, match } = route;
     const { trigger } = match.value;
-    const request = new RoutedRequest(call, route, this.options.lane === 'shared' ? this.heavy : null);
+    const request = new RoutedRequest(call, route, this.host.requestIds, this.options.lane === 'shared' ? this.heavy : null);
     const { exchange } = request;
     if (trigger.staticResponse) return answerStatic(exchange, trigger.staticResponse);
     version.enter();

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import type { ErrorCode } from '#contract/errors.js';
 import type { Ending } from '#runtime/capability/ending.js';
 import type { HttpExchange } from '#runtime/capability/guest.js';
@@ -6,6 +5,7 @@ import type { InvocationRequest, Mover } from '#runtime/component/invocation-run
 import type { ClientCall } from './client-call.js';
 import { ClientExchange } from './client-exchange.js';
 import type { HeavyProxy } from './heavy-proxy.js';
+import type { RequestIds, RequestPlace } from './request-ids.js';
 import type { RequestRoute } from './request-route.js';
 
 /** A request of a client on its way to a component. Its id and what it says of its client are made when somebody asks. */
@@ -16,14 +16,14 @@ export class RoutedRequest implements InvocationRequest, Mover {
   private id: string | null;
 
   /** @param heavy where it may use more CPU; null: here and nowhere else */
-  constructor(private readonly call: ClientCall, private readonly route: RequestRoute, private readonly heavy: HeavyProxy | null) {
-    this.exchange = new ClientExchange(call, route);
+  constructor(private readonly call: ClientCall, private readonly route: RequestRoute, private readonly ids: RequestIds, private readonly heavy: HeavyProxy | null) {
+    this.exchange = new ClientExchange(call, route, () => this.requestId);
     this.elsewhere = heavy ? this : null;
     this.id = route.handed?.requestId ?? null;
   }
 
   get requestId(): string {
-    return (this.id ??= randomUUID());
+    return (this.id ??= this.ids.next(this.route.match.value, () => this.place()));
   }
 
   chain(component: string | null, exchange: HttpExchange, from: InvocationRequest, ending: Ending): void {
@@ -47,6 +47,12 @@ export class RoutedRequest implements InvocationRequest, Mover {
       copy.originalOver({ code, status, cpuMs }, { requestId: this.requestId, clientAddress: this.exchange.clientAddress });
     }
     this.route.version.leave();
+  }
+
+  private place(): RequestPlace {
+    const { channel, version, match } = this.route;
+    const component = version.artifact.app.components.findIndex(({ id }) => id === match.value.trigger.component);
+    return { channel: channel.lane.channel, version: version.stored.version, component };
   }
 
   /** It ended in the heavy lane. */

@@ -6,12 +6,14 @@ import type { ComponentHost } from '#runtime/component/component-program.js';
 import type { PlatformLimits } from '#runtime/component/limits.js';
 import type { RouteHeaders } from './request-headers.js';
 import type { StoredVersion } from './stored-version.js';
+import type { RequestIds } from './request-ids.js';
 
 /** One channel of an app, without its versions. */
 export type AppLane = Pick<Assignment, 'org' | 'app' | 'channel' | 'generation' | 'hosts' | 'serve' | 'keyHeader' | 'shadow' | 'variables' | 'variablesRevision' | 'runtime'>;
 
 /** What versions need of the process they are in. */
 export interface VersionHost extends ComponentHost {
+  requestIds: RequestIds;
   stateDir: string;
   limits: PlatformLimits;
   allowPrivateHosts: boolean;

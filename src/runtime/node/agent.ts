@@ -128,7 +128,7 @@ export class Agent {
         blobsDir: dir.blobs,
         journalsDir: dir.journals,
         stateDir: dir.state,
-        node: config.WHORL_NODE_NAME,
+        node: membership.node,
         appDomain: config.WHORL_APP_DOMAIN,
         publicPort: config.WHORL_HTTP_PORT,
         limits: toPlatformLimits(config),

@@ -4,7 +4,7 @@ import type { RuntimeGrant } from '#contract/runtime-grant.js';
 type Labels = Pick<LockedComponent, 'id' | 'keyValueStores' | 'sqliteDatabases'>;
 type Stores = Pick<RuntimeGrant, 'keyValueStores' | 'sqliteDatabases'>;
 
-/** A line for each label whose store is a file, when there are several nodes: each has a file of its own, and what one writes the others do not see. */
+/** A line for each label whose store is a file, when there are several nodes: the app is bound to the one that has it (docs/guides/placement.md). */
 export function fileWarnings({ components }: { components: readonly Labels[] }, { keyValueStores, sqliteDatabases }: Stores, nodes: number): string[] {
   if (nodes < 2) return [];
   return components.flatMap((component) => [
@@ -19,7 +19,7 @@ const REMEDIES = {
 } as const;
 
 function warn(component: string, key: keyof typeof REMEDIES, label: string, nodes: number): string {
-  return `spin.toml, component.${component}.${key}: "${label}" is a file, of which each of the ${nodes} nodes has its own; ${REMEDIES[key]}${label}]`;
+  return `spin.toml, component.${component}.${key}: "${label}" is a file, so the app runs on one of the ${nodes} nodes alone; ${REMEDIES[key]}${label}]`;
 }
 
 /** Without a configuration it is a file. */

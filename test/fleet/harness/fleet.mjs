@@ -40,8 +40,6 @@ import { Member } from './member.mjs';
 const script = (name) => fileURLToPath(new URL(`../../../dist/bin/${name}.js`, import.meta.url));
 const AMBIENT = Object.fromEntries(['PATH', 'HOME', 'TMPDIR', 'TZ', 'LANG'].flatMap((key) => (process.env[key] === undefined ? [] : [[key, process.env[key]]])));
 const LIVE_MS = 30_000;
-/** A balancer sends nothing more by then to a node that was taken out of it. */
-const TAKEN_OUT_MS = 500;
 
 /** Starts everything and returns when every node is known to the control planes. Throws with what a member wrote when one does not start. */
 export async function startFleet(options = {}) {
@@ -189,13 +187,24 @@ class Fleet {
     return load;
   }
 
-  /** Starts a node again as operators do: the balancer, which is the load, sends nothing more there, then it is stopped, and gets requests again when it serves. */
-  async restartInTurn(node) {
+  /** Does something to a node as operators do: the balancer, which is the load, sends nothing there meanwhile, and has its answers before. */
+  async withoutRequests(node, work) {
     const targets = this.nodes.map(({ node: name, address, port }) => ({ node: name, address, port }));
     for (const load of this.loads) load.setTargets(targets.filter((target) => target.node !== node.node));
-    await sleep(TAKEN_OUT_MS);
-    await node.restart();
+    await Promise.all(this.loads.map((load) => load.untilIdle(node.node)));
+    await work();
     for (const load of this.loads) load.setTargets(targets);
+  }
+
+  /** Takes a node out of the balancer, stops and starts it, and puts it back. */
+  restartInTurn(node) { return this.withoutRequests(node, () => node.restart()); }
+
+  /** Returns when a node has said that it serves what the app's channel serves now. */
+  untilServes(node, app) {
+    return this.until(`${node.name} serves ${app}`, async () => (await this.sql(`
+      SELECT 1 FROM node n, jsonb_array_elements(n.report->'statuses') s, channel c JOIN app a ON a.id = c.app_id
+      WHERE n.name = $1 AND a.name = $2 AND a.deleted_at IS NULL AND c.name = 'production' AND s.value->>'app' = $2 AND s.value->>'channel' = c.name
+        AND (s.value->>'generation')::int = c.generation`, [node.name, app])).length > 0);
   }
 
   /** Ends the load and says what became of its requests: see Ledger.judge. */

@@ -15,6 +15,9 @@ let underWay = 0;
 let stopping = false;
 let rows = [];
 const leftOutUntil = new Map();
+/** Requests under way, by node, and what waits for one to have none. */
+const at = new Map();
+let waiting = [];
 const monotonicMs = () => performance.now();
 
 process.on('message', (message) => {
@@ -22,6 +25,10 @@ process.on('message', (message) => {
   if (message.kind === 'stop') stop();
   if (message.kind === 'targets') options.targets = message.targets;
   if (message.kind === 'rate') setRate(message.rate);
+  if (message.kind === 'idle') {
+    waiting.push(message);
+    count(message.node, 0);
+  }
 });
 process.on('disconnect', () => process.exit());
 
@@ -31,6 +38,13 @@ function begin(given) {
   setRate(given.rate);
   timer = setInterval(tick, TICK_MS);
   setInterval(ship, SHIP_MS);
+}
+
+function count(node, change) {
+  at.set(node, (at.get(node) ?? 0) + change);
+  if (at.get(node) > 0) return;
+  for (const { id } of waiting.filter((each) => each.node === node)) process.send({ kind: 'idle', id });
+  waiting = waiting.filter((each) => each.node !== node);
 }
 
 function setRate(rate) {
@@ -60,6 +74,7 @@ function send(request, turn) {
     target = candidate;
     break;
   }
+  count(target.node, 1);
   const startMs = Date.now();
   const from = monotonicMs();
   let over = false;
@@ -67,6 +82,7 @@ function send(request, turn) {
     if (over) return;
     over = true;
     underWay--;
+    count(target.node, -1);
     rows.push([startMs, Date.now(), target.node, request.app, status, text, request.tries, request.user, monotonicMs() - from]);
     if (stopping && underWay === 0) finish();
   };
@@ -89,6 +105,7 @@ function send(request, turn) {
     if (over) return;
     if (connected || request.tries >= 2 * targets.length) return end(0, connected ? error.code ?? error.message : `not connected: ${error.code ?? error.message}`);
     over = true;
+    count(target.node, -1);
     leftOutUntil.set(target.node, Date.now() + LEFT_OUT_MS);
     send({ ...request, tries: request.tries + 1 }, turn + 1);
   });

@@ -7,6 +7,7 @@ const CHILD = fileURLToPath(new URL('load.child.mjs', import.meta.url));
 export class Load {
   /** `{startMs, endMs, node, app, status, text, tries, user, ms}`: when by the wall clock, the node asked, what was answered (`status` 0: nothing; `text` says why). */
   rows = [];
+  idles = new Map();
 
   /**
    * Begins: `rate` requests/s in all, in turn to the `targets` (`{node, address, port}`), for the `apps`, from so many `users` who name themselves in the field `x-user`.
@@ -18,6 +19,7 @@ export class Load {
       load.child.on('message', (message) => {
         if (message.kind === 'rows') for (const row of message.rows) load.rows.push(toRow(row));
         if (message.kind === 'over') resolve();
+        if (message.kind === 'idle') load.idles.get(message.id)?.();
       });
       load.child.once('exit', (code) => reject(new Error(`the load ended by itself (${code})`)));
     });
@@ -34,6 +36,13 @@ export class Load {
   }
 
   setTargets(targets) { this.tell({ kind: 'targets', targets }); }
+  /** Returns when no request is under way at a node. */
+  untilIdle(node) {
+    const id = this.idles.size + 1;
+    const idle = new Promise((resolve) => this.idles.set(id, resolve));
+    this.tell({ kind: 'idle', id, node });
+    return Promise.race([idle, this.over.catch(() => {})]);
+  }
   setRate(rate) { this.tell({ kind: 'rate', rate }); }
   tell(message) { if (this.child.connected) this.child.send(message); }
 }

@@ -31,6 +31,16 @@ export const SCENARIOS = {
     await plane.kill();
     await plane.start();
   },
+  'drain of a node': async (run) => {
+    const { fleet, round } = run;
+    const node = fleet.nodes[round % fleet.nodes.length];
+    await fleet.withoutRequests(node, async () => {
+      const { drain } = await fleet.call('POST', `/v1/nodes/${node.name}/drain?wait=60`);
+      if (drain.endedAt === null || drain.dropped > 0 || drain.kept.length > 0) throw new Error(`the drain of ${node.name} did not come to its end: ${JSON.stringify(drain)}`);
+      await fleet.call('POST', `/v1/nodes/${node.name}/uncordon`);
+      await fleet.untilServes(node, APP);
+    });
+  },
   'restart of a node': async (run) => {
     const { nodes } = run.fleet;
     const node = nodes[run.round % nodes.length];

@@ -32,6 +32,8 @@ export interface GatewayCounts {
   handedOver: number;
   /** Requests of other nodes. */
   taken: number;
+  /** Connections that other gateways have opened. */
+  connections: number;
   /** Tries at another node, after one that failed or had the channel no more. */
   retried: number;
   /** Nodes that did not have a channel as the table says. */

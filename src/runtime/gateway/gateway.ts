@@ -38,7 +38,7 @@ export interface GatewayEvents {
 export class Gateway implements ClientFront {
   readonly answers = new AnswerBatch();
   draining = false;
-  readonly counts: GatewayCounts = { handedOver: 0, taken: 0, retried: 0, misdirected: 0, waited: 0, failed: 0, refusedPeers: 0 };
+  readonly counts: GatewayCounts = { handedOver: 0, taken: 0, connections: 0, retried: 0, misdirected: 0, waited: 0, failed: 0, refusedPeers: 0 };
   readonly gauges: GatewayGauges = { underWay: 0, waiting: 0, routes: 0, connections: 0 };
   private readonly table = new RouteTable();
   private readonly file: RouteFile;

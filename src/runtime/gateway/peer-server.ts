@@ -78,7 +78,8 @@ export class PeerServer {
 
   private take(socket: TLSSocket): void {
     if (!this.isBelieved(socket)) return void socket.destroy();
-    const { gauges } = this.options;
+    const { counts, gauges } = this.options;
+    counts.connections++;
     this.sockets.add(socket);
     gauges.connections++;
     socket.once('close', () => {

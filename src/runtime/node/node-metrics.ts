@@ -36,6 +36,7 @@ type GatewayCount = [name: string, help: string, of: (counts: GatewayCounts) => 
 const GATEWAY_COUNTS: readonly GatewayCount[] = [
   ['whorl_gateway_handed_over_total', 'Requests that another node answered.', (counts) => counts.handedOver],
   ['whorl_gateway_taken_total', 'Requests of other nodes.', (counts) => counts.taken],
+  ['whorl_gateway_opened_connections_total', 'Connections that other gateways have opened.', (counts) => counts.connections],
   ['whorl_gateway_retries_total', 'Tries at another node after one that failed or did not have the channel.', (counts) => counts.retried],
   ['whorl_gateway_misdirected_total', 'Nodes that did not have a channel as the route table says.', (counts) => counts.misdirected],
   ['whorl_gateway_waits_total', 'Requests that waited for a channel that was on no node.', (counts) => counts.waited],

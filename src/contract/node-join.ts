@@ -23,6 +23,8 @@ export const RESERVED_NODE_NAMES: ReadonlySet<string> = new Set(['ca', 'join-tok
 export const Authorities = z.object({ authorities: z.array(z.object({ id: KeyHash, certificate: z.string().describe('PEM.') })).min(1) });
 export type Authorities = z.infer<typeof Authorities>;
 
+const Base64 = z.string().regex(/^[A-Za-z0-9+/]+={0,2}$/, 'expected base64').max(512);
+
 /** What a node believes, from the control plane, by its mutually authenticated connection. */
 export const TrustBundle = z.object({
   /** Opaque: changes when anything in it does. */
@@ -31,7 +33,7 @@ export const TrustBundle = z.object({
   /** The CA that signs at the moment: a node whose certificate is of another one renews it. */
   signs: KeyHash,
   /** Whose statements are believed (contract/statement.ts): Ed25519, SubjectPublicKeyInfo as base64. */
-  keys: z.array(z.object({ id: KeyHash, publicKey: z.base64() })).min(1),
+  keys: z.array(z.object({ id: KeyHash, publicKey: Base64 })).min(1),
   denied: z.array(DeniedNode),
   /** URLs of control planes' nodes ports; empty: the one that the node knows. */
   controlPlanes: z.array(z.url()),
@@ -39,7 +41,7 @@ export const TrustBundle = z.object({
 export type TrustBundle = z.infer<typeof TrustBundle>;
 
 /** A node's public key (P-256, SubjectPublicKeyInfo as base64), and proof that it has the other half: see `certificateRequestText`. */
-export const CertificateRequest = z.strictObject({ publicKey: z.base64().max(512), signature: z.base64url().max(256) });
+export const CertificateRequest = z.strictObject({ publicKey: Base64, signature: z.string().regex(/^[A-Za-z0-9_-]{1,256}$/, 'expected base64url') });
 export type CertificateRequest = z.infer<typeof CertificateRequest>;
 
 /** What the node signs: ECDSA with SHA-256, in IEEE P1363 form, over this text in UTF-8. */

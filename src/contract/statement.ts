@@ -11,7 +11,7 @@ import { KeyHash } from './node-identity.js';
  */
 export type StatementKind = 'assignment' | 'route-table';
 
-export const Signature = z.base64url().length(86).brand<'Signature'>();
+export const Signature = z.string().regex(/^[A-Za-z0-9_-]{86}$/).brand<'Signature'>();
 export type Signature = z.infer<typeof Signature>;
 
 /** A signature, and which key it is by. */

@@ -45,7 +45,10 @@ try {
   const names = Array.from({ length: NODES }, (_, i) => `node-${i}`);
   let bytes = 0;
   await measured('every node starts with an empty disk', NODES, async () => {
-    for (let i = 0; i < NODES; i += 50) await Promise.all(names.slice(i, i + 50).map(async (name) => { bytes += (await poll(name, 0)).bytes; }));
+    for (let i = 0; i < NODES; i += 50) await Promise.all(names.slice(i, i + 50).map(async (name) => {
+      const answer = await poll(name, 0);
+      bytes += answer.bytes;
+    }));
   }, () => `each; ${number(bytes / NODES / 1_000)} kB a node`);
   const waiting = names.map((name) => follow(name));
   await sleep(2_000);

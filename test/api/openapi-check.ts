@@ -17,6 +17,7 @@ export class OpenApiCheck {
     // The package's types describe its CommonJS form.
     (addFormats as unknown as (ajv: Ajv2020) => void)(this.ajv);
     this.ajv.addFormat('base64', /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/);
+    this.ajv.addFormat('base64url', /^[A-Za-z0-9_-]*$/);
     this.ajv.addSchema(document, DOCUMENT);
   }
 

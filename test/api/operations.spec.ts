@@ -114,6 +114,17 @@ describe('operations', () => {
     expect(third.events).toEqual([]);
   });
 
+  it('is forgotten 90 days after its end; what became of rollouts stays', async () => {
+    const ended = (days: number): Promise<unknown> =>
+      fixture.sql(`INSERT INTO operation (kind, target, caused_by, state, ended_at) VALUES ('drain', '{}', 'admin', 'succeeded', now() - interval '${days} days')`);
+    await Promise.all([ended(91), ended(89)]);
+    const count = async (kind: string): Promise<number> => (await fixture.sql(`SELECT 1 FROM operation WHERE kind = '${kind}'`)).length;
+    const deploys = await count('deploy');
+    expect(deploys).toBeGreaterThan(0);
+    await fixture.sweep();
+    expect([await count('drain'), await count('deploy')]).toEqual([1, deploys]);
+  });
+
   it('has its revision as ETag', async () => {
     const { body, headers } = await fixture.call<Operation>('GET', '/v1/operations/1');
     expect(headers.get('etag')).toBe(`"${body.revision}"`);

@@ -6,6 +6,7 @@ import { Log } from '#platform/log.js';
 import { CONTROL_CONFIG } from '#platform/platform.module.js';
 import { CollectionsService } from '../collection/collections.service.js';
 import { LogsService } from '../logs/logs.service.js';
+import { OperationsService } from '../operations/operations.service.js';
 import { UploadsService } from '../uploads/uploads.service.js';
 import { StorageUsageService } from '../usage/storage-usage.service.js';
 import { WebhooksService } from '../rollouts/webhooks/webhooks.service.js';
@@ -18,6 +19,8 @@ const IDEMPOTENCY_KEY_MS = DAY_MS;
 const COLLECTIONS_MS = 90 * DAY_MS;
 const SAMPLES_MS = 400 * DAY_MS;
 const DELIVERIES_MS = 30 * DAY_MS;
+/** Of operations that have ended; what became of rollouts stays. */
+const OPERATIONS_MS = 90 * DAY_MS;
 /** How often a due job is looked for. */
 const LOOK_MS = 30_000;
 
@@ -35,6 +38,7 @@ export class RetentionService implements OnApplicationBootstrap, OnApplicationSh
     private readonly collections: CollectionsService,
     private readonly storage: StorageUsageService,
     private readonly webhooks: WebhooksService,
+    private readonly operations: OperationsService,
     private readonly log: Log,
     @Inject(CONTROL_CONFIG) private readonly config: ControlConfig,
   ) {}
@@ -57,6 +61,7 @@ export class RetentionService implements OnApplicationBootstrap, OnApplicationSh
     await this.collections.removeBefore(new Date(nowMs - COLLECTIONS_MS));
     await this.storage.removeBefore(new Date(nowMs - SAMPLES_MS));
     await this.webhooks.removeBefore(new Date(nowMs - DELIVERIES_MS));
+    await this.operations.removeBefore(new Date(nowMs - OPERATIONS_MS));
     if (lines + keys > 0) this.log.info('forgot what was due', { lines, keys });
     return { lines, keys };
   }

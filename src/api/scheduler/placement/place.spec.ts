@@ -1,92 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
-import { drainProgress } from './drain-progress.js';
+import { channel, Fleet, many, MB, node, replicas } from '../../../../test/fixtures/placement-fleet.js';
 import { explain } from './explain.js';
 import { newestReport } from './newest-report.js';
-import type { News } from './news.js';
-import { NOTHING_PLACED, place } from './place.js';
+import { place } from './place.js';
 import type { PlacementChannel } from './placement-channel.js';
 import type { PlacementNode } from './placement-node.js';
-import { DEFAULT_SETTINGS, type PlacementSettings } from './placement-settings.js';
-import type { Holdings, Placement } from './placement.js';
-import { type Decisions } from './placer.js';
-
-const MB = 1e6;
-
-const node = (name: string, change: Partial<PlacementNode> = {}): PlacementNode => ({
-  name, zone: 'a', labels: {}, taints: [], capacity: { memoryBytes: 1000 * MB, milliCores: 4000 }, engines: ['3'], capabilities: ['http'], wanted: 'active',
-  sickness: null, lastSeenMs: 0, ...change,
-});
-const channel = (key: string, change: Partial<PlacementChannel> = {}): PlacementChannel => ({
-  key, name: `${key}/production`, replicas: { min: 1, max: 4, wanted: 1 }, demand: { memoryBytes: 100 * MB, milliCores: 100 }, reserve: { memoryBytes: 0, milliCores: 0 },
-  engines: ['3'], capabilities: [], affinity: { required: [], preferred: [] }, tolerations: [], stateGroup: null, ...change,
-});
-const replicas = (min: number, max = min, wanted = min): PlacementChannel['replicas'] => ({ min, max, wanted });
-
-/** A fleet in which time passes only when told, and nodes do at once what they are told, unless they are away. */
-class Fleet {
-  nowMs = 1_000_000;
-  placement: Placement = NOTHING_PLACED;
-  decisions!: Decisions;
-  readonly settings: PlacementSettings;
-  readonly away = new Set<string>();
-  readonly held = new Map<string, Holdings>();
-  removed: string[] = [];
-
-  constructor(public nodes: PlacementNode[], public channels: PlacementChannel[], settings: Partial<PlacementSettings> = {}) {
-    this.settings = { ...DEFAULT_SETTINGS, diskCopies: 1, ...settings };
-    this.pass();
-  }
-
-  world(): News {
-    return { nowMs: this.nowMs, nodes: this.nodes, channels: this.channels, removed: this.removed, reports: this.held };
-  }
-
-  pass(afterMs = 0): this {
-    this.nowMs += afterMs;
-    this.nodes = this.nodes.map((each) => (this.away.has(each.name) ? each : { ...each, lastSeenMs: this.nowMs }));
-    ({ placement: this.placement, decisions: this.decisions } = place(this.world(), this.placement, this.settings));
-    return this;
-  }
-
-  /** Nodes report that they hold what they were given. */
-  obey(): this {
-    for (const { name } of this.nodes) {
-      if (this.away.has(name)) continue;
-      const here = [...this.placement.channels].flatMap(([key, entry]) => entry.replicas.filter((each) => each.node === name && !each.leaving).map((each) => [key, { generation: each.generation, ready: true }] as const));
-      this.held.set(name, new Map(here));
-    }
-    return this;
-  }
-
-  /** Passes, a second apart, until nothing changes. */
-  rest(): this {
-    for (let i = 0, still = 0; still < 3; i++) {
-      this.obey().pass(1_000);
-      still = this.decisions.changed.size === 0 ? still + 1 : 0;
-      if (i > 200) throw new Error('it does not come to rest');
-    }
-    return this;
-  }
-
-  change(name: string, change: Partial<PlacementNode>): this {
-    this.nodes = this.nodes.map((each) => (each.name === name ? { ...each, ...change } : each));
-    return this;
-  }
-
-  on(key: string): string[] {
-    return (this.placement.channels.get(key)?.replicas ?? []).filter(({ leaving }) => !leaving).map((each) => each.node);
-  }
-
-  why(key: string, name: string): string {
-    return explain([key], this.world(), this.placement)[0]!.nodes.find((each) => each.node === name)!.reason;
-  }
-
-  drain(name: string) {
-    return drainProgress(name, new Map(this.channels.map((each) => [each.key, each])), this.placement, this.held.get(name));
-  }
-}
-
-const many = (count: number, make: (i: number) => PlacementNode = (i) => node(`n${i}`)): PlacementNode[] => Array.from({ length: count }, (_, i) => make(i));
 
 describe(place.name, () => {
   it('puts two replicas on two nodes, in two zones where there are two', () => {
@@ -371,7 +289,7 @@ describe('a drain', () => {
   });
 
   it('does without a successor where all other nodes have the app already and are enough, and not before they are ready', () => {
-    const fleet = new Fleet(many(3), [channel('idle', { replicas: replicas(0, 4, 0) }), channel('busy', { replicas: replicas(1, 4, 3) }), channel('needed', { replicas: replicas(3) })]).rest();
+    const fleet = new Fleet(many(3), [channel('idle', { replicas: replicas(0, 4, 0) }), channel('busy', { replicas: replicas(1, 4, 3) }), channel('needed', { replicas: replicas(3) })], { diskCopies: 3 }).rest();
     expect(['idle', 'busy', 'needed'].map((key) => fleet.on(key).length)).toEqual([3, 3, 3]);
     fleet.change('n0', { wanted: 'draining' });
     const held = new Map(fleet.held);

@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { Random } from '../../../../test/fixtures/placement-random.js';
 import { newestReport, type NodeStatement } from './newest-report.js';
 import type { News } from './news.js';
 import { NOTHING_PLACED, place } from './place.js';
@@ -15,21 +16,6 @@ const STEPS = 60;
 /** Passes in which everything must have come to rest once nothing happens any more. */
 const REST_PASSES = 150;
 const SETTINGS = { ...DEFAULT_SETTINGS, repairsPerPass: 6, movesInFlight: 3, diskCopies: 2 };
-
-class Random {
-  constructor(private state: number) {}
-  /** In [0, 1) (mulberry32). */
-  next(): number {
-    this.state = (this.state + 0x6d2b79f5) | 0;
-    let t = Math.imul(this.state ^ (this.state >>> 15), 1 | this.state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  }
-  below = (count: number): number => Math.floor(this.next() * count);
-  chance = (share: number): boolean => this.next() < share;
-  of = <T>(values: readonly T[]): T => values[this.below(values.length)]!;
-  shuffled = <T>(values: readonly T[]): T[] => values.map((value) => [this.next(), value] as const).sort((a, b) => a[0] - b[0]).map(([, value]) => value);
-}
 
 /** A machine with a node: what it holds, and its mail. Messages to it and from it are lost, doubled and come in any order. */
 interface Machine {

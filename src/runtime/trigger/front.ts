@@ -349,7 +349,7 @@ export class Front implements ClientFront {
     const seen = choice && component !== undefined ? channel.split!.samples.begin(version.stored.version, component, choice.group) : null;
     const { shadow } = channel;
     const copy = shadow && component !== undefined ? shadow.begin({ request: call.request, authority, pathWithQuery, version: version.stored.version, component }, announcesBody(call.request)) : null;
-    this.dispatch(call, { channel, version, match, authority, pathWithQuery, handed, setCookie: choice?.setCookie ?? null, seen, copy });
+    this.dispatch(call, { channel, version, match, authority, pathWithQuery, handed: handed && { clientAddress: handed.clientAddress }, setCookie: choice?.setCookie ?? null, seen, copy });
   }
 
   /** A request that the shared lane has chosen a version for. */

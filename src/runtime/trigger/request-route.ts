@@ -13,8 +13,8 @@ export interface RequestRoute {
   match: RouteMatch<RouteTarget>;
   authority: string;
   pathWithQuery: string;
-  /** What the shared lane has said of it; null: it came from a client. */
-  handed: Pick<HandedOver, 'requestId' | 'clientAddress'> | null;
+  /** What the shared lane, or another node, has said of it; without an id it gets one here, since an id says where it was answered. null: it came from a client. */
+  handed: (Pick<HandedOver, 'clientAddress'> & Partial<Pick<HandedOver, 'requestId'>>) | null;
   /** For the answer: what chose the version. */
   setCookie: string | null;
   /** null: nothing is compared with its version. */

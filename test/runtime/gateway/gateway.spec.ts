@@ -5,6 +5,7 @@ import { createConnection } from 'node:net';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { VersionArtifact } from '#contract/artifact.js';
+import { parseRequestId } from '#contract/request-id.js';
 import { keyHash } from '#platform/tls/key-hash.js';
 import { X509Certificate } from 'node:crypto';
 import { buildWat } from '../../fixtures/build-wat.js';
@@ -64,7 +65,11 @@ describe('a request for an app that is on another node', () => {
     const { a, b } = await setUp();
     const [there, here] = [await ask(b.front!.port, 'app.localhost', '/v'), await ask(a.front!.port, 'app.localhost', '/v')];
     expect(here.status).toBe(200);
-    expect([here.body, { ...here.headers, date: '' }]).toEqual([there.body, { ...there.headers, date: '' }]);
+    const one = { date: '', 'whorl-request-id': '' };
+    expect([here.body, { ...here.headers, ...one }]).toEqual([there.body, { ...there.headers, ...one }]);
+    // An id says which node answered.
+    const [id, other] = [here, there].map(({ headers }) => parseRequestId(headers['whorl-request-id'] as string)!);
+    expect([id!.nodeHash, id!.version]).toEqual([other!.nodeHash, 1]);
     expect(a.gateway.counts).toMatchObject({ handedOver: 1, failed: 0 });
     expect(b.gateway.counts.taken).toBe(1);
   });

@@ -41,6 +41,8 @@ const script = (name) => fileURLToPath(new URL(`../../../dist/bin/${name}.js`, i
 const AMBIENT = Object.fromEntries(['PATH', 'HOME', 'TMPDIR', 'TZ', 'LANG'].flatMap((key) => (process.env[key] === undefined ? [] : [[key, process.env[key]]])));
 const LIVE_MS = 30_000;
 
+for (const signal of ['SIGTERM', 'SIGINT']) process.once(signal, () => process.exit(1));
+
 /** Starts everything and returns when every node is known to the control planes. Throws with what a member wrote when one does not start. */
 export async function startFleet(options = {}) {
   const fleet = new Fleet(options);
@@ -245,10 +247,14 @@ class Postgres {
   async start() {
     this.server = await startPostgres({ dir: this.dir });
     this.known = this.server.url;
+    // It outlives whoever started it, as a database should; ours is for nobody else.
+    this.end ??= () => { if (this.server?.isRunning()) process.kill(this.server.pid, 'SIGQUIT'); };
+    process.off('exit', this.end).on('exit', this.end);
   }
 
   async stop() {
     await this.server?.stop();
     this.server = null;
+    if (this.end) process.off('exit', this.end);
   }
 }

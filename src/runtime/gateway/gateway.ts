@@ -9,7 +9,7 @@ import type { ClientCall, ClientFront } from '#runtime/trigger/client-call.js';
 import { drainServer, makeHttpServer, NO_CLIENT_BOUNDS } from '#runtime/trigger/http-server.js';
 import { answerBadHost } from '#runtime/trigger/platform-answers.js';
 import { readStrayFields } from '#runtime/trigger/relay/relay-head.js';
-import { toSocket } from '#runtime/trigger/relay/socket-outbound.js';
+import { toKeptSocket } from '#runtime/trigger/relay/socket-outbound.js';
 import { Errand } from './errand.js';
 import type { GatewayConfig, GatewayCounts, GatewayGauges } from './gateway-protocol.js';
 import type { GatewayParts } from './gateway-parts.js';
@@ -22,6 +22,11 @@ import { TableNews } from './table-news.js';
 
 /** On top of the longest invocation: loading a version, or waiting for its turn. */
 const HEAD_SLACK_MS = 15_000;
+/**
+ * Connections to runners are used again within this. A runner takes new ones when it is not held up by a guest; one that has just answered was not.
+ * Requests that come one upon the other, for which making connections would cost the most, find one.
+ */
+const TO_RUNNER_KEPT_MS = 50;
 /** A channel is asked for so often while requests wait for it. */
 const WANT_EVERY_MS = 1_000;
 
@@ -68,7 +73,7 @@ export class Gateway implements ClientFront {
       self: config.node,
       appDomain: config.appDomain,
       publicPort: config.publicPort,
-      toSelf: toSocket({ path: config.relayPath, asksToProceed: true }),
+      toSelf: toKeptSocket({ path: config.relayPath, asksToProceed: true, keptMs: TO_RUNNER_KEPT_MS }),
       toNode: (node) => this.agents.to(node),
       canReachOthers: () => this.agents.isReady,
       random: Math.random,
@@ -124,9 +129,9 @@ export class Gateway implements ClientFront {
 
   private async open(credentials: NodeCredentials): Promise<void> {
     if (this.peers) return this.peers.setCredentials(credentials);
-    const { relayPath, listen } = this.config;
-    const { deadlines, headTimeoutMs } = this.parts;
-    const peers = new PeerServer(credentials, { relayPath, headTimeoutMs, deadlines, counts: this.counts, gauges: this.gauges, log: this.log });
+    const { listen } = this.config;
+    const { toSelf, deadlines, headTimeoutMs } = this.parts;
+    const peers = new PeerServer(credentials, { toSelf, headTimeoutMs, deadlines, counts: this.counts, gauges: this.gauges, log: this.log });
     this.port = await peers.listen(listen);
     this.peers = peers;
   }

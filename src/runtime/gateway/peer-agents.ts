@@ -11,6 +11,7 @@ export const PING_PATH = 'whorl:ping';
 const CONNECT_TIMEOUT_MS = 1_500;
 /** Shorter than the other side's patience, so that it is always this one that closes a connection without use. */
 const IDLE_MS = 20_000;
+const NAME = 'peer';
 /** A node with requests of ours is looked after so often: a machine that is gone does not say so. */
 const PING_EVERY_MS = 2_000;
 const PING_TIMEOUT_MS = 3_000;
@@ -22,13 +23,15 @@ class Peer {
 
   constructor(readonly address: string, private readonly options: Record<string, unknown>, private readonly onDead: () => void) {
     this.agent = new Agent({ keepAlive: true, scheduling: 'lifo', timeout: IDLE_MS, maxFreeSockets: 256, ...options });
+    // All of its connections are alike: Node would name them by all their options, keys and certificates included, for each request.
+    this.agent.getName = () => NAME;
   }
 
   get open(): Open {
     const { agent } = this;
     return overHttp({
       begin: (head) => {
-        const upstream = request({ ...head, ...this.options, agent });
+        const upstream = request({ ...head, agent });
         upstream.once('socket', (socket) => {
           // The idle time of the agent is not for requests under way.
           if (upstream.reusedSocket) return void socket.setTimeout(0);

@@ -8,9 +8,9 @@ import { contextOf, peerOf } from '#platform/tls/peer.js';
 import type { Deadlines } from '#runtime/component/deadlines.js';
 import { drainServer, MAX_HEADER_BYTES } from '#runtime/trigger/http-server.js';
 import { ClientInbound, toOutgoing } from '#runtime/trigger/relay/client-inbound.js';
+import type { Open } from '#runtime/trigger/relay/exchange.js';
 import { relay } from '#runtime/trigger/relay/relay.js';
 import { ANSWER_FIELD, toAnswerField } from '#runtime/trigger/relay/relay-head.js';
-import { toSocket } from '#runtime/trigger/relay/socket-outbound.js';
 import type { GatewayCounts, GatewayGauges } from './gateway-protocol.js';
 import { PING_PATH } from './peer-agents.js';
 
@@ -23,8 +23,8 @@ const ADDED_BYTES = 8 * 1024;
 const NOT_HERE = toAnswerField({ isMisdirected: true, generation: 0, load: 0 });
 
 export interface PeerServerOptions {
-  /** Where runners take what is handed over. */
-  relayPath: string;
+  /** To the own runners. */
+  toSelf: Open;
   headTimeoutMs: number;
   deadlines: Deadlines;
   counts: GatewayCounts;
@@ -108,7 +108,7 @@ export class PeerServer {
   }
 
   private handle(request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void {
-    const { relayPath, deadlines, headTimeoutMs, counts, gauges, log } = this.options;
+    const { toSelf, deadlines, headTimeoutMs, counts, gauges, log } = this.options;
     if (!this.sockets.has(request.socket as TLSSocket)) return void request.socket.destroy();
     if (request.url === PING_PATH) return void response.writeHead(204).end();
     const call = { request, response, expectsContinue, front: this };
@@ -118,7 +118,7 @@ export class PeerServer {
     relay({
       inbound, deadlines, headTimeoutMs,
       outgoing: toOutgoing(call, request.headers.host!, request.url!, 'its own'),
-      open: toSocket({ path: relayPath, asksToProceed: true }),
+      open: toSelf,
       waitsToProceed: true,
       over: (outcome) => {
         gauges.underWay--;

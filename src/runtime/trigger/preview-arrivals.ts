@@ -26,7 +26,10 @@ export interface PreviewOptions {
 
 /** What a host is the preview of: `v<number>--<app>.<domain>`; undefined: of nothing. @param host lower case, without a port */
 export function readPreviewHost(host: string, appDomain: string): AskedPreview | undefined {
-  const [, digits, name] = host.endsWith(`.${appDomain}`) ? (LABEL.exec(host.slice(0, -appDomain.length - 1)) ?? []) : [];
+  const found = host.endsWith(`.${appDomain}`) ? LABEL.exec(host.slice(0, -appDomain.length - 1)) : null;
+  // Most hosts. A refusal of the schemas costs as much as a request that is handed over, and is what all of those would pay.
+  if (!found) return undefined;
+  const [, digits, name] = found;
   const [version, app] = [VersionNumber.safeParse(Number(digits)), AppName.safeParse(name)];
   return version.success && app.success ? { version: version.data, app: app.data } : undefined;
 }

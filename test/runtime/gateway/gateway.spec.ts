@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { createHash, randomBytes } from 'node:crypto';
 import { type IncomingMessage, request as httpRequest, type RequestListener, type ServerResponse } from 'node:http';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { createConnection } from 'node:net';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -85,6 +86,24 @@ describe('a request for an app that is on another node', () => {
     const { a, b } = await setUp();
     for (let i = 0; i < 30; i++) expect((await ask(a.front!.port, 'app.localhost', '/v')).status).toBe(200);
     expect([b.gateway.counts.taken, b.gateway.counts.connections]).toEqual([30, 1]);
+  });
+
+  it('opens no connection for each request, on none of its three ways', async () => {
+    const { a, b } = await setUp();
+    const opened = { toGateway: 0, toRunner: 0 };
+    const count = (message: unknown): void => {
+      const address = (message as { socket: { server: { address(): unknown } } }).socket.server.address();
+      if (address === a.gatewayPath) opened.toGateway++;
+      if (address === b.relayPath) opened.toRunner++;
+    };
+    subscribe('net.server.socket', count);
+    for (let i = 0; i < 200; i++) expect((await ask(a.front!.port, 'app.localhost', '/v')).status).toBe(200);
+    unsubscribe('net.server.socket', count);
+    expect(b.gateway.counts).toMatchObject({ taken: 200, connections: 1 });
+    expect(opened.toGateway).toBe(1);
+    // These are kept for a moment only, which a slow machine may exceed.
+    expect(opened.toRunner).toBeGreaterThan(0);
+    expect(opened.toRunner).toBeLessThan(150);
   });
 
   it('is spread over the nodes that have it', async () => {

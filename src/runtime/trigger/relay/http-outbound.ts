@@ -9,10 +9,12 @@ export interface HttpOutboundOptions {
   connected: 'connect' | 'secureConnect';
   /** Whether `100 Continue` is asked for before the body is sent. */
   asksToProceed: boolean;
+  /** Whether an error on a connection that was used before says that nobody has read the request. */
+  isUnread?(error: Error): boolean;
 }
 
 /** To whoever takes HTTP/1.1. */
-export function overHttp({ begin, connected, asksToProceed }: HttpOutboundOptions): Open {
+export function overHttp({ begin, connected, asksToProceed, isUnread = () => false }: HttpOutboundOptions): Open {
   return (outgoing, events): Outbound => {
     const { method, authority, target, fields, hasBody, isChunked } = outgoing;
     const framing = isChunked ? ['transfer-encoding', 'chunked'] : [];
@@ -20,12 +22,13 @@ export function overHttp({ begin, connected, asksToProceed }: HttpOutboundOption
     const upstream = begin({ method, path: target, headers: ['host', authority, ...fields, ...framing, ...expecting], setHost: false });
     let answer: IncomingMessage | undefined;
     let isConnected = false;
+    let isHeard = false;
     let isOver = false;
     const fail = (error: Error): void => {
       if (isOver) return;
       isOver = true;
       upstream.destroy();
-      events.failed(error, isConnected);
+      events.failed(error, isConnected && (isHeard || !upstream.reusedSocket || !isUnread(error)));
     };
     const ready = (): void => {
       isConnected = true;
@@ -35,10 +38,12 @@ export function overHttp({ begin, connected, asksToProceed }: HttpOutboundOption
     upstream.on('error', fail);
     upstream.on('continue', () => isOver || events.proceed());
     upstream.on('information', ({ statusCode, rawHeaders }) => {
+      isHeard = true;
       if (!isOver && statusCode !== 100) events.inform(statusCode, rawHeaders);
     });
     upstream.on('response', (response) => {
       answer = response;
+      isHeard = true;
       response.on('error', fail);
       response.on('end', () => { isOver = true; });
       if (!isOver) events.head(response.statusCode!, response.rawHeaders, response);

@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import { readFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
+import { parseRequestId } from '#contract/request-id.js';
 import { buildWat } from '../fixtures/build-wat.js';
 import { artifactOf, ask, Blobs, httpTrigger, laneOf, LIMITS, raw, TestFront, type Built } from './front-fixture.js';
 
@@ -38,6 +39,14 @@ describe('the front', () => {
     expect(text).not.toMatch(/keep-alive|x-powered-by/i);
     expect(text.split('HTTP/1.1 200 OK')[1]).not.toMatch(/connection:/i);
     expect(text).toMatch(/\r\nDate: /);
+  });
+
+  it('gives the id of a request to a client that prefers to have it, which no other answer says', async () => {
+    const front = await setUp();
+    await front.deploy('tiny', version(1));
+    const { headers } = await ask(front.port, 'tiny.localhost', '/', { headers: { prefer: 'respond-async, whorl-request-id' } });
+    expect(parseRequestId(headers['whorl-request-id'] as string)).toMatchObject({ version: 1, component: 0 });
+    expect((await ask(front.port, 'tiny.localhost', '/', { headers: { prefer: 'return=minimal' } })).headers).not.toHaveProperty('whorl-request-id');
   });
 
   it('says how hosts map to apps when it knows none', async () => {

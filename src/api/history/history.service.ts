@@ -32,7 +32,7 @@ export class HistoryService {
     const parsed = parseRequestId(id);
     const components = parsed && (await this.repository.components(app.id, parsed.version));
     if (!parsed || !components) {
-      const message = parsed ? `${app.name} has no version ${parsed.version}` : 'expected the id of a request, as whorl-request-id of its answer has it';
+      const message = parsed ? `${app.name} has no version ${parsed.version}` : 'expected the id of a request, as its log lines, or whorl-request-id of its answer, have it';
       throw new WhorlError('API_INPUT_INVALID', `requestId: ${message}`, { fields: { requestId: [message] } });
     }
     const { version, component, atMs } = parsed;

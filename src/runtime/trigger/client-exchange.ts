@@ -7,8 +7,9 @@ import type { RequestRoute } from './request-route.js';
 import { ResponseSink } from './response-sink.js';
 import { TappedSink, TappedSource } from './shadow-tap.js';
 
-/** Of each answer: names the request in logs and in the history of its app. */
+/** Names the request in logs and in the history of its app; of answers to clients that prefer to have it: others get the fields that the guest gave. */
 const REQUEST_ID = 'whorl-request-id';
+const PREFER = 'prefer';
 
 /** An exchange over a client's connection. */
 export class ClientExchange implements HttpExchange {
@@ -57,8 +58,9 @@ export class ClientExchange implements HttpExchange {
     const { setCookie } = this.route;
     // A client that was not told to go on may or may not send the body: the connection cannot be read any further.
     const close = front.draining || (expectsContinue && !this.wasAsked);
-    const own: Headers = setCookie === null ? [[REQUEST_ID, this.requestId()]] : [[REQUEST_ID, this.requestId()], ['set-cookie', setCookie]];
-    this.sink = new ResponseSink(response, { status, headers: [...headers, ...own], close }, front);
+    const own: [string, string][] = setCookie === null ? [] : [['set-cookie', setCookie]];
+    if (prefersRequestId(this.call.request.rawHeaders)) own.push([REQUEST_ID, this.requestId()]);
+    this.sink = new ResponseSink(response, { status, headers: own.length > 0 ? [...headers, ...own] : headers, close }, front);
     const { copy } = this.route;
     if (!copy) return this.sink;
     copy.answerBegun(status, headers);
@@ -106,4 +108,14 @@ export class ClientExchange implements HttpExchange {
       params: match.params,
     });
   }
+}
+
+/** `Prefer: whorl-request-id` (RFC 7240), among other preferences or alone. */
+function prefersRequestId(rawHeaders: readonly string[]): boolean {
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i]!;
+    if (name.length !== PREFER.length || name.toLowerCase() !== PREFER) continue;
+    if (rawHeaders[i + 1]!.split(',').some((preference) => preference.trim().toLowerCase() === REQUEST_ID)) return true;
+  }
+  return false;
 }

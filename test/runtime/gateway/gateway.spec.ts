@@ -64,12 +64,13 @@ const bodyOf = async (message: IncomingMessage): Promise<Buffer> => {
 describe('a request for an app that is on another node', () => {
   it('is answered by that node, as if it had come in there', async () => {
     const { a, b } = await setUp();
-    const [there, here] = [await ask(b.front!.port, 'app.localhost', '/v'), await ask(a.front!.port, 'app.localhost', '/v')];
+    const headers = { prefer: 'whorl-request-id' };
+    const [there, here] = [await ask(b.front!.port, 'app.localhost', '/v', { headers }), await ask(a.front!.port, 'app.localhost', '/v', { headers })];
     expect(here.status).toBe(200);
     const one = { date: '', 'whorl-request-id': '' };
     expect([here.body, { ...here.headers, ...one }]).toEqual([there.body, { ...there.headers, ...one }]);
     // An id says which node answered.
-    const [id, other] = [here, there].map(({ headers }) => parseRequestId(headers['whorl-request-id'] as string)!);
+    const [id, other] = [here, there].map((answer) => parseRequestId(answer.headers['whorl-request-id'] as string)!);
     expect([id!.nodeHash, id!.version]).toEqual([other!.nodeHash, 1]);
     expect(a.gateway.counts).toMatchObject({ handedOver: 1, failed: 0 });
     expect(b.gateway.counts.taken).toBe(1);

@@ -303,6 +303,15 @@ describe('a drain', () => {
     expect(['idle', 'busy', 'needed'].map((key) => fleet.on(key).length)).toEqual([3, 3, 3]);
   });
 
+  it('has a copy on disk elsewhere become active where all other nodes have the app already', () => {
+    const fleet = new Fleet(many(3), [channel('two', { replicas: replicas(2, 2) }), channel('one', { replicas: replicas(0, 3, 1) })], { diskCopies: 3 }).rest();
+    const drained = fleet.placement.channels.get('two')!.replicas.find(({ active }) => active)!.node;
+    fleet.change(drained, { wanted: 'draining' }).rest();
+    expect(fleet.drain(drained)).toMatchObject({ waiting: 0, moving: 0, leaving: 0, done: true });
+    const active = (key: string): number => fleet.placement.channels.get(key)!.replicas.filter((replica) => replica.active).length;
+    expect([active('two'), active('one')]).toEqual([2, 1]);
+  });
+
   it('that is called off leaves the rest where it is', () => {
     const fleet = new Fleet(many(3), Array.from({ length: 9 }, (_, i) => channel(`c${i}`)), { movesInFlight: 1 }).rest();
     const held = fleet.drain('n0').waiting;

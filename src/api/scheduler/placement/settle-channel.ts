@@ -173,15 +173,32 @@ export function misplaced(board: Board, work: ChannelWork): Replica[] {
   return work.ordinary().filter((replica) => !keepers.has(board.slot(replica.node)) && !work.hasSuccessor(replica));
 }
 
-/** A successor for each replica whose node refuses it; where there is no node for one, it leaves all the same if the others are enough. */
+/**
+ * A successor for each replica whose node refuses it; where there is no node for one, a copy on disk elsewhere becomes active in its stead, and it leaves
+ * all the same if the others are enough.
+ */
 export function moveAway(board: Board, work: ChannelWork): void {
   for (const replica of misplaced(board, work)) {
     const { node, standing } = board.slot(replica.node);
     const why = refusalOf(node, standing, work.facts.channel)!.reason;
     if (move(board, work, replica, why)) continue;
+    if (replica.active && board.mayMove()) handOver(board, work, replica);
     if (!board.mayMove() || !areEnough(board, work, work.ordinary().filter((other) => other !== replica))) return;
     board.leave(work, replica, `${why}; others are ready, and no node is left for one more`);
   }
+}
+
+/** The nearest copy on disk that can answer at once, on a node that keeps it and has room, becomes active instead of the replica. */
+function handOver(board: Board, work: ChannelWork, replica: Replica): void {
+  const { facts } = work;
+  const { keepers } = board.classOf(facts);
+  const distance = ({ node }: Replica): number => distanceOf(facts.seed, board.slot(node).seed, board.slot(node).weight);
+  const [spare] = work.spares()
+    .filter((other) => keepers.has(board.slot(other.node)) && board.isReady(work, other) && board.slot(other.node).fits(facts.need))
+    .sort((a, b) => distance(a) - distance(b) || (a.node < b.node ? -1 : 1));
+  if (!spare) return;
+  board.setActive(work, spare, true);
+  board.setActive(work, replica, false);
 }
 
 /** Whether the channel has at least what it must have when it has no replicas but these. */

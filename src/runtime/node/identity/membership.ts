@@ -51,6 +51,8 @@ export class Membership implements NodeIdentity {
   /** The control plane knows of no certificates. */
   private isUnknown = false;
   private isRefused = false;
+  /** The join token was refused, which is said once; so is each of the two. */
+  private isKeptOut = false;
   private readonly pauses = new Set<() => void>();
   /** Each node has its own, so that they do not all renew at once. */
   private readonly spread = Math.random();
@@ -143,8 +145,8 @@ export class Membership implements NodeIdentity {
       log.info('joined again, with another key', { node: this.node });
       return true;
     } catch (error) {
-      log[this.isRefused ? 'debug' : 'warn']('the key of this node was withdrawn, and the join token does not let it come back', { reason: (error as Error).message });
-      this.isRefused = true;
+      log[this.isKeptOut ? 'debug' : 'warn']('the key of this node was withdrawn, and the join token does not let it come back', { reason: (error as Error).message });
+      this.isKeptOut = true;
       return false;
     }
   }
@@ -198,6 +200,7 @@ export class Membership implements NodeIdentity {
     const isFirst = this.stored === undefined;
     this.key = this.asked;
     this.isRefused = false;
+    this.isKeptOut = false;
     const { node, options: { config } } = this;
     this.stored = toStored(this.stored ?? { node, mode: 'token', url: config.WHORL_API_URL! }, issued);
     this.options.log[isFirst ? 'info' : 'debug']('the node has a certificate', { lifeMs: issued.lifeMs });
